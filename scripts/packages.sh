@@ -1,0 +1,225 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Debian packages: some are installed on this machine, some only unpacked into the
+# cache. A private apt configuration adds the suites that are needed to the
+# mirror this machine uses already; its own sources are never altered.
+
+# shellcheck disable=SC2034 # the lists are for those who source this
+
+DEFAULT_MIRROR=http://deb.debian.org/debian
+DEFAULT_SECURITY_MIRROR=http://deb.debian.org/debian-security
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+APT=$CACHE/apt
+
+# What the host needs: "command package" (or "/file package").
+HOST_TOOLS="
+gcc gcc
+make make
+bc bc
+flex flex
+bison bison
+cpio cpio
+xz xz-utils
+python3 python3
+/usr/include/gelf.h libelf-dev
+/usr/include/stdio.h libc6-dev
+"
+STYLE_TOOLS="
+sparse sparse
+shellcheck shellcheck
+perl perl
+"
+
+# 7.2 corrupts the flags after cmpxchg16b; 8.1 brought one-insn-per-tb.
+QEMU_NEEDED=8.1
+QEMU_PACKAGES="qemu-system-x86 qemu-system-common qemu-system-data seabios"
+
+# mirror_of SUITE DEFAULT: where this machine fetches SUITE from.
+mirror_of()
+{
+	local uri
+	# shellcheck disable=SC2016 # apt expands these
+	uri=$(apt-get indextargets --no-release-info \
+		--format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' \
+		2>/dev/null | awk -v s="$1" '$2 == s { print $1; exit }')
+	REPLY=${uri:-$2}
+}
+
+# The host's way to the net (a proxy, say) holds for us too, its hooks do not.
+write_apt_conf()
+{
+	apt-config dump | grep '^Acquire::' || true
+	cat <<-END
+	Dir::Etc::main "/dev/null";
+	Dir::Etc::parts "/dev/null";
+	Dir::Etc::sourcelist "$APT/sources.list";
+	Dir::Etc::sourceparts "/dev/null";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
+	Dir::State::lists "$APT/lists";
+	Dir::Cache "$APT/cache";
+	Acquire::Languages "none";
+	APT::Sandbox::User "root";
+	END
+}
+
+write_sources()
+{
+	local suite
+	mirror_of bookworm "$DEFAULT_MIRROR"
+	for suite in bookworm bookworm-updates bookworm-backports; do
+		echo "deb [signed-by=$KEYRING] $REPLY $suite main"
+	done
+	mirror_of bookworm-security "$DEFAULT_SECURITY_MIRROR"
+	echo "deb [signed-by=$KEYRING] $REPLY bookworm-security main"
+}
+
+apt_update()
+{
+	say "fetching the lists of Debian packages"
+	run_logged apt-update env APT_CONFIG="$APT/apt.conf" apt-get update ||
+		die "apt-get update failed (see $LOGS/apt-update.log)"
+}
+
+# The lists are fetched once and then left alone: they decide which versions are
+# used, and a newer kernel each week would only mean building it each week.
+apt_ready()
+{
+	[ ! -e "$APT/ready" ] || return 0
+	command -v apt-get >/dev/null || die "this needs Debian's apt-get"
+	lock_cache
+	if [ ! -e "$APT/ready" ]; then
+		mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
+		write_apt_conf >"$APT/apt.conf"
+		write_sources >"$APT/sources.list"
+		apt_update
+		touch "$APT/ready"
+	fi
+	unlock_cache
+}
+
+apt_cache()
+{
+	APT_CONFIG=$APT/apt.conf apt-cache "$@"
+}
+
+# package_version PACKAGE [SUITE]: the version that would be fetched.
+package_version()
+{
+	apt_ready
+	REPLY=$(apt_cache show --no-all-versions "$1${2:+/$2}" 2>/dev/null |
+		awk '/^Version: / && !n++ { print $2 }')
+	[ -n "$REPLY" ] || die "Debian package $1 not found${2:+ in $2}"
+}
+
+# depends_on PACKAGE PATTERN [VERSION]: its first dependency that matches.
+depends_on()
+{
+	REPLY=$(apt_cache show "$1${3:+=$3}" | sed -n 's/^Depends: //p' |
+		tr '|' ',' | tr ',' '\n' |
+		awk -v re="$2" '$1 ~ re && !n++ { print $1 }')
+	[ -n "$REPLY" ] ||
+		die "Debian package $1 depends on nothing like $2"
+}
+
+# download DIR PACKAGE=VERSION...: the files, into DIR. Old versions leave the
+# archive: then the lists are stale, and one look at new ones is worth it.
+download()
+{
+	local dir=$1
+	shift
+	apt_ready
+	(cd "$dir" && run_logged download \
+		env APT_CONFIG="$APT/apt.conf" apt-get download -q "$@") && return
+	rm -f "$APT/ready"
+	die "fetching $* failed (see $LOGS/download.log); run again to look for newer versions"
+}
+
+# fetch_and_unpack PACKAGE=VERSION... DIR: as dpkg -x does.
+fetch_and_unpack()
+{
+	local dir=${*: -1} debs deb
+	temp_dir
+	debs=$REPLY
+	say "fetching ${*:1:$#-1}"
+	download "$debs" "${@:1:$#-1}"
+	for deb in "$debs"/*.deb; do
+		dpkg -x "$deb" "$dir"
+	done
+	rm -rf "$debs"
+}
+
+# unpacked PACKAGE: the directory in the cache with its files.
+unpacked()
+{
+	local package=$1
+	package_version "$package"
+	cached "deb-$package-${REPLY//[:~]/_}" fetch_and_unpack "$package=$REPLY"
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "installing packages needs root or sudo"
+	fi
+}
+
+# install_packages PACKAGE[/SUITE]...
+install_packages()
+{
+	apt_ready
+	lock_cache
+	say "installing $*"
+	run_logged install as_root env APT_CONFIG="$APT/apt.conf" \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+		--no-install-recommends -o DPkg::Lock::Timeout=300 \
+		-o Dir::Cache=/var/cache/apt "$@" ||
+		die "installing $* failed (see $LOGS/install.log)"
+	unlock_cache
+}
+
+# missing_tools LIST: the packages of what LIST names and this machine lacks.
+missing_tools()
+{
+	local tool package
+	REPLY=
+	while read -r tool package; do
+		[ -n "$tool" ] || continue
+		case $tool in
+		/*) [ -e "$tool" ] && continue ;;
+		*) command -v "$tool" >/dev/null && continue ;;
+		esac
+		REPLY+=" $package"
+	done <<<"$1"
+}
+
+need_tools()
+{
+	missing_tools "$1"
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$REPLY" ] || install_packages $REPLY
+}
+
+qemu_is_new_enough()
+{
+	local version
+	version=$(qemu-system-x86_64 --version 2>/dev/null |
+		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+	[ -n "$version" ] &&
+		printf '%s\n' "$QEMU_NEEDED" "$version" | sort -V -C
+}
+
+need_qemu()
+{
+	local package wanted=()
+	! qemu_is_new_enough || return 0
+	for package in $QEMU_PACKAGES; do
+		wanted+=("$package/bookworm-backports")
+	done
+	install_packages "${wanted[@]}"
+	qemu_is_new_enough || die "QEMU is older than $QEMU_NEEDED"
+}
