@@ -1,0 +1,131 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+# What a run file may use inside the guest.
+
+MARK="pcslab-run:"
+
+# tell LINE: to the host.
+tell()
+{
+	echo "$*" >&3
+}
+
+# note WORD...: progress, for the person who waits.
+note()
+{
+	tell "@say $*"
+}
+
+# show: its input, on the host's standard output.
+show()
+{
+	sed 's/^/@out /' >&3
+}
+
+# monitor COMMAND...: have the host give QEMU's monitor a command; its answer (one
+# line) is printed. Back when it has been done.
+monitor()
+{
+	tell "@monitor $*"
+	read -r answer <&3
+	echo "$answer"
+}
+
+log()
+{
+	echo "$*" >/dev/kmsg
+}
+
+mark()
+{
+	log "$MARK $1"
+}
+
+# Test results go from the kernel log to the host as they come, so that a guest
+# which dies shows how far it got. From the mark of the beginning to that of the
+# end: a kernel with KUnit reports an empty plan when it boots. (awk because sed
+# reads a line ahead.)
+stream_ktap()
+{
+	awk -v mark="$MARK" '
+	{ text = $0; sub(/^[^;]*;/, "", text) }
+	text == mark " end" { exit }
+	text == mark " begin" { on = 1 }
+	on && /^[0-9]/ && text ~ /^ *(ok |not ok |# |1\.\.[0-9]|KTAP )/ {
+		print "@ktap " text
+		fflush()
+	}' </dev/kmsg >&3
+}
+
+# load MODULE [PARAMETER...]: a module this run was given, by its name.
+load()
+{
+	module=$1
+	shift
+	insmod "/modules/$module.ko" "$@"
+}
+
+loaded_modules()
+{
+	cut -d' ' -f1 /proc/modules | tr '\n' ' '
+}
+
+# Users go before what they use: /proc/modules has the newest first.
+unload_modules()
+{
+	for module in $(loaded_modules); do
+		rmmod "$module" || return 1
+	done
+}
+
+scan_for_leaks()
+{
+	kmemleak=/sys/kernel/debug/kmemleak
+	[ -e "$kmemleak" ] || return 0
+	# An object counts as leaked when two scans have not found it.
+	sleep 5
+	echo scan >"$kmemleak"
+	sleep 1
+	echo scan >"$kmemleak"
+	while read -r line; do
+		log "kmemleak: $line"
+	done <"$kmemleak"
+}
+
+# Whatever the kernel complained of, wherever it came from, since it was booted.
+report_findings()
+{
+	dmesg -s 16777216 | grep -E -f /inside/findings >/tmp/findings || return 0
+	head -n 20 /tmp/findings | while read -r line; do
+		tell "@finding $line"
+	done
+	return 1
+}
+
+# ktap_suite NAME COUNT, then COUNT times ktap_case NAME COMMAND...: tests made of
+# commands; a case passes when its command does. What it prints becomes its
+# diagnostics.
+ktap_suite()
+{
+	suite=$1
+	suite_size=$2
+	suite_at=0
+	suite_result=ok
+	log "    # Subtest: $suite"
+	log "    1..$suite_size"
+}
+
+ktap_case()
+{
+	case_name=$1
+	shift
+	suite_at=$((suite_at + 1))
+	result=ok
+	"$@" >/tmp/case.out 2>&1 || result="not ok"
+	while read -r line; do
+		log "    # $case_name: $line"
+	done </tmp/case.out
+	log "    $result $suite_at - $case_name"
+	[ "$result" = ok ] || suite_result=$result
+	[ "$suite_at" -lt "$suite_size" ] || log "$suite_result 1 - $suite"
+}
