@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Builds of pcslab and its clients, in the cache: the checkout stays clean, and
+# builds against several kernels do not fight over object files.
+
+# What a build reads.
+source_files()
+{
+	(cd "$TREE" && find Kbuild include src "$@" -type f \
+		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
+		LC_ALL=C sort)
+}
+
+# make_modules KERNEL CLIENTS FLAGS DIR: pcslab first, its symbols for the clients.
+# shellcheck disable=SC2317 # called by cached
+make_modules()
+{
+	local kernel=$1 client dir=$4 clients flags
+	read -ra clients <<<"$2"
+	read -ra flags <<<"$3"
+	say "building pcslab ${clients[*]} for ${kernel##*/}"
+	mkdir "$dir/tree"
+	(cd "$TREE" && source_files "${clients[@]}" | cpio -pdm --quiet "$dir/tree")
+	build_external "$kernel" "$dir/tree" "${flags[@]}"
+	for client in "${clients[@]}"; do
+		build_external "$kernel" "$dir/tree/$client" \
+			KBUILD_EXTRA_SYMBOLS="$dir/tree/Module.symvers" "${flags[@]}"
+	done
+	find "$dir/tree" -name '*.ko' -exec mv {} "$dir" \;
+	rm -rf "$dir/tree"
+}
+
+# build_external KERNEL DIR FLAG...
+build_external()
+{
+	run_logged modules make -C "$1/build" M="$2" -j"$(nproc)" "${@:3}" modules || {
+		say "building the modules failed (see $LOGS/modules.log)"
+		exit 3
+	}
+	! grep -E 'warning:|WARNING' "$LOGS/modules.log" >&2 ||
+		say "the build has warnings"
+}
+
+# modules_for KERNEL CLIENTS [FLAGS]: the directory with the *.ko files. CLIENTS are
+# directories of the tree with a Kbuild. Exits with 3 if they do not build, which
+# is how check-breaks tells a broken build from a failing test.
+modules_for()
+{
+	local clients kernel
+	kernel=$(basename "$(readlink -f "$1")")
+	read -ra clients <<<"$2"
+	hash_tree "${clients[@]}"
+	cached "modules-$kernel-$(printf '%s' "$2 ${3:-}" | cksum | cut -d' ' -f1)-$REPLY" \
+		make_modules "$1" "$2" "${3:-}"
+}
+
+# Names count here: a file that moved is another program.
+hash_tree()
+{
+	REPLY=$(cd "$TREE" && source_files "$@" | xargs -d'\n' sha256sum | sha256sum | cut -c1-12)
+}
