@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# `make` builds pcslab.ko against the running kernel or KDIR; `make help` lists
+# the rest. Kbuild says what the module is made of.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= 6.1
+FLAVOUR ?= kunit
+
+.DEFAULT_GOAL := modules
+.PHONY: modules run check check-long check-breaks style clean clean-cache help
+
+define need-kdir
+@test -e '$(KDIR)/include/config/auto.conf' || { \
+	echo 'error: KDIR=$(KDIR) is not a kernel build tree' >&2; exit 2; }
+endef
+
+modules:
+	$(need-kdir)
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
+
+run:
+	@scripts/run --kernel '$(KERNEL)'
+
+check:
+	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)'
+
+check-long:
+	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --long
+
+check-breaks:
+	@scripts/check-breaks
+
+style:
+	@scripts/style
+
+clean:
+	@find . -path ./.git -prune -o -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name '*.order' -o -name '*.symvers' -o -name '*.d' \) \
+		-exec rm -f {} +
+
+clean-cache:
+	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/pcslab"
+
+help:
+	@echo 'make               build pcslab.ko against KDIR ($(KDIR))'
+	@echo 'make run           the main job, on a stock kernel in a guest'
+	@echo 'make check         the tests, in guests'
+	@echo 'make check-long    the tests that take their time as well'
+	@echo 'make check-breaks  show that the tests notice deliberate bugs'
+	@echo 'make style         compiler, checkpatch, sparse, kernel-doc, shellcheck'
+	@echo 'make clean         remove what was built here'
+	@echo 'make clean-cache   remove kernels and all else kept between runs'
+	@echo 'KERNEL=6.1         which kernel (run, check)'
+	@echo 'FLAVOUR=kunit      kunit, debug or kcsan (check)'
