@@ -121,17 +121,15 @@ check_fragments()
 	done < <(cat "$@")
 }
 
-# watch_build PID LOG: a line now and then while make works.
+# watch_build LOG: a line now and then while make works, in the background.
 watch_build()
 {
 	local next=$((SECONDS + 15))
-	while kill -0 "$1" 2>/dev/null; do
-		sleep 1
+	while sleep 1; do
 		[ "$SECONDS" -ge "$next" ] || continue
 		next=$((SECONDS + 15))
-		say "    $(grep -c '^  \(CC\|AS\|HOSTCC\)' "$2") files compiled"
+		say "    $(grep -c '^  \(CC\|AS\|HOSTCC\)' "$1") files compiled"
 	done
-	wait "$1"
 }
 
 # Modules need the generated headers, the host programs and Module.symvers;
@@ -156,11 +154,14 @@ make_built_kernel()
 	run_logged config "${kmake[@]}" KCONFIG_ALLCONFIG="$dir/fragments" allnoconfig ||
 		die "configuring the kernel failed (see $LOGS/config.log)"
 	check_fragments "$dir/build/.config" "${fragments[@]}"
-	"${kmake[@]}" -j"$(nproc)" bzImage modules >"$log" 2>&1 &
-	if ! watch_build $! "$log"; then
+	: >"$log"
+	watch_build "$log" &
+	at_exit "kill $! 2>/dev/null || true"
+	if ! "${kmake[@]}" -j"$(nproc)" bzImage modules >"$log" 2>&1; then
 		log_tail "$log"
 		die "building the kernel failed (see $log)"
 	fi
+	kill $!
 	mv "$dir/build/arch/x86/boot/bzImage" "$dir/bzImage"
 	strip_object_tree "$dir/build"
 }

@@ -22,12 +22,15 @@ TREE=${PCSLAB_TREE:-$(dirname "$SCRIPTS")}
 CACHE=${XDG_CACHE_HOME:-${HOME:?}/.cache}/pcslab
 LOGS=$CACHE/log
 TMP=
+AT_EXIT=
+: "${PCSLAB_START:=$(date +%s)}"
+export PCSLAB_START
 mkdir -p "$LOGS" "$CACHE/tmp"
 
-# One line of progress, with the seconds since this script began.
+# One line of progress, with the seconds since the first script began.
 say()
 {
-	printf '[%4ds] %s\n' "$SECONDS" "$*" >&2
+	printf '[%4ds] %s\n' $(($(date +%s) - PCSLAB_START)) "$*" >&2
 }
 
 die()
@@ -42,15 +45,24 @@ need_value()
 	[ "$2" -ge 2 ] || die "$1 needs a value"
 }
 
+# at_exit COMMAND: done when this script ends, also by a signal.
+at_exit()
+{
+	[ -n "$AT_EXIT" ] || {
+		trap 'eval "$AT_EXIT"' EXIT
+		# Without these a signal would skip the EXIT trap.
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+	}
+	AT_EXIT="$1; $AT_EXIT"
+}
+
 # A directory of this process, gone when it ends.
 temp_dir()
 {
 	if [ -z "$TMP" ]; then
 		TMP=$(mktemp -d "$CACHE/tmp/$$.XXXXXX")
-		trap 'rm -rf "$TMP"' EXIT
-		# Without these a signal would skip the EXIT trap.
-		trap 'exit 130' INT
-		trap 'exit 143' TERM
+		at_exit 'rm -rf "$TMP"'
 	fi
 	REPLY=$(mktemp -d "$TMP/XXXXXX")
 }
@@ -102,7 +114,8 @@ unlock_cache()
 # What nobody used for two weeks was made by versions nobody uses any more.
 prune_cache()
 {
-	find "$CACHE" -mindepth 2 -maxdepth 2 -path "$CACHE/entry/*" -mtime +14 \
+	mkdir -p "$CACHE/entry" "$CACHE/results"
+	find "$CACHE/entry" "$CACHE/results" -mindepth 1 -maxdepth 1 -mtime +14 \
 		-exec rm -rf {} +
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
 }
@@ -116,7 +129,6 @@ cached()
 	if [ ! -d "$entry" ]; then
 		lock_cache
 		if [ ! -d "$entry" ]; then
-			mkdir -p "$CACHE/entry"
 			prune_cache
 			temp_dir
 			dir=$REPLY
@@ -128,4 +140,18 @@ cached()
 	fi
 	touch "$entry"
 	REPLY=$entry
+}
+
+# results_dir NAME: an empty directory that stays after the run, for this run alone.
+results_dir()
+{
+	REPLY=$CACHE/results/$1
+	mkdir -p "$REPLY"
+	exec 8>"$REPLY.lock"
+	if ! flock -n 8; then
+		say "waiting for another run of the same"
+		flock 8
+	fi
+	find "$REPLY" -mindepth 1 -delete
+	touch "$REPLY"
 }

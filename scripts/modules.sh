@@ -37,7 +37,7 @@ build_external()
 		say "building the modules failed (see $LOGS/modules.log)"
 		exit 3
 	}
-	! grep -E 'warning:|WARNING' "$LOGS/modules.log" >&2 ||
+	! grep -E 'warning:|error:|WARNING' "$LOGS/modules.log" >&2 ||
 		say "the build has warnings"
 }
 
