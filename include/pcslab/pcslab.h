@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pcslab: private, named heaps with exact books
+ *
+ * A heap is created once and used like kmalloc/kfree from any context that may
+ * call kmalloc(GFP_ATOMIC). pcslab_free() finds the heap by itself. The books
+ * of every heap are in /sys/kernel/debug/pcslab/ and behind
+ * pcslab_heap_stats().
+ *
+ * A module that uses it says MODULE_IMPORT_NS(PCSLAB).
+ */
+#ifndef _PCSLAB_PCSLAB_H
+#define _PCSLAB_PCSLAB_H
+
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/gfp.h>
+#include <linux/overflow.h>
+#include <linux/types.h>
+
+struct pcslab_heap;
+
+/* Bytes of a heap's name, the final NUL included */
+#define PCSLAB_NAME_LEN		32
+
+/* Bytes of the largest size class; above are large objects */
+#define PCSLAB_MAX_SIZE		8192
+
+/* Number of size classes */
+#define PCSLAB_NR_CLASSES	64
+
+/**
+ * struct pcslab_heap_attr - how a heap differs from the default
+ * @flags: none is defined yet, must be 0
+ *
+ * All zeroes means the defaults.
+ */
+struct pcslab_heap_attr {
+	unsigned long flags;
+};
+
+/**
+ * struct pcslab_class_stats - the books of one size class of one heap
+ * @size: bytes of an object
+ * @objects_per_slab: objects in a slab of the usual order
+ * @allocs: objects handed out since the heap was created
+ * @frees: objects given back; live = @allocs - @frees
+ * @fails: allocations that returned NULL
+ * @cached: free objects in the magazines of the CPUs
+ * @depot: free objects in the depots, in full magazines and in slabs
+ * @slabs: slabs held
+ * @pages: pages held by these slabs
+ *
+ * @allocs, @frees and @fails are the record and exact. The other four are
+ * gauges, read while they move.
+ */
+struct pcslab_class_stats {
+	u32 size;
+	u32 objects_per_slab;
+	u64 allocs;
+	u64 frees;
+	u64 fails;
+	u64 cached;
+	u64 depot;
+	u64 slabs;
+	u64 pages;
+};
+
+/**
+ * struct pcslab_stats - the books of one heap
+ * @nr_classes: valid entries of @class
+ * @class: per size class, in ascending order of size
+ * @large_allocs: large objects handed out
+ * @large_frees: large objects given back
+ * @large_alloc_bytes: bytes of the large objects handed out, as whole pages
+ * @large_free_bytes: bytes of the large objects given back
+ * @large_fails: large allocations that returned NULL
+ * @bad_frees: frees of this heap's memory that were refused
+ */
+struct pcslab_stats {
+	u32 nr_classes;
+	struct pcslab_class_stats class[PCSLAB_NR_CLASSES];
+	u64 large_allocs;
+	u64 large_frees;
+	u64 large_alloc_bytes;
+	u64 large_free_bytes;
+	u64 large_fails;
+	u64 bad_frees;
+};
+
+/*
+ * The size classes: eight of 8 to 64 bytes in steps of 8, then eight to each
+ * doubling, so that no class wastes more than an eighth of what it serves.
+ * With s the largest index of a requested byte and k the number of its highest
+ * bit (6 at least), a class is the top four bits of s, eight classes to a k.
+ * The same spacing is found in jemalloc (four to a doubling there).
+ */
+static __always_inline unsigned int pcslab_class_index(size_t size)
+{
+	size_t s = size - 1;
+	unsigned int k = (BITS_PER_LONG - 1) ^ __builtin_clzl(s | 64);
+
+	return (k - 6) * 8 + (s >> (k - 3));
+}
+
+static __always_inline size_t pcslab_class_size(unsigned int index)
+{
+	if (index < 8)
+		return (index + 1) * 8;
+	return (size_t)(index % 8 + 9) << (index / 8 + 2);
+}
+
+struct pcslab_heap *pcslab_heap_create(const char *name,
+				       const struct pcslab_heap_attr *attr);
+void pcslab_heap_destroy(struct pcslab_heap *heap);
+
+/* Behind the inlines below; not for callers. */
+void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __malloc;
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index,
+			   gfp_t gfp) __malloc;
+
+/**
+ * pcslab_alloc() - allocate an object
+ * @heap: the heap to take it from
+ * @size: bytes wanted
+ * @gfp: as for kmalloc(); zones (GFP_DMA, GFP_DMA32, __GFP_HIGHMEM) and
+ *	__GFP_ACCOUNT are refused with a line in the log
+ *
+ * The object is aligned and, with __GFP_ZERO or init_on_alloc, zeroed as
+ * kmalloc() does. A size that is a constant is resolved to its class when the
+ * caller is compiled.
+ *
+ * Context: any that may call kmalloc() with the same @gfp; in NMI it does not
+ *	fail only as long as the CPU's own magazine serves it. Sleeps only if
+ *	@gfp allows it.
+ * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL. A NULL is
+ *	counted in the heap's fails.
+ */
+static __always_inline void *pcslab_alloc(struct pcslab_heap *heap, size_t size,
+					  gfp_t gfp)
+{
+	if (__builtin_constant_p(size) && size - 1 < PCSLAB_MAX_SIZE)
+		return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp);
+	return __pcslab_alloc(heap, size, gfp);
+}
+
+/**
+ * pcslab_zalloc() - allocate a zeroed object
+ * @heap: the heap to take it from
+ * @size: bytes wanted
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc(); the whole usable size is zero.
+ */
+static __always_inline void *pcslab_zalloc(struct pcslab_heap *heap, size_t size,
+					   gfp_t gfp)
+{
+	return pcslab_alloc(heap, size, gfp | __GFP_ZERO);
+}
+
+void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
+			int node);
+
+/**
+ * pcslab_alloc_array() - allocate an array
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc(); NULL, a failed large allocation, if @n * @size
+ *	overflows.
+ */
+static __always_inline void *pcslab_alloc_array(struct pcslab_heap *heap,
+						size_t n, size_t size, gfp_t gfp)
+{
+	return pcslab_alloc(heap, size_mul(n, size), gfp);
+}
+
+/**
+ * pcslab_calloc() - allocate a zeroed array
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc_array().
+ */
+static __always_inline void *pcslab_calloc(struct pcslab_heap *heap, size_t n,
+					   size_t size, gfp_t gfp)
+{
+	return pcslab_alloc_array(heap, n, size, gfp | __GFP_ZERO);
+}
+
+void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size,
+		     gfp_t gfp);
+void pcslab_free(const void *obj);
+size_t pcslab_usable_size(const void *obj);
+struct pcslab_heap *pcslab_heap_of(const void *obj);
+
+int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
+int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);
+
+#endif /* _PCSLAB_PCSLAB_H */

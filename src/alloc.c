@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The front: what callers call, and its fast paths
+ *
+ * The fast paths serve an allocation from the CPU's magazine and a free into
+ * it: no lock, no locked instruction, no shared line but the state byte of the
+ * object. All that they can't do at once is started again from the beginning in
+ * an out-of-line function.
+ *
+ * Context: any; NMI as the public header says. No locks here.
+ */
+#include <linux/hardirq.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "cache.h"
+#include "internal.h"
+#include "page.h"
+
+DEFINE_STATIC_KEY_FALSE(pcslab_debug);
+
+/*
+ * Tell lockdep and the sleep checker of what the slow path may do. Elsewhere
+ * might_alloc() is a call on kernels with PREEMPT_DYNAMIC, to yield the CPU.
+ */
+static __always_inline void check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		might_alloc(gfp);
+}
+
+static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
+{
+	atomic_long_inc(&heap->fails[index]);
+	return NULL;
+}
+
+static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+
+	if (likely(!(gfp & PCSLAB_GFP_REFUSED)))
+		return false;
+	if (__ratelimit(&limit))
+		pr_err("pcslab: heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
+		       heap->name, &gfp);
+	return true;
+}
+
+/* A node as kmalloc_node() takes it: one without memory is no preference. */
+static int node_wanted(int node)
+{
+	if (node < 0 || node >= nr_node_ids || !node_state(node, N_MEMORY))
+		return NUMA_NO_NODE;
+	return node;
+}
+
+static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
+				 gfp_t gfp, int node)
+{
+	struct pcslab_class *class;
+	void *obj = NULL;
+
+	if (gfp_refused(heap, gfp) || in_nmi())
+		return alloc_failed(heap, index);
+	class = pcslab_class_get(heap, index, gfp);
+	if (!class)
+		return alloc_failed(heap, index);
+
+	node = node_wanted(node);
+	if (node == NUMA_NO_NODE || node == numa_mem_id())
+		obj = pcslab_cache_alloc(class, gfp);
+	if (!obj)
+		obj = pcslab_depot_alloc(class, gfp, node);
+	if (!obj)
+		return alloc_failed(heap, index);
+	if (want_init_on_alloc(gfp))
+		memset(obj, 0, class->size);
+	return obj;
+}
+
+static __always_inline void *alloc_class(struct pcslab_heap *heap,
+					 unsigned int index, gfp_t gfp)
+{
+	struct pcslab_class *class = READ_ONCE(heap->class[index]);
+	struct pcslab_cache *c;
+	void *obj;
+
+	check_context(gfp);
+	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED))
+		return alloc_slow(heap, index, gfp, NUMA_NO_NODE);
+
+	preempt_disable();
+	c = raw_cpu_read(*class->caches);
+	if (unlikely(!guard_enter(c)))
+		goto slow;
+	if (unlikely(!c->n))
+		goto slow_guarded;
+	obj = cache_pop(c);
+	guard_exit(c);
+	preempt_enable();
+
+	if (unlikely(want_init_on_alloc(gfp)))
+		return memset(obj, 0, class->size);
+	return obj;
+
+slow_guarded:
+	guard_exit(c);
+slow:
+	preempt_enable();
+	return alloc_slow(heap, index, gfp, NUMA_NO_NODE);
+}
+
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
+{
+	return alloc_class(heap, index, gfp);
+}
+PCSLAB_EXPORT(__pcslab_alloc_class);
+
+/* What is not an object of a class: nothing at all, or a large object. */
+static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
+				  gfp_t gfp, int node)
+{
+	void *obj = NULL;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	if (!gfp_refused(heap, gfp) && !in_nmi())
+		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
+	return obj ?: alloc_failed(heap, PCSLAB_LARGE);
+}
+
+void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
+		return alloc_other(heap, size, gfp, NUMA_NO_NODE);
+	return alloc_class(heap, pcslab_class_index(size), gfp);
+}
+PCSLAB_EXPORT(__pcslab_alloc);
+
+/**
+ * pcslab_alloc_node() - allocate an object on a node
+ * @heap: the heap to take it from
+ * @size: bytes wanted
+ * @gfp: as for pcslab_alloc(); with __GFP_THISNODE no other node will do
+ * @node: NUMA node, or NUMA_NO_NODE for the local one; a node without memory
+ *	counts as NUMA_NO_NODE
+ *
+ * For the local node it costs what pcslab_alloc() costs when its magazine is
+ * empty; for another it takes that node's depot lock.
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc().
+ */
+void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
+{
+	check_context(gfp);
+	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
+		return alloc_other(heap, size, gfp, node);
+	return alloc_slow(heap, pcslab_class_index(size), gfp, node);
+}
+PCSLAB_EXPORT(pcslab_alloc_node);
+
+/*
+ * Take the object from the caller: true for one call only. Without debug two
+ * CPUs that free the same object in the same instant may both get true.
+ */
+static bool claim(u8 *state, enum pcslab_state to)
+{
+	if (static_branch_unlikely(&pcslab_debug))
+		return cmpxchg(state, PCSLAB_LIVE, to) == PCSLAB_LIVE;
+	if (READ_ONCE(*state) != PCSLAB_LIVE)
+		return false;
+	WRITE_ONCE(*state, to);
+	return true;
+}
+
+static noinline void free_slow(const void *obj, unsigned long caller)
+{
+	struct pcslab_slab *slab;
+	u8 *state;
+
+	if (ZERO_OR_NULL_PTR(obj))
+		return;
+	preempt_disable();	/* holds slab until the claim pins it */
+	slab = slab_of(obj);
+	if (!slab) {
+		preempt_enable();
+		if (!pcslab_large_free(obj))
+			pcslab_bad_free(obj, caller);
+		return;
+	}
+	if (!find_state(slab, obj, &state) ||
+	    !claim(state, in_nmi() ? PCSLAB_PENDING : PCSLAB_CACHED)) {
+		preempt_enable();
+		pcslab_bad_free(obj, caller);
+		return;
+	}
+	preempt_enable();
+
+	if (in_nmi()) {
+		pcslab_defer_slab(slab, state);
+		return;
+	}
+	if (want_init_on_free())
+		memset((void *)obj, 0, slab->class->size);
+	if (!pcslab_cache_free(slab, (void *)obj, state))
+		pcslab_depot_free(slab, state);
+}
+
+/**
+ * pcslab_free() - give an object back
+ * @obj: what an allocation returned, of any heap; NULL and ZERO_SIZE_PTR are fine
+ *
+ * Anything else - memory that is not pcslab's, an address inside an object, an
+ * object that is free - is refused: a line in the log with the heap, the class
+ * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
+ * Two CPUs that free one object at the same instant are told from each other
+ * only with pcslab.debug=1.
+ *
+ * Context: any, NMI included, where the free is done by an irq_work soon after.
+ * Does not sleep.
+ */
+void pcslab_free(const void *obj)
+{
+	struct pcslab_slab *slab;
+	struct pcslab_cache *c;
+	u8 *state;
+
+	if (static_branch_unlikely(&pcslab_debug) || unlikely(want_init_on_free()))
+		goto slow;
+
+	preempt_disable();
+	slab = slab_of(obj);
+	if (unlikely(!slab))
+		goto slow_preempt;
+	if (unlikely(!find_state(slab, obj, &state)))
+		goto slow_preempt;
+	c = raw_cpu_read(*slab->caches);
+	if (unlikely(!guard_enter(c)))
+		goto slow_preempt;
+	if (unlikely(READ_ONCE(*state) != PCSLAB_LIVE || c->n == c->cap ||
+		     slab->node != c->node))
+		goto slow_guarded;
+	cache_push(c, (void *)obj, state);
+	guard_exit(c);
+	preempt_enable();
+	return;
+
+slow_guarded:
+	guard_exit(c);
+slow_preempt:
+	preempt_enable();
+slow:
+	free_slow(obj, _RET_IP_);
+}
+PCSLAB_EXPORT(pcslab_free);
+
+/**
+ * pcslab_usable_size() - bytes that may be used of an object
+ * @obj: a live object of any heap, NULL or ZERO_SIZE_PTR
+ *
+ * Context: any. The object must not be freed meanwhile.
+ * Return: the size of its class, or of the pages of a large object; 0 for NULL,
+ *	ZERO_SIZE_PTR and what is not a live object of ours.
+ */
+size_t pcslab_usable_size(const void *obj)
+{
+	struct pcslab_slab *slab;
+	size_t size = 0;
+	u8 *state;
+
+	preempt_disable();
+	slab = slab_of(obj);
+	if (!slab) {
+		size = pcslab_large_size(obj);
+	} else {
+		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
+			size = slab->class->size;
+	}
+	preempt_enable();
+	return size;
+}
+PCSLAB_EXPORT(pcslab_usable_size);
+
+/**
+ * pcslab_heap_of() - the heap an object belongs to
+ * @obj: any address
+ *
+ * Context: any.
+ * Return: the heap, or NULL if no live object of ours starts at @obj. The
+ *	answer stays true for as long as the caller keeps the object.
+ */
+struct pcslab_heap *pcslab_heap_of(const void *obj)
+{
+	struct pcslab_class *class = NULL;
+	struct pcslab_slab *slab;
+	u8 *state;
+
+	preempt_disable();
+	slab = slab_of(obj);
+	if (slab) {
+		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
+			class = slab->class;
+	} else {
+		class = large_class_of(obj);
+	}
+	preempt_enable();
+	return class ? class->heap : NULL;
+}
+PCSLAB_EXPORT(pcslab_heap_of);
+
+/**
+ * pcslab_realloc() - change the size of an object
+ * @heap: the heap the result is of
+ * @obj: an object of any heap, NULL or ZERO_SIZE_PTR
+ * @size: bytes wanted
+ * @gfp: as for pcslab_alloc()
+ *
+ * krealloc()'s rules: the content is kept up to the smaller of both sizes; NULL
+ * allocates; a @size of 0 frees; an object of this heap that has room stays
+ * where it is. On failure @obj is as it was. A bad @obj is refused like a bad
+ * free.
+ *
+ * Context: as pcslab_alloc().
+ * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL.
+ */
+void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp)
+{
+	size_t old;
+	void *new;
+
+	if (!size) {
+		pcslab_free(obj);
+		return ZERO_SIZE_PTR;
+	}
+	if (ZERO_OR_NULL_PTR(obj))
+		return pcslab_alloc(heap, size, gfp);
+	old = pcslab_usable_size(obj);
+	if (!old) {
+		pcslab_bad_free(obj, _RET_IP_);
+		return NULL;
+	}
+	if (size <= old && pcslab_heap_of(obj) == heap)
+		return (void *)obj;
+
+	new = pcslab_alloc(heap, size, gfp);
+	if (new) {
+		memcpy(new, obj, min(size, old));
+		pcslab_free(obj);
+	}
+	return new;
+}
+PCSLAB_EXPORT(pcslab_realloc);

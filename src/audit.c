@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The audit: counting objects one by one, without looking at a counter
+ *
+ * What ReadMemStatsSlow is to the Go runtime: an independent answer to compare
+ * the books with. The slabs are walked under RCU and the state of every object
+ * is looked at; then the magazines are walked, those of a CPU on that CPU, and
+ * every round must lead to a cached object. With the heap quiet live equals
+ * allocs - frees, and rounds equals cached, object for object.
+ *
+ * Costs what the heap holds. No lock but a depot's, for its full magazines.
+ * Context: process, the CPU hotplug lock held for reading.
+ */
+#include <linux/rculist.h>
+#include <linux/smp.h>
+
+#include "cache.h"
+#include "internal.h"
+#include "page.h"
+
+static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
+{
+	unsigned int i, nr = slab->nr;
+
+	audit->slabs++;
+	audit->objects += nr;
+	for (i = 0; i < nr; i++) {
+		switch (READ_ONCE(slab->state[i])) {
+		case PCSLAB_FREE:
+			audit->free++;
+			break;
+		case PCSLAB_CACHED:
+			audit->cached++;
+			break;
+		case PCSLAB_LIVE:
+			audit->live++;
+			break;
+		default:
+			audit->deferred++;
+		}
+	}
+}
+
+static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
+			struct pcslab_audit *audit)
+{
+	struct pcslab_round *round;
+	struct pcslab_slab *slab;
+	unsigned int i;
+	u8 *state;
+
+	for (i = 0; i < n; i++) {
+		round = &mag->round[i];
+		slab = slab_of(round->obj);
+		audit->rounds++;
+		if (!slab || !find_state(slab, round->obj, &state) ||
+		    state != round->state || READ_ONCE(*state) != PCSLAB_CACHED)
+			audit->wrong++;
+	}
+}
+
+static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)
+{
+	struct pcslab_magazine *mag;
+	struct pcslab_slab *slab;
+	unsigned long flags;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(slab, &depot->all, all)
+		walk_slab(slab, audit);
+	rcu_read_unlock();
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	for (mag = depot->full; mag; mag = mag->next)
+		walk_rounds(mag, mag->n, audit);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+}
+
+struct visit {
+	struct pcslab_class *class;
+	struct pcslab_audit *audit;
+};
+
+/* In a task of the CPU, so the guard is free and no one else moves the rounds. */
+static int walk_cache(void *arg)
+{
+	struct visit *visit = arg;
+	struct pcslab_cache *c;
+
+	preempt_disable();
+	c = raw_cpu_read(*visit->class->caches);
+	guard_enter(c);
+	walk_rounds(c->loaded, c->n, visit->audit);
+	walk_rounds(c->spare, c->spare_n, visit->audit);
+	guard_exit(c);
+	preempt_enable();
+	return 0;
+}
+
+/**
+ * pcslab_class_audit() - count the objects of a class
+ * @class: the class, not the one of large objects
+ * @audit: filled
+ *
+ * Return: 0 or an error of smp_call_on_cpu().
+ */
+int pcslab_class_audit(struct pcslab_class *class, struct pcslab_audit *audit)
+{
+	struct visit visit = { .class = class, .audit = audit };
+	unsigned int cpu;
+	int node, err = 0;
+
+	*audit = (struct pcslab_audit){};
+	for_each_node_state(node, N_MEMORY)
+		walk_depot(&class->depot[node], audit);
+	for_each_online_cpu(cpu) {
+		err = smp_call_on_cpu(cpu, walk_cache, &visit, false);
+		if (err)
+			break;
+	}
+	return err;
+}

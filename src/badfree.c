@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bad frees: what is wrong with a pointer, said in the log
+ *
+ * Context: any. Nothing is written but counters of their own.
+ */
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+
+#include "internal.h"
+#include "page.h"
+
+atomic_long_t pcslab_bad_frees;
+
+static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+
+/* The class of the large object that @obj is inside of. */
+static struct pcslab_class *inside_large(const void *obj)
+{
+	/* virt_to_head_page() reads the page; a hole has none. */
+	if (!virt_addr_valid(obj))
+		return NULL;
+	return page_owner_if(virt_to_head_page(obj), &pcslab_large_tag);
+}
+
+static void report_slab(const void *obj, struct pcslab_slab *slab)
+{
+	u8 *state;
+	bool start = find_state(slab, obj, &state) && *state != PCSLAB_NONE;
+	unsigned int offset = (const char *)obj - slab->base;
+	u32 size = slab->class->size;
+
+	if (start)
+		pr_err("pcslab: bad free of %p: already free (heap %s, class %u)\n",
+		       obj, slab->class->heap->name, size);
+	else if (offset / size < slab->nr)
+		pr_err("pcslab: bad free of %p: %u bytes into an object (heap %s, class %u)\n",
+		       obj, offset % size, slab->class->heap->name, size);
+	else
+		pr_err("pcslab: bad free of %p: behind the last object of a slab (heap %s, class %u)\n",
+		       obj, slab->class->heap->name, size);
+}
+
+static void report(const void *obj, struct pcslab_slab *slab,
+		   struct pcslab_class *large, unsigned long caller)
+{
+	if (slab)
+		report_slab(obj, slab);
+	else if (large && PAGE_ALIGNED(obj) && large_class_of(obj))
+		pr_err("pcslab: bad free of %p: already free (heap %s, large object)\n",
+		       obj, large->heap->name);
+	else if (large)
+		pr_err("pcslab: bad free of %p: inside a large object (heap %s)\n",
+		       obj, large->heap->name);
+	else
+		pr_err("pcslab: bad free of %p: not an object of pcslab\n", obj);
+	pr_err("pcslab: freed by %pS\n", (void *)caller);
+	dump_stack();
+}
+
+/**
+ * pcslab_bad_free() - refuse a free
+ * @obj: any address but of a live object
+ * @caller: return address of the call
+ *
+ * Counted in the heap the memory is of, or in pcslab_bad_frees.
+ */
+void pcslab_bad_free(const void *obj, unsigned long caller)
+{
+	struct pcslab_class *large = NULL;
+	struct pcslab_slab *slab;
+
+	preempt_disable();	/* holds what slab_of() finds */
+	slab = slab_of(obj);
+	if (!slab)
+		large = inside_large(obj);
+	if (slab)
+		atomic_long_inc(&slab->class->heap->bad_frees);
+	else if (large)
+		atomic_long_inc(&large->heap->bad_frees);
+	else
+		atomic_long_inc(&pcslab_bad_frees);
+	if (__ratelimit(&limit))
+		report(obj, slab, large, caller);
+	preempt_enable();
+}

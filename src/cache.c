@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The cache: two magazines of one CPU, and what happens when they run out
+ *
+ * The second magazine keeps a caller that goes back and forth at a magazine's
+ * edge away from the depot (Bonwick and Adams, 2001). Both hold objects of the
+ * CPU's own node only: a free of another node's object goes to its depot.
+ *
+ * Context: as the caller of alloc or free, not NMI. The guard is held with
+ * preemption off; within it the depot's lock may be taken. Magazines and pages
+ * are allocated and freed outside.
+ */
+#include <linux/slab.h>
+
+#include "cache.h"
+#include "internal.h"
+
+/* This CPU's cache with the guard held and preemption off, NULL if it is busy. */
+static struct pcslab_cache *cache_enter(struct pcslab_class *class)
+{
+	struct pcslab_cache *c;
+
+	preempt_disable();
+	c = raw_cpu_read(*class->caches);
+	if (guard_enter(c))
+		return c;
+	preempt_enable();
+	return NULL;
+}
+
+static void cache_exit(struct pcslab_cache *c)
+{
+	guard_exit(c);
+	preempt_enable();
+}
+
+static void load(struct pcslab_class *class, struct pcslab_cache *c,
+		 struct pcslab_magazine *mag, unsigned int n)
+{
+	c->loaded = mag;
+	c->cap = class->cap;
+	WRITE_ONCE(c->n, n);
+}
+
+/* Make @mag the loaded magazine and the one that was loaded the spare. */
+static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
+		   struct pcslab_magazine *mag, unsigned int n)
+{
+	c->spare = c->loaded;
+	WRITE_ONCE(c->spare_n, c->n);
+	load(class, c, mag, n);
+}
+
+static struct pcslab_magazine *take_idle(struct pcslab_class *class,
+					 struct pcslab_cache *c,
+					 struct pcslab_magazine **fresh)
+{
+	struct pcslab_magazine *mag = *fresh;
+
+	*fresh = NULL;
+	return mag ?: pcslab_depot_take_idle(class, c->node);
+}
+
+/*
+ * A dying heap takes no magazine. The flag is set before the caches are
+ * drained, each on its own CPU, so one that got a magazine is drained after.
+ */
+static bool may_cache(struct pcslab_class *class)
+{
+	return !READ_ONCE(class->heap->dying);
+}
+
+/* The loaded magazine is empty: find rounds without allocating anything. */
+static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
+		   struct pcslab_magazine **fresh)
+{
+	struct pcslab_magazine *mag;
+
+	if (c->spare_n) {
+		rotate(class, c, c->spare, c->spare_n);
+		return true;
+	}
+	if (!c->loaded) {
+		mag = take_idle(class, c, fresh);
+		if (!mag)
+			return false;
+		load(class, c, mag, 0);
+	}
+	mag = pcslab_depot_trade_empty(class, c->node, c->loaded);
+	load(class, c, mag, mag->n);
+	return c->n;
+}
+
+/**
+ * pcslab_cache_alloc() - allocate from this CPU's magazines, refilled if need be
+ * @class: of what
+ * @gfp: for a magazine, should the CPU have none
+ *
+ * Return: the object, counted, or NULL if the local depot has no more or this
+ *	call interrupts another one here.
+ */
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp)
+{
+	struct pcslab_magazine *fresh = NULL;
+	struct pcslab_cache *c;
+	void *obj = NULL;
+	bool want;
+
+	do {
+		c = cache_enter(class);
+		if (!c)
+			break;
+		if (may_cache(class) && (c->n || refill(class, c, &fresh)))
+			obj = cache_pop(c);
+		want = !c->loaded && may_cache(class);
+		cache_exit(c);
+		if (want)
+			fresh = pcslab_magazine_create(class, gfp);
+	} while (want && fresh);
+	kfree(fresh);
+	return obj;
+}
+
+/*
+ * The loaded magazine is full: find room. With @last it is found at the price
+ * of emptying a magazine into the slabs, unless there is none.
+ */
+static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
+		      struct pcslab_magazine **fresh, bool last,
+		      struct list_head *doomed)
+{
+	struct pcslab_magazine *mag;
+
+	if (c->spare && !c->spare_n) {
+		rotate(class, c, c->spare, 0);
+		return true;
+	}
+	if (!c->spare) {
+		mag = take_idle(class, c, fresh);
+		if (!mag)
+			return false;
+		if (c->loaded)
+			rotate(class, c, mag, 0);
+		else
+			load(class, c, mag, 0);
+		return true;
+	}
+	mag = pcslab_depot_trade_full(class, c->node, c->spare, *fresh, last, doomed);
+	if (!mag)
+		return false;
+	if (mag == *fresh)
+		*fresh = NULL;
+	rotate(class, c, mag, 0);
+	return true;
+}
+
+/**
+ * pcslab_cache_free() - free into this CPU's magazines
+ * @slab: of the object
+ * @obj: the object, claimed
+ * @state: its state
+ *
+ * Return: true if it is done and counted; false if the object is another
+ *	node's, the heap is dying, there is no memory for a magazine, or this
+ *	call interrupts another one here.
+ */
+bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
+{
+	struct pcslab_class *class = slab->class;
+	struct pcslab_magazine *fresh = NULL;
+	bool done, last = false;
+	struct pcslab_cache *c;
+	LIST_HEAD(doomed);
+
+	for (;;) {
+		c = cache_enter(class);
+		if (!c)
+			break;
+		done = false;
+		if (slab->node != c->node || !may_cache(class))
+			last = true;
+		else
+			done = c->n < c->cap ||
+			       make_room(class, c, &fresh, last, &doomed);
+		if (done)
+			cache_push(c, obj, state);
+		cache_exit(c);
+		if (done || last)
+			break;
+		fresh = pcslab_magazine_create(class, GFP_NOWAIT | __GFP_NOWARN);
+		last = true;
+	}
+	kfree(fresh);
+	pcslab_slabs_destroy(&doomed);
+	return c && done;
+}
+
+/* Empty a cache for good: its CPU is dead, or this runs on it. */
+static void drain_one(struct pcslab_class *class, int node,
+		      struct pcslab_magazine *mag, unsigned int n,
+		      struct list_head *doomed)
+{
+	if (!mag)
+		return;
+	mag->n = n;
+	pcslab_depot_flush(class, node, mag, doomed);
+	kfree(mag);
+}
+
+/**
+ * pcslab_cache_drain() - put all a cache holds back into the slabs
+ * @class: of the cache
+ * @cache: of this CPU, or of one that is dead
+ *
+ * Context: process context with preemption on; the guard is free then, as a
+ * holder has preemption off.
+ */
+void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
+{
+	struct pcslab_magazine *loaded, *spare;
+	unsigned int n, spare_n;
+	LIST_HEAD(doomed);
+
+	preempt_disable();
+	guard_enter(cache);
+	loaded = cache->loaded;
+	spare = cache->spare;
+	n = cache->n;
+	spare_n = cache->spare_n;
+	cache->loaded = NULL;
+	cache->spare = NULL;
+	WRITE_ONCE(cache->n, 0);
+	WRITE_ONCE(cache->spare_n, 0);
+	cache->cap = 0;
+	guard_exit(cache);
+	preempt_enable();
+
+	drain_one(class, cache->node, loaded, n, &doomed);
+	drain_one(class, cache->node, spare, spare_n, &doomed);
+	pcslab_slabs_destroy(&doomed);
+}

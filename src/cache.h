@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guard of a cache, and what is done under it
+ *
+ * Preemption is off in here, so only an interrupt can come between. It looks at
+ * the guard before anything else; finding it taken it leaves the magazines and
+ * the guarded row alone and goes to the depot. Coming before the guard is taken
+ * or after it is released, it runs from start to end as if it were alone. So
+ * the guard needs no atomic operation, only the compiler's barriers: this CPU
+ * sees its own stores in order.
+ *
+ * One preemption-off section holds both the hand-over of an object and its
+ * count: whoever has seen every CPU outside such a section has seen a cut.
+ */
+#ifndef _PCSLAB_CACHE_H
+#define _PCSLAB_CACHE_H
+
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include "compat.h"
+#include "types.h"
+
+static __always_inline bool guard_enter(struct pcslab_cache *c)
+{
+	if (unlikely(READ_ONCE(c->busy)))
+		return false;
+	WRITE_ONCE(c->busy, 1);
+	barrier();
+	return true;
+}
+
+static __always_inline void guard_exit(struct pcslab_cache *c)
+{
+	barrier();
+	WRITE_ONCE(c->busy, 0);
+}
+
+/* With a round in the magazine: hand out its object. */
+static __always_inline void *cache_pop(struct pcslab_cache *c)
+{
+	unsigned int n = c->n - 1;
+	struct pcslab_round *round = &c->loaded->round[n];
+	void *obj = round->obj;
+
+	WRITE_ONCE(*round->state, PCSLAB_LIVE);
+	WRITE_ONCE(c->n, n);
+	compat_count(&c->count.allocs);
+	return obj;
+}
+
+/* With room in the magazine: take an object back. */
+static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
+{
+	unsigned int n = c->n;
+	struct pcslab_round *round = &c->loaded->round[n];
+
+	WRITE_ONCE(*state, PCSLAB_CACHED);
+	round->obj = obj;
+	round->state = state;
+	WRITE_ONCE(c->n, n + 1);
+	/*
+	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). Whoever sees
+	 * this free counted sees the allocation of the object counted.
+	 */
+	compat_count_release(&c->count.frees);
+}
+
+#endif /* _PCSLAB_CACHE_H */

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A class of a heap: made when its first object is asked for, by whoever asks
+ *
+ * Which may be an interrupt, so nothing here sleeps unless the caller's flags
+ * allow it, and the CPU hotplug lock is not taken: pcslab_class_publish()
+ * refuses a class that misses a CPU which came meanwhile.
+ *
+ * The sizes themselves are in the public header.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+#include "page.h"
+
+/* Rounds in a magazine: as many as fit a KiB, but no more than 16 KiB of objects. */
+#define MAG_ROUNDS \
+	((1024 - sizeof(struct pcslab_magazine)) / sizeof(struct pcslab_round))
+#define MAG_BYTES	16384
+#define MAG_MIN_ROUNDS	4
+
+/* Objects a slab should have, and the most pages it may take for that. */
+#define SLAB_MIN_OBJECTS	8
+#define SLAB_MAX_ORDER		3
+
+/* The smallest order with enough objects that leaves a sixteenth unused at most. */
+static unsigned int slab_order(u32 size)
+{
+	unsigned int order, bytes;
+
+	for (order = get_order(size); order < SLAB_MAX_ORDER; order++) {
+		bytes = PAGE_SIZE << order;
+		if (bytes / size >= SLAB_MIN_OBJECTS && bytes % size * 16 <= bytes)
+			break;
+	}
+	return order;
+}
+
+static void free_caches(struct pcslab_class *class)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(*per_cpu_ptr(class->caches, cpu));
+	free_percpu(class->caches);
+}
+
+/**
+ * pcslab_class_free() - free a class and its caches
+ * @class: without slabs or large objects, and with no one looking
+ */
+void pcslab_class_free(struct pcslab_class *class)
+{
+	if (!class)
+		return;
+	free_caches(class);
+	kfree(class);
+}
+
+static int add_caches(struct pcslab_class *class, gfp_t gfp)
+{
+	struct pcslab_cache *cache;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &pcslab_cpus) {
+		cache = pcslab_cache_create(cpu, gfp);
+		if (!cache)
+			return -ENOMEM;
+		*per_cpu_ptr(class->caches, cpu) = cache;
+	}
+	return 0;
+}
+
+static struct pcslab_class *class_create(struct pcslab_heap *heap,
+					 unsigned int index, gfp_t gfp)
+{
+	struct pcslab_class *class;
+
+	if (pcslab_should_fail(gfp))
+		return NULL;
+	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp);
+	if (!class)
+		return NULL;
+	class->caches = alloc_percpu_gfp(struct pcslab_cache *, gfp);
+	if (!class->caches) {
+		kfree(class);
+		return NULL;
+	}
+	class->heap = heap;
+	class->index = index;
+	pcslab_depot_init(class);
+	if (index == PCSLAB_LARGE)
+		return class;
+
+	class->size = pcslab_class_size(index);
+	class->recip = size_recip(class->size);
+	class->cap = clamp_t(unsigned int, MAG_BYTES / class->size,
+			     MAG_MIN_ROUNDS, MAG_ROUNDS);
+	class->order = slab_order(class->size);
+	class->min_order = get_order(class->size);
+	return class;
+}
+
+/* One attempt: true if the heap has the class now, whoever made it. */
+static bool class_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
+{
+	struct pcslab_class *class;
+	unsigned long seq;
+
+	do {
+		seq = pcslab_cpus_seq();
+		class = class_create(heap, index, gfp);
+		if (!class)
+			return false;
+		if (add_caches(class, gfp)) {
+			pcslab_class_free(class);
+			return false;
+		}
+		if (pcslab_class_publish(class, seq))
+			return true;
+		pcslab_class_free(class);
+	} while (!READ_ONCE(heap->class[index]));
+	return true;
+}
+
+/**
+ * pcslab_class_get() - the class of a heap, made if it is not there yet
+ * @heap: the heap
+ * @index: of the class
+ * @gfp: the caller's
+ *
+ * Context: as @gfp, not NMI.
+ * Return: the class, or NULL if there is no memory and no __GFP_NOFAIL.
+ */
+struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
+				      unsigned int index, gfp_t gfp)
+{
+	struct pcslab_class *class = smp_load_acquire(&heap->class[index]);
+	gfp_t meta = gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_MEMALLOC |
+			    __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY |
+			    __GFP_RETRY_MAYFAIL);
+
+	while (!class) {
+		if (!class_make(heap, index, meta)) {
+			if (!(gfp & __GFP_NOFAIL))
+				return NULL;
+			memalloc_retry_wait(gfp);
+		}
+		class = smp_load_acquire(&heap->class[index]);
+	}
+	return class;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between kernels and architectures, each with its reason. No
+ * other file asks for a version.
+ */
+#ifndef _PCSLAB_COMPAT_H
+#define _PCSLAB_COMPAT_H
+
+#include <linux/compiler.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+#include <linux/version.h>
+#ifdef CONFIG_X86
+#include <asm/asm.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "pcslab needs Linux 6.1 or later"
+#endif
+
+/* 6.13 made the namespace a string. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define PCSLAB_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, PCSLAB)
+#else
+#define PCSLAB_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, "PCSLAB")
+#endif
+
+/* 6.8 renamed it, when the number of orders became the largest order. */
+#ifndef MAX_PAGE_ORDER
+#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
+#endif
+
+/*
+ * The page behind an address of the direct map. x86-64's own virt_to_page()
+ * also serves addresses of the kernel image, which costs a compare and a
+ * select, and none of our objects is there.
+ */
+static __always_inline struct page *compat_direct_page(unsigned long addr)
+{
+#ifdef CONFIG_X86_64
+	return pfn_to_page((addr - PAGE_OFFSET) >> PAGE_SHIFT);
+#else
+	return virt_to_page((void *)addr);
+#endif
+}
+
+/*
+ * Add one to a word that only this CPU writes and that a reader loads with
+ * READ_ONCE(). x86 does it in one instruction, which gcc does not make of a
+ * volatile access.
+ */
+static __always_inline void compat_count(unsigned long *word)
+{
+#ifdef CONFIG_X86
+	asm volatile(_ASM_INC " %0" : "+m" (*word));
+#else
+	WRITE_ONCE(*word, *word + 1);
+#endif
+}
+
+/* The same as a store-release. x86 does not reorder a store with earlier ones. */
+static __always_inline void compat_count_release(unsigned long *word)
+{
+#ifdef CONFIG_X86
+	asm volatile(_ASM_INC " %0" : "+m" (*word) : : "memory");
+#else
+	smp_store_release(word, *word + 1);
+#endif
+}
+
+#endif /* _PCSLAB_COMPAT_H */

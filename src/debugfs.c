@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The files under /sys/kernel/debug/pcslab/
+ *
+ *   stats			a line per heap and a total
+ *   heaps/<name>/stats		per class: the sum over all CPUs
+ *   heaps/<name>/exact		the same as a cut
+ *   heaps/<name>/percpu	per CPU and class: the record itself
+ *   heaps/<name>/audit		per class: what a walk finds
+ *
+ * The first line names the format and its version, the second the columns. New
+ * columns are only ever appended. Lines of classes that were never used are
+ * left out. Documentation/debugfs.rst tells what each column means.
+ *
+ * A heap's files are removed before it goes, and removing waits for readers, so
+ * a reader needs no reference. Zombies have no files, only their line in stats.
+ *
+ * Context: process. Locks: CPU hotplug lock > pcslab_heaps_lock.
+ */
+#include <linux/cpu.h>
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static struct dentry *root, *heaps_dir;
+
+/* What a line of stats adds up. */
+struct line {
+	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages;
+};
+
+static void add_class(struct line *to, const struct pcslab_class_stats *st)
+{
+	u64 live = st->allocs - st->frees;
+
+	to->allocs += st->allocs;
+	to->frees += st->frees;
+	to->fails += st->fails;
+	to->live += live;
+	to->live_bytes += live * st->size;
+	to->cached += st->cached;
+	to->depot += st->depot;
+	to->slabs += st->slabs;
+	to->pages += st->pages;
+}
+
+static void add_large(struct line *to, const struct pcslab_stats *st)
+{
+	u64 bytes = st->large_alloc_bytes - st->large_free_bytes;
+
+	to->allocs += st->large_allocs;
+	to->frees += st->large_frees;
+	to->fails += st->large_fails;
+	to->live += st->large_allocs - st->large_frees;
+	to->live_bytes += bytes;
+	to->pages += bytes >> PAGE_SHIFT;
+}
+
+static void show_line(struct seq_file *m, const struct line *line)
+{
+	seq_printf(m, " %12llu %12llu %9llu %5llu %11llu %7llu %7llu %6llu %6llu\n",
+		   line->allocs, line->frees, line->live, line->fails,
+		   line->live_bytes, line->cached, line->depot, line->slabs,
+		   line->pages);
+}
+
+#define LINE_COLUMNS \
+	"       allocs        frees      live fails  live_bytes  cached   depot  slabs  pages\n"
+
+static bool class_used(const struct pcslab_class_stats *st)
+{
+	return st->allocs || st->fails || st->slabs;
+}
+
+static void show_heap(struct seq_file *m, const char *format,
+		      const struct pcslab_stats *st)
+{
+	struct line line, total = {};
+	unsigned int i;
+
+	seq_printf(m, "%s\n# size  objs" LINE_COLUMNS, format);
+	for (i = 0; i < st->nr_classes; i++) {
+		if (!class_used(&st->class[i]))
+			continue;
+		line = (struct line){};
+		add_class(&line, &st->class[i]);
+		add_class(&total, &st->class[i]);
+		seq_printf(m, "%6u %5u", st->class[i].size, st->class[i].objects_per_slab);
+		show_line(m, &line);
+	}
+	if (st->large_allocs || st->large_fails) {
+		line = (struct line){};
+		add_large(&line, st);
+		add_large(&total, st);
+		seq_printf(m, "%6s %5s", "large", "-");
+		show_line(m, &line);
+	}
+	seq_printf(m, "%6s %5s", "total", "-");
+	show_line(m, &total);
+}
+
+static int show_stats_by(struct seq_file *m, const char *format,
+			 int (*read)(struct pcslab_heap *, struct pcslab_stats *))
+{
+	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
+	int err;
+
+	if (!st)
+		return -ENOMEM;
+	err = read(m->private, st);
+	if (!err)
+		show_heap(m, format, st);
+	kvfree(st);
+	return err;
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	return show_stats_by(m, "pcslab stats version 1", pcslab_heap_stats);
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+static int exact_show(struct seq_file *m, void *unused)
+{
+	return show_stats_by(m, "pcslab exact version 1", pcslab_heap_stats_exact);
+}
+DEFINE_SHOW_ATTRIBUTE(exact);
+
+static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
+		     const struct pcslab_cache *c)
+{
+	unsigned long frees = READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees);
+	unsigned long allocs;
+	char size[8];
+
+	smp_rmb();	/* as in pcslab_class_sum() */
+	allocs = READ_ONCE(c->count.allocs) + READ_ONCE(c->direct.allocs);
+	if (!allocs && !frees && !c->inherited.allocs && !c->inherited.frees)
+		return;
+	if (class->index == PCSLAB_LARGE)
+		strscpy(size, "large", sizeof(size));
+	else
+		snprintf(size, sizeof(size), "%u", class->size);
+	seq_printf(m, "%5u %6s %14lu %14lu %14lu %14lu %7u\n", cpu, size, allocs, frees,
+		   c->inherited.allocs, c->inherited.frees,
+		   READ_ONCE(c->n) + READ_ONCE(c->spare_n));
+}
+
+static int percpu_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_heap *heap = m->private;
+	struct pcslab_class *class;
+	unsigned int cpu, i;
+
+	seq_puts(m, "pcslab percpu version 1\n");
+	seq_puts(m, "# cpu   size         allocs          frees     inh_allocs      inh_frees  cached\n");
+	cpus_read_lock();
+	for_each_cpu(cpu, &pcslab_cpus) {
+		for (i = 0; i <= PCSLAB_LARGE; i++) {
+			class = smp_load_acquire(&heap->class[i]);
+			if (class)
+				show_row(m, cpu, class, pcslab_cache_of(class, cpu));
+		}
+	}
+	cpus_read_unlock();
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(percpu);
+
+static int audit_class(struct seq_file *m, struct pcslab_class *class)
+{
+	struct pcslab_audit audit;
+	int err = pcslab_class_audit(class, &audit);
+
+	if (err)
+		return err;
+	seq_printf(m, "%6u %7llu %10llu %10llu %9llu %9llu %9llu %8llu %5llu\n",
+		   class->size, audit.slabs, audit.objects, audit.live, audit.cached,
+		   audit.free, audit.rounds, audit.deferred, audit.wrong);
+	return 0;
+}
+
+static int audit_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_heap *heap = m->private;
+	struct pcslab_class *class;
+	u64 nr = 0, bytes = 0;
+	unsigned int i;
+	int err = 0;
+
+	seq_puts(m, "pcslab audit version 1\n");
+	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
+	cpus_read_lock();
+	for (i = 0; i < PCSLAB_NR_CLASSES && !err; i++) {
+		class = smp_load_acquire(&heap->class[i]);
+		if (class)
+			err = audit_class(m, class);
+	}
+	cpus_read_unlock();
+	pcslab_large_audit(heap, &nr, &bytes);
+	if (nr)
+		seq_printf(m, "%6s %7s %10llu %10llu %9u %9u %9u %8u %5u\n", "large", "-",
+			   nr, nr, 0, 0, 0, 0, 0);
+	return err;
+}
+DEFINE_SHOW_ATTRIBUTE(audit);
+
+static void sum_heap(struct line *to, const struct pcslab_stats *st)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->nr_classes; i++)
+		add_class(to, &st->class[i]);
+	add_large(to, st);
+}
+
+static void add_line(struct line *to, const struct line *from)
+{
+	to->allocs += from->allocs;
+	to->frees += from->frees;
+	to->fails += from->fails;
+	to->live += from->live;
+	to->live_bytes += from->live_bytes;
+	to->pages += from->pages;
+}
+
+static void show_summary(struct seq_file *m, const char *name, const char *state,
+			 const struct line *line, u64 bad_frees)
+{
+	seq_printf(m, "%-20s %-6s %12llu %12llu %9llu %5llu %11llu %7llu %9llu\n",
+		   name, state, line->allocs, line->frees, line->live, line->fails,
+		   line->live_bytes, line->pages, bad_frees);
+}
+
+static int summary_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
+	u64 bad_frees = atomic_long_read(&pcslab_bad_frees);
+	struct line line, total = {};
+	struct pcslab_heap *heap;
+
+	if (!st)
+		return -ENOMEM;
+	seq_puts(m, "pcslab heaps version 1\n");
+	seq_puts(m, "# heap               state        allocs        frees      live fails  live_bytes   pages bad_frees\n");
+	cpus_read_lock();
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		line = (struct line){};
+		pcslab_heap_read(heap, st);
+		sum_heap(&line, st);
+		add_line(&total, &line);
+		bad_frees += st->bad_frees;
+		show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &line,
+			     st->bad_frees);
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	cpus_read_unlock();
+	show_summary(m, "total", "-", &total, bad_frees);
+	kvfree(st);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(summary);
+
+/* Errors of debugfs are passed over, as is its custom: a heap works without files. */
+struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
+{
+	struct dentry *dir = debugfs_create_dir(heap->name, heaps_dir);
+
+	debugfs_create_file("stats", 0400, dir, heap, &stats_fops);
+	debugfs_create_file("percpu", 0400, dir, heap, &percpu_fops);
+	debugfs_create_file("exact", 0400, dir, heap, &exact_fops);
+	debugfs_create_file("audit", 0400, dir, heap, &audit_fops);
+	return dir;
+}
+
+void pcslab_debugfs_init(void)
+{
+	root = debugfs_create_dir("pcslab", NULL);
+	heaps_dir = debugfs_create_dir("heaps", root);
+	debugfs_create_file("stats", 0400, root, NULL, &summary_fops);
+	pcslab_fault_init(root);
+}
+
+void pcslab_debugfs_exit(void)
+{
+	debugfs_remove(root);
+}

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The depot: what a node keeps of one class of one heap
+ *
+ * Full and empty magazines, so that CPUs exchange objects a magazine at a time,
+ * and behind them the slabs. Objects are counted here only when they go to or
+ * come from a caller without passing a magazine of a CPU.
+ *
+ * Locks: depot->lock, raw, interrupts off, for one magazine of objects at most.
+ * Pages and metadata are allocated and freed outside of it: slabs that are to
+ * go are handed back in a list.
+ * Context: as the caller of alloc or free, not NMI.
+ */
+#include <linux/interrupt.h>
+#include <linux/nodemask.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "compat.h"
+#include "internal.h"
+#include "page.h"
+
+/* Full magazines a depot keeps; more are emptied into the slabs. */
+#define DEPOT_MAX_FULL	8
+/* Empty slabs it keeps; more go back to the page allocator. */
+#define DEPOT_MAX_EMPTY	2
+
+void pcslab_depot_init(struct pcslab_class *class)
+{
+	struct pcslab_depot *depot;
+	int node;
+
+	for (node = 0; node < nr_node_ids; node++) {
+		depot = &class->depot[node];
+		raw_spin_lock_init(&depot->lock);
+		INIT_LIST_HEAD(&depot->partial);
+		INIT_LIST_HEAD(&depot->empty);
+		INIT_LIST_HEAD(&depot->all);
+	}
+}
+
+struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp)
+{
+	struct pcslab_magazine *mag;
+
+	/* On RT kmalloc takes sleeping locks; a caller that may not, goes without. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
+		return NULL;
+	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE);
+	if (pcslab_should_fail(gfp))
+		return NULL;
+	mag = kmalloc_node(struct_size(mag, round, class->cap),
+			   gfp | __GFP_NOWARN | __GFP_NORETRY, numa_mem_id());
+	if (mag)
+		mag->n = 0;
+	return mag;
+}
+
+static void push(struct pcslab_magazine **stack, unsigned int *nr,
+		 struct pcslab_magazine *mag)
+{
+	mag->next = *stack;
+	*stack = mag;
+	(*nr)++;
+}
+
+static struct pcslab_magazine *pop(struct pcslab_magazine **stack, unsigned int *nr)
+{
+	struct pcslab_magazine *mag = *stack;
+
+	if (mag) {
+		*stack = mag->next;
+		(*nr)--;
+	}
+	return mag;
+}
+
+static void push_full(struct pcslab_depot *depot, struct pcslab_magazine *mag)
+{
+	push(&depot->full, &depot->nr_full, mag);
+	depot->nr_rounds += mag->n;
+}
+
+static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
+{
+	struct pcslab_magazine *mag = pop(&depot->full, &depot->nr_full);
+
+	if (mag)
+		depot->nr_rounds -= mag->n;
+	return mag;
+}
+
+static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
+{
+	list_add_rcu(&slab->all, &depot->all);
+	list_add(&slab->list, &depot->empty);
+	depot->nr_empty++;
+	depot->nr_slabs++;
+	depot->nr_pages += 1UL << slab->order;
+	depot->nr_free += slab->nr;
+}
+
+static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
+			      struct list_head *doomed)
+{
+	list_del_rcu(&slab->all);
+	list_move(&slab->list, doomed);
+	depot->nr_empty--;
+	depot->nr_slabs--;
+	depot->nr_pages -= 1UL << slab->order;
+	depot->nr_free -= slab->nr;
+}
+
+/* A free object out of the slabs, still PCSLAB_FREE; NULL if there is none. */
+static u8 *take_from_slabs(struct pcslab_depot *depot, void **obj, u32 size)
+{
+	struct pcslab_slab *slab;
+	u8 *state;
+
+	slab = list_first_entry_or_null(&depot->partial, struct pcslab_slab, list);
+	if (!slab) {
+		slab = list_first_entry_or_null(&depot->empty, struct pcslab_slab, list);
+		if (!slab)
+			return NULL;
+		list_move(&slab->list, &depot->partial);
+		depot->nr_empty--;
+	}
+	state = pcslab_slab_take(slab);
+	if (!slab->nr_free)
+		list_del_init(&slab->list);
+	depot->nr_free--;
+	*obj = slab->base + (state - slab->state) * size;
+	return state;
+}
+
+static void put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
+			  u8 *state)
+{
+	unsigned int index = state - slab->state;
+
+	WRITE_ONCE(*state, PCSLAB_FREE);
+	slab->hint = min_t(unsigned int, slab->hint, index);
+	depot->nr_free++;
+	if (!slab->nr_free++)
+		list_add(&slab->list, &depot->partial);
+	if (slab->nr_free < slab->nr)
+		return;
+	list_move(&slab->list, &depot->empty);
+	depot->nr_empty++;
+}
+
+/* Let a slab go that is empty and not needed, nor in the list of nmi.c. */
+static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		 struct list_head *doomed)
+{
+	if (slab->nr_free < slab->nr || test_bit(0, &slab->deferred_queued))
+		return;
+	if (depot->nr_empty > DEPOT_MAX_EMPTY || READ_ONCE(slab->class->heap->dying))
+		remove_empty_slab(depot, slab, doomed);
+}
+
+static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
+		  struct list_head *doomed)
+{
+	struct pcslab_round *round;
+	struct pcslab_slab *slab;
+
+	while (mag->n) {
+		round = &mag->round[--mag->n];
+		slab = slab_of(round->obj);
+		put_into_slab(depot, slab, round->state);
+		trim(depot, slab, doomed);
+	}
+}
+
+/**
+ * pcslab_depot_flush() - put the objects of a magazine back into their slabs
+ * @class: of the objects
+ * @node: theirs
+ * @mag: empty afterwards
+ * @doomed: slabs the caller has to destroy are added to it
+ */
+void pcslab_depot_flush(struct pcslab_class *class, int node,
+			struct pcslab_magazine *mag, struct list_head *doomed)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	flush(depot, mag, doomed);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+}
+
+struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_magazine *mag;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	mag = pop(&depot->idle, &depot->nr_idle);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return mag;
+}
+
+/**
+ * pcslab_depot_trade_empty() - give an empty magazine for one with objects
+ * @class: of the objects
+ * @node: theirs
+ * @empty: a magazine without rounds
+ *
+ * Return: a full magazine, or @empty filled from the slabs as far as they go.
+ */
+struct pcslab_magazine *
+pcslab_depot_trade_empty(struct pcslab_class *class, int node,
+			 struct pcslab_magazine *empty)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_magazine *mag;
+	struct pcslab_round *round;
+	unsigned long flags;
+	u8 *state;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	mag = pop_full(depot);
+	if (mag) {
+		push(&depot->idle, &depot->nr_idle, empty);
+	} else {
+		mag = empty;
+		for (mag->n = 0; mag->n < class->cap; mag->n++) {
+			round = &mag->round[mag->n];
+			state = take_from_slabs(depot, &round->obj, class->size);
+			if (!state)
+				break;
+			round->state = state;
+			WRITE_ONCE(*state, PCSLAB_CACHED);
+		}
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return mag;
+}
+
+/**
+ * pcslab_depot_trade_full() - give a full magazine for an empty one
+ * @class: of the objects
+ * @node: theirs
+ * @full: a magazine of class->cap rounds
+ * @fresh: an empty magazine that the depot may give back, or NULL
+ * @may_flush: if the depot has no empty magazine, empty @full
+ * @doomed: slabs the caller has to destroy are added to it
+ *
+ * Return: an empty magazine: @fresh, or one of the depot, or @full, emptied
+ *	because the depot has enough; NULL if there is none and !@may_flush,
+ *	@full is the caller's still.
+ */
+struct pcslab_magazine *
+pcslab_depot_trade_full(struct pcslab_class *class, int node,
+			struct pcslab_magazine *full,
+			struct pcslab_magazine *fresh, bool may_flush,
+			struct list_head *doomed)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_magazine *empty = NULL;
+	unsigned long flags;
+
+	full->n = class->cap;
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	if (depot->nr_full < DEPOT_MAX_FULL)
+		empty = fresh ?: pop(&depot->idle, &depot->nr_idle);
+	if (empty) {
+		push_full(depot, full);
+	} else if (may_flush || depot->nr_full >= DEPOT_MAX_FULL) {
+		flush(depot, full, doomed);
+		empty = full;
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return empty;
+}
+
+/* Any free object of a node, magazines included; handed out, so counted. */
+static void *take_one(struct pcslab_class *class, struct pcslab_depot *depot)
+{
+	struct pcslab_magazine *mag;
+	struct pcslab_round *round;
+	void *obj;
+	u8 *state;
+
+	lockdep_assert_held(&depot->lock);
+	state = take_from_slabs(depot, &obj, class->size);
+	if (!state) {
+		mag = depot->full;
+		if (!mag)
+			return NULL;
+		round = &mag->round[--mag->n];
+		depot->nr_rounds--;
+		obj = round->obj;
+		state = round->state;
+		if (!mag->n)
+			push(&depot->idle, &depot->nr_idle, pop_full(depot));
+	}
+	WRITE_ONCE(*state, PCSLAB_LIVE);
+	compat_count(&pcslab_direct_row(class)->allocs);
+	return obj;
+}
+
+static void *take(struct pcslab_class *class, int node)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	unsigned long flags;
+	void *obj;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	obj = take_one(class, depot);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return obj;
+}
+
+/* An object of a new slab; the slab's node is where its pages were found. */
+static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int order)
+{
+	struct pcslab_slab *slab = pcslab_slab_create(class, gfp, node, order);
+	struct pcslab_depot *depot;
+	unsigned long flags;
+	void *obj;
+
+	if (!slab)
+		return NULL;
+	depot = &class->depot[slab->node];
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	add_slab(depot, slab);
+	obj = take_one(class, depot);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return obj;
+}
+
+/**
+ * pcslab_depot_alloc() - allocate an object without a magazine
+ * @class: of what
+ * @gfp: the caller's
+ * @node: where, or NUMA_NO_NODE for here
+ *
+ * In this order: what the node has, a full-size slab if the node has pages to
+ * spare, what other nodes have, and the smallest slab that will do, for which
+ * the page allocator may do all that @gfp allows it.
+ *
+ * Return: the object, counted, or NULL.
+ */
+void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
+{
+	gfp_t spare = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
+		      __GFP_THISNODE | __GFP_NOWARN | __GFP_NORETRY;
+	int other;
+	void *obj;
+
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
+	obj = take(class, node) ?: grow(class, spare, node, class->order);
+	if (!obj && !(gfp & __GFP_THISNODE)) {
+		for_each_node_state(other, N_MEMORY) {
+			obj = take(class, other);
+			if (obj)
+				break;
+		}
+	}
+	return obj ?: grow(class, gfp, node, class->min_order);
+}
+
+/**
+ * pcslab_depot_free() - free an object into its slab
+ * @slab: of the object
+ * @state: of the object, claimed
+ */
+void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
+{
+	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	struct pcslab_count *row;
+	unsigned long flags;
+	LIST_HEAD(doomed);
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	row = pcslab_direct_row(slab->class);
+	put_into_slab(depot, slab, state);
+	compat_count_release(&row->frees);	/* pairs as in cache_push() */
+	trim(depot, slab, &doomed);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_slabs_destroy(&doomed);
+}
+
+/**
+ * pcslab_depot_free_deferred() - free the objects an NMI left behind
+ * @slab: off the list of nmi.c, its bit still set, which is what keeps it
+ *
+ * An object is PENDING from before its NMI looks at the bit until after the
+ * slab is in the list; it keeps the slab. One that is found PENDING after the
+ * bit was cleared is waited for: its NMI is running on another CPU. If that
+ * NMI found the bit set, no one else would come for it.
+ *
+ * Context: hard interrupt.
+ */
+void pcslab_depot_free_deferred(struct pcslab_slab *slab)
+{
+	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	unsigned int i, nr = slab->nr;
+	struct pcslab_count *row;
+	unsigned long flags;
+	LIST_HEAD(doomed);
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	row = pcslab_direct_row(slab->class);
+	clear_bit(0, &slab->deferred_queued);
+	smp_mb__after_atomic();	/* pairs with test_and_set_bit() in nmi.c */
+	for (i = 0; i < nr; i++) {
+		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
+			cpu_relax();
+		/* Acquire: the NMI is done with the slab. */
+		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
+			continue;
+		put_into_slab(depot, slab, &slab->state[i]);
+		compat_count_release(&row->frees);	/* pairs as in cache_push() */
+	}
+	trim(depot, slab, &doomed);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_slabs_destroy(&doomed);
+}
+
+static void free_stack(struct pcslab_magazine *mag)
+{
+	struct pcslab_magazine *next;
+
+	for (; mag; mag = next) {
+		next = mag->next;
+		kfree(mag);
+	}
+}
+
+static void drain_node(struct pcslab_class *class, int node)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_magazine *mag, *idle;
+	struct pcslab_slab *slab, *next;
+	unsigned long flags;
+	LIST_HEAD(doomed);
+
+	do {
+		raw_spin_lock_irqsave(&depot->lock, flags);
+		mag = pop_full(depot);
+		if (mag)
+			flush(depot, mag, &doomed);
+		raw_spin_unlock_irqrestore(&depot->lock, flags);
+		kfree(mag);
+	} while (mag);
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	idle = depot->idle;
+	depot->idle = NULL;
+	depot->nr_idle = 0;
+	list_for_each_entry_safe(slab, next, &depot->empty, list)
+		trim(depot, slab, &doomed);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+
+	free_stack(idle);
+	pcslab_slabs_destroy(&doomed);
+}
+
+/**
+ * pcslab_depot_drain() - give all free objects of a class back as pages
+ * @class: of a dying heap, its caches drained
+ */
+void pcslab_depot_drain(struct pcslab_class *class)
+{
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		drain_node(class, node);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Heaps: life and death
+ *
+ * A heap is referenced by its owner, by every slab and by every large object.
+ * Destroying it gives the name back, stops caching, returns what is cached to
+ * the slabs and lets go of empty slabs; from then on an emptied slab goes at
+ * once. If objects are live the heap stays as a zombie, pins the module, and is
+ * released with the last of them, by a work item if need be.
+ *
+ * Locks: pcslab_heaps_lock for the list and the names; the CPU hotplug lock is
+ * taken before it.
+ */
+#include <linux/cpu.h>
+#include <linux/ctype.h>
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "internal.h"
+
+LIST_HEAD(pcslab_heaps);
+DEFINE_MUTEX(pcslab_heaps_lock);
+static struct workqueue_struct *release_wq;
+
+static int check_name(const char *name)
+{
+	size_t i, len;
+
+	if (!name || !*name)
+		return -EINVAL;
+	len = strnlen(name, PCSLAB_NAME_LEN);
+	if (len == PCSLAB_NAME_LEN)
+		return -ENAMETOOLONG;
+	/* It becomes a directory's name and a column. */
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return -EINVAL;
+	for (i = 0; i < len; i++) {
+		if (name[i] == '/' || !isascii(name[i]) || !isgraph(name[i]))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static bool name_taken(const char *name)
+{
+	struct pcslab_heap *heap;
+
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		if (!heap->zombie && !strcmp(heap->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* What points here was unreachable for new readers before the last reference went. */
+static void heap_release(struct pcslab_heap *heap)
+{
+	unsigned int i;
+
+	mutex_lock(&pcslab_heaps_lock);
+	list_del(&heap->node);
+	mutex_unlock(&pcslab_heaps_lock);
+	synchronize_rcu();	/* heap_of() and bad frees; the last free's own section */
+	for (i = 0; i <= PCSLAB_LARGE; i++)
+		pcslab_class_free(heap->class[i]);
+	kfree(heap);
+}
+
+static void release_zombie(struct work_struct *work)
+{
+	heap_release(container_of(work, struct pcslab_heap, release));
+	module_put(THIS_MODULE);	/* pcslab_heap_exit() waits for the rest */
+}
+
+/**
+ * pcslab_heap_put() - drop the reference of a slab or a large object
+ * @heap: the heap
+ *
+ * Context: any but NMI.
+ */
+void pcslab_heap_put(struct pcslab_heap *heap)
+{
+	if (refcount_dec_and_test(&heap->refs))
+		queue_work(release_wq, &heap->release);
+}
+
+/**
+ * pcslab_heap_create() - create a heap
+ * @name: 1 to 31 printable ASCII characters without '/'; copied
+ * @attr: how it differs from the default, or NULL
+ *
+ * An empty heap costs its structure of about 1.3 KiB; classes come with their
+ * first object.
+ *
+ * Context: process. May sleep.
+ * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
+ *	"..", or has a character that is not allowed, and for flags that are not
+ *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
+ */
+struct pcslab_heap *pcslab_heap_create(const char *name,
+				       const struct pcslab_heap_attr *attr)
+{
+	int err = check_name(name);
+	struct pcslab_heap *heap;
+
+	if (err)
+		return ERR_PTR(err);
+	if (attr && attr->flags)
+		return ERR_PTR(-EINVAL);
+	heap = kzalloc(struct_size(heap, class, PCSLAB_NR_CLASSES + 1), GFP_KERNEL);
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+	strscpy(heap->name, name, sizeof(heap->name));
+	refcount_set(&heap->refs, 1);
+	raw_spin_lock_init(&heap->large_lock);
+	INIT_WORK(&heap->release, release_zombie);
+
+	mutex_lock(&pcslab_heaps_lock);
+	if (name_taken(name)) {
+		mutex_unlock(&pcslab_heaps_lock);
+		kfree(heap);
+		return ERR_PTR(-EEXIST);
+	}
+	list_add_tail(&heap->node, &pcslab_heaps);
+	heap->dir = pcslab_debugfs_add(heap);
+	mutex_unlock(&pcslab_heaps_lock);
+	return heap;
+}
+PCSLAB_EXPORT(pcslab_heap_create);
+
+static int drain_this_cpu(void *arg)
+{
+	struct pcslab_heap *heap = arg;
+	struct pcslab_class *class;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = smp_load_acquire(&heap->class[i]);
+		if (class)
+			pcslab_cache_drain(class, pcslab_cache_of(class, smp_processor_id()));
+	}
+	return 0;
+}
+
+/*
+ * Everything that is free goes back to the slabs, and empty slabs go. A cache
+ * is only ever touched on its own CPU; after that CPU was here it sees dying.
+ */
+static void heap_drain(struct pcslab_heap *heap)
+{
+	unsigned int cpu, i;
+
+	WRITE_ONCE(heap->dying, true);
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		smp_call_on_cpu(cpu, drain_this_cpu, heap, false);
+	cpus_read_unlock();
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		if (heap->class[i])
+			pcslab_depot_drain(heap->class[i]);
+	}
+}
+
+static void report_live(struct pcslab_heap *heap)
+{
+	struct pcslab_class *class;
+	struct pcslab_sum sum;
+	unsigned int i;
+	u64 live;
+
+	cpus_read_lock();
+	live = pcslab_heap_live(heap);
+	if (live)
+		pr_warn("pcslab: heap %s destroyed with %llu objects live\n",
+			heap->name, live);
+	for (i = 0; live && i <= PCSLAB_LARGE; i++) {
+		class = heap->class[i];
+		if (!class)
+			continue;
+		sum = pcslab_class_sum(class);
+		if (i == PCSLAB_LARGE)
+			sum.allocs = atomic_long_read(&heap->large_allocs);
+		if (sum.allocs == sum.frees)
+			continue;
+		if (i == PCSLAB_LARGE)
+			pr_warn("pcslab: heap %s: %llu large objects live\n",
+				heap->name, sum.allocs - sum.frees);
+		else
+			pr_warn("pcslab: heap %s: %llu objects of %u bytes live\n",
+				heap->name, sum.allocs - sum.frees, class->size);
+	}
+	cpus_read_unlock();
+}
+
+/**
+ * pcslab_heap_destroy() - destroy a heap
+ * @heap: the heap; NULL and error pointers are fine
+ *
+ * Live objects are reported in the log by class. They stay valid and may be
+ * freed later, in any context; until the last one is, the heap is shown as a
+ * zombie and pcslab can't be unloaded. The name is free at once. Frees may race
+ * with this; allocations may not.
+ *
+ * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
+ * from under it.
+ */
+void pcslab_heap_destroy(struct pcslab_heap *heap)
+{
+	if (IS_ERR_OR_NULL(heap))
+		return;
+	debugfs_remove(heap->dir);	/* waits for who is reading */
+	mutex_lock(&pcslab_heaps_lock);
+	heap->zombie = true;
+	mutex_unlock(&pcslab_heaps_lock);
+
+	heap_drain(heap);
+	report_live(heap);
+	/* Before the reference goes: after it the heap may go at any moment. */
+	__module_get(THIS_MODULE);
+	if (!refcount_dec_and_test(&heap->refs))
+		return;
+	heap_release(heap);
+	module_put(THIS_MODULE);
+}
+PCSLAB_EXPORT(pcslab_heap_destroy);
+
+int pcslab_heap_init(void)
+{
+	release_wq = alloc_workqueue("pcslab", WQ_UNBOUND, 0);
+	return release_wq ? 0 : -ENOMEM;
+}
+
+/* The module goes, so no heap is left; a release may be in its last instructions. */
+void pcslab_heap_exit(void)
+{
+	destroy_workqueue(release_wq);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the rooms of pcslab offer each other. Data goes one way:
+ * caller -> cache -> depot -> slab -> pages.
+ */
+#ifndef _PCSLAB_INTERNAL_H
+#define _PCSLAB_INTERNAL_H
+
+#include <linux/cpumask.h>
+#include <linux/jump_label.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+
+#include "types.h"
+
+/* Flags that are refused: zones, and memory charged to a cgroup. */
+#define PCSLAB_GFP_REFUSED \
+	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
+
+/* alloc.c */
+DECLARE_STATIC_KEY_FALSE(pcslab_debug);
+
+/* cache.c: the magazines of a CPU, and the record */
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp);
+bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
+void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache);
+
+/* depot.c: magazines and slabs of a node */
+void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node);
+void pcslab_depot_free(struct pcslab_slab *slab, u8 *state);
+void pcslab_depot_free_deferred(struct pcslab_slab *slab);
+struct pcslab_magazine *
+pcslab_depot_trade_empty(struct pcslab_class *class, int node,
+			 struct pcslab_magazine *empty);
+struct pcslab_magazine *
+pcslab_depot_trade_full(struct pcslab_class *class, int node,
+			struct pcslab_magazine *full,
+			struct pcslab_magazine *fresh, bool may_flush,
+			struct list_head *doomed);
+struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node);
+void pcslab_depot_flush(struct pcslab_class *class, int node,
+			struct pcslab_magazine *mag, struct list_head *doomed);
+void pcslab_depot_drain(struct pcslab_class *class);
+void pcslab_depot_init(struct pcslab_class *class);
+struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
+
+/* slab.c: pages cut into objects */
+struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
+				       int node, unsigned int order);
+void pcslab_slabs_destroy(struct list_head *doomed);
+u8 *pcslab_slab_take(struct pcslab_slab *slab);
+
+/* class.c: the size classes of a heap */
+struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
+				      unsigned int index, gfp_t gfp);
+void pcslab_class_free(struct pcslab_class *class);
+
+/* large.c: objects with pages of their own */
+void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
+bool pcslab_large_free(const void *obj);
+void pcslab_large_free_deferred(struct page *page);
+size_t pcslab_large_size(const void *obj);
+void pcslab_large_audit(struct pcslab_heap *heap, u64 *nr, u64 *bytes);
+
+/* nmi.c: frees that wait for the end of an NMI */
+void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
+void pcslab_defer_large(struct page *page);
+void pcslab_defer_sync(void);
+
+/* heap.c: life and death */
+extern struct list_head pcslab_heaps;		/* zombies included */
+extern struct mutex pcslab_heaps_lock;
+void pcslab_heap_put(struct pcslab_heap *heap);
+int pcslab_heap_init(void);
+void pcslab_heap_exit(void);
+
+/* hotplug.c: CPUs come and go */
+extern struct cpumask pcslab_cpus;		/* those that have caches */
+unsigned long pcslab_cpus_seq(void);
+bool pcslab_class_publish(struct pcslab_class *class, unsigned long seq);
+struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp);
+int pcslab_hotplug_init(void);
+void pcslab_hotplug_exit(void);
+
+/* stats.c: sums over the record */
+struct pcslab_sum {
+	u64 allocs, frees, bytes;
+};
+
+struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
+void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
+u64 pcslab_heap_live(struct pcslab_heap *heap);
+
+/* audit.c: the walk */
+struct pcslab_audit {
+	u64 slabs, objects, live, cached, free, deferred;
+	u64 rounds;		/* found in magazines, those of CPUs and of depots */
+	u64 wrong;		/* rounds that do not lead to a cached object */
+};
+
+int pcslab_class_audit(struct pcslab_class *class, struct pcslab_audit *audit);
+
+/* badfree.c: what is wrong with a pointer */
+void pcslab_bad_free(const void *obj, unsigned long caller);
+extern atomic_long_t pcslab_bad_frees;		/* of memory that is no heap's */
+
+/* debugfs.c */
+void pcslab_debugfs_init(void);
+void pcslab_debugfs_exit(void);
+struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
+
+/* fault.c: failures on purpose */
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+bool pcslab_should_fail(gfp_t gfp);
+void pcslab_fault_init(struct dentry *dir);
+#else
+static inline bool pcslab_should_fail(gfp_t gfp)
+{
+	return false;
+}
+
+static inline void pcslab_fault_init(struct dentry *dir) { }
+#endif
+
+/*
+ * Count a call that does not hold the guard, in the row that only such calls
+ * write. Interrupts off, on this CPU; never in NMI.
+ */
+static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
+{
+	lockdep_assert_irqs_disabled();
+	return &raw_cpu_read(*class->caches)->direct;
+}
+
+static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
+						   unsigned int cpu)
+{
+	return READ_ONCE(*per_cpu_ptr(class->caches, cpu));
+}
+
+#endif /* _PCSLAB_INTERNAL_H */

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large objects: above the largest class, each with pages of its own
+ *
+ * They are compound pages as kmalloc's large ones are. Allocations are counted
+ * in the heap, frees and their bytes in the record of the CPU, in the row of
+ * calls without guard. The audit finds them in heap->large.
+ *
+ * Locks: heap->large_lock, raw, interrupts off, innermost.
+ * Context: as the caller of alloc or free; freeing in NMI is put off (nmi.c).
+ */
+#include <linux/hardirq.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "compat.h"
+#include "internal.h"
+#include "page.h"
+
+static struct page *link_next(struct page *page)
+{
+	return (struct page *)page->index;
+}
+
+static struct page *link_prev(struct page *page)
+{
+	return (struct page *)page->lru.prev;
+}
+
+static void set_links(struct page *page, struct page *next, struct page *prev)
+{
+	page->index = (unsigned long)next;
+	page->lru.prev = (struct list_head *)prev;
+}
+
+static void link_add(struct pcslab_heap *heap, struct page *page)
+{
+	struct page *next = heap->large;
+
+	set_links(page, next, NULL);
+	if (next)
+		set_links(next, link_next(next), page);
+	heap->large = page;
+}
+
+static void link_del(struct pcslab_heap *heap, struct page *page)
+{
+	struct page *next = link_next(page), *prev = link_prev(page);
+
+	if (next)
+		set_links(next, link_next(next), prev);
+	if (prev)
+		set_links(prev, next, link_prev(prev));
+	else
+		heap->large = next;
+	set_links(page, NULL, NULL);
+}
+
+/*
+ * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does
+ * ask for it: the waiting is done here.
+ */
+static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
+{
+	bool nofail = gfp & __GFP_NOFAIL;
+	struct page *page;
+
+	gfp &= ~(__GFP_NOFAIL | __GFP_MOVABLE | __GFP_RECLAIMABLE);
+	if (nofail)
+		gfp |= __GFP_NOWARN;
+	else if (pcslab_should_fail(gfp))
+		return NULL;
+	for (;;) {
+		page = alloc_pages_node(node, gfp | __GFP_COMP, order);
+		if (page || !nofail)
+			return page;
+		memalloc_retry_wait(gfp);
+	}
+}
+
+/**
+ * pcslab_large_alloc() - allocate an object of its own pages
+ * @heap: the heap
+ * @size: bytes, above PCSLAB_MAX_SIZE
+ * @gfp: the caller's; __GFP_ZERO and init_on_alloc are the page allocator's here
+ * @node: where, or NUMA_NO_NODE
+ *
+ * Return: the object, counted, or NULL; beyond the page allocator's largest
+ *	order always NULL, with a warning unless @gfp has __GFP_NOWARN.
+ */
+void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
+{
+	unsigned int order = get_order(size);
+	struct pcslab_class *class;
+	unsigned long flags;
+	struct page *page;
+
+	if (size > (PAGE_SIZE << MAX_PAGE_ORDER)) {
+		WARN_ON_ONCE(!(gfp & __GFP_NOWARN) && size != SIZE_MAX);
+		return NULL;
+	}
+	class = pcslab_class_get(heap, PCSLAB_LARGE, gfp);
+	if (!class)
+		return NULL;
+	page = get_pages(gfp, node, order);
+	if (!page)
+		return NULL;
+
+	refcount_inc(&heap->refs);
+	pcslab_stamp(page, 1, &pcslab_large_tag, class);
+	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	link_add(heap, page);
+	atomic_long_inc(&heap->large_allocs);
+	atomic_long_add(PAGE_SIZE << order, &heap->large_alloc_bytes);
+	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	return page_address(page);
+}
+
+/* The page is claimed: its tag is no longer the live one. */
+static void large_free(struct page *page)
+{
+	struct pcslab_class *class = (struct pcslab_class *)page_private(page);
+	struct pcslab_heap *heap = class->heap;
+	unsigned int order = compound_order(page);
+	struct pcslab_count *row;
+	unsigned long flags;
+
+	pcslab_unstamp(page, 1);
+	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	link_del(heap, page);
+	row = pcslab_direct_row(class);
+	WRITE_ONCE(row->bytes, row->bytes + (PAGE_SIZE << order));
+	compat_count_release(&row->frees);	/* pairs with pcslab_class_sum() */
+	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	__free_pages(page, order);
+	pcslab_heap_put(heap);
+}
+
+/* Take the object from the caller, for one call only if debug or in order. */
+static bool claim(struct page *page)
+{
+	unsigned long **tag = (unsigned long **)&page->lru.next;
+
+	if (static_branch_unlikely(&pcslab_debug))
+		return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) ==
+		       &pcslab_large_tag;
+	WRITE_ONCE(*tag, &pcslab_deferred_tag);
+	return true;
+}
+
+/**
+ * pcslab_large_free() - free a large object
+ * @obj: any address
+ *
+ * Return: false if no large object starts at @obj.
+ */
+bool pcslab_large_free(const void *obj)
+{
+	struct page *page;
+
+	if (!large_class_of(obj))
+		return false;
+	page = virt_to_page(obj);
+	if (!claim(page))
+		return false;
+	if (in_nmi())
+		pcslab_defer_large(page);
+	else
+		large_free(page);
+	return true;
+}
+
+/**
+ * pcslab_large_free_deferred() - do what an NMI put off
+ * @page: claimed by pcslab_large_free()
+ */
+void pcslab_large_free_deferred(struct page *page)
+{
+	large_free(page);
+}
+
+/**
+ * pcslab_large_size() - bytes of a large object
+ * @obj: any address
+ *
+ * Return: 0 if no large object starts at @obj.
+ */
+size_t pcslab_large_size(const void *obj)
+{
+	if (!large_class_of(obj))
+		return 0;
+	return PAGE_SIZE << compound_order(virt_to_page(obj));
+}
+
+/**
+ * pcslab_large_audit() - count the large objects of a heap one by one
+ * @heap: the heap
+ * @nr: where to add their number
+ * @bytes: where to add their bytes
+ */
+void pcslab_large_audit(struct pcslab_heap *heap, u64 *nr, u64 *bytes)
+{
+	unsigned long flags;
+	struct page *page;
+
+	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	for (page = heap->large; page; page = link_next(page)) {
+		(*nr)++;
+		*bytes += PAGE_SIZE << compound_order(page);
+	}
+	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees in NMI that the magazine did not take
+ *
+ * An NMI may have come between any two instructions, under any of our locks. It
+ * only marks the object and hangs the object's slab (or, for a
+ * large object, its page) on a lock-free list; an irq_work does the rest. The
+ * links are in the slab's metadata and in struct page, so nothing is allocated
+ * and nothing is written into the object.
+ */
+#include <linux/irq_work.h>
+#include <linux/llist.h>
+
+#include "internal.h"
+#include "page.h"
+
+static LLIST_HEAD(slabs);
+static LLIST_HEAD(pages);
+
+/* page->mapping is free in a page of ours, and NULL again before it is given back. */
+static struct llist_node *page_node(struct page *page)
+{
+	return (struct llist_node *)&page->mapping;
+}
+
+static void run(struct irq_work *work)
+{
+	struct llist_node *node, *next;
+	struct pcslab_slab *slab;
+	struct page *page;
+
+	llist_for_each_safe(node, next, llist_del_all(&slabs)) {
+		slab = llist_entry(node, struct pcslab_slab, deferred);
+		pcslab_depot_free_deferred(slab);
+	}
+	llist_for_each_safe(node, next, llist_del_all(&pages)) {
+		page = container_of((struct address_space **)node, struct page, mapping);
+		page->mapping = NULL;
+		pcslab_large_free_deferred(page);
+	}
+}
+
+static struct irq_work work = IRQ_WORK_INIT_HARD(run);
+
+/**
+ * pcslab_defer_slab() - have an object freed soon
+ * @slab: of the object
+ * @state: of the object, PCSLAB_PENDING
+ *
+ * Context: NMI.
+ */
+void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
+{
+	/*
+	 * The state is set before the bit is looked at: pairs with clear_bit()
+	 * in pcslab_depot_free_deferred(). After DEFERRED the slab may be gone.
+	 */
+	smp_mb__before_atomic();
+	if (!test_and_set_bit(0, &slab->deferred_queued))
+		llist_add(&slab->deferred, &slabs);
+	smp_store_release(state, PCSLAB_DEFERRED);
+	irq_work_queue(&work);
+}
+
+/**
+ * pcslab_defer_large() - have a large object freed soon
+ * @page: claimed by the caller
+ *
+ * Context: NMI.
+ */
+void pcslab_defer_large(struct page *page)
+{
+	llist_add(page_node(page), &pages);
+	irq_work_queue(&work);
+}
+
+/* Wait until all that was deferred is done. */
+void pcslab_defer_sync(void)
+{
+	irq_work_sync(&work);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What pcslab writes into struct page, and how an address finds its owner
+ *
+ * Every page of a slab and the first page of a large object carry
+ *
+ *   lru.next	a tag: the address of something of ours, which nobody else stores
+ *   private	the slab, or the class of the large object
+ *
+ * and a large object's first page also its links in heap->large: index (next)
+ * and lru.prev (previous). Pages of slabs are not compound, so that each has
+ * all these words.
+ *
+ * Any address may be asked for, so the way there is: is it below the end of the
+ * highest page we ever had, in the direct map? Is there a struct page (read
+ * with a fixup, because the direct map has holes)? Does the page carry the tag?
+ * Only then is private followed.
+ *
+ * Stamping stores private, then the tag; unstamping clears the tag, then
+ * private. A reader loads the tag, then private: smp_wmb() in both pairs with
+ * smp_rmb() in page_owner(). It may still read a private of NULL when it races
+ * with unstamping, which only a bad free or heap_of() can do; what private
+ * points to is freed after an RCU grace period, and readers have preemption off.
+ */
+#ifndef _PCSLAB_PAGE_H
+#define _PCSLAB_PAGE_H
+
+#include <linux/kernel.h>
+
+#include "compat.h"
+#include "types.h"
+
+/* Bytes of the direct map from its start to the end of our highest page. */
+extern unsigned long pcslab_span;
+/* Tags; only the addresses matter. */
+extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+
+void pcslab_stamp(struct page *page, unsigned int nr, unsigned long *tag, void *owner);
+void pcslab_unstamp(struct page *page, unsigned int nr);
+
+/* False if there can't be a page of ours; the page need not exist. */
+static __always_inline bool find_page(const void *obj, struct page **page)
+{
+	unsigned long addr = (unsigned long)obj;
+
+	if (unlikely(addr - PAGE_OFFSET >= READ_ONCE(pcslab_span)))
+		return false;
+	/* Without a virtual memmap the lookup itself could follow a NULL. */
+	if (!IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !virt_addr_valid(obj))
+		return false;
+	*page = compat_direct_page(addr);
+	return true;
+}
+
+/* What a page that carries @tag is owned by, else NULL. */
+static __always_inline void *page_owner_if(struct page *page, unsigned long *tag)
+{
+	unsigned long found;
+
+	__get_kernel_nofault(&found, &page->lru.next, unsigned long, no_page);
+	if (unlikely(found != (unsigned long)tag))
+		return NULL;
+	smp_rmb();	/* see above */
+	return (void *)READ_ONCE(page->private);
+no_page:
+	return NULL;
+}
+
+static __always_inline struct pcslab_slab *slab_of(const void *obj)
+{
+	struct page *page;
+
+	if (unlikely(!find_page(obj, &page)))
+		return NULL;
+	return page_owner_if(page, &pcslab_slab_tag);
+}
+
+/* The class of the large object whose first page this is, else NULL. */
+static inline struct pcslab_class *large_class_of(const void *obj)
+{
+	struct page *page;
+
+	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page))
+		return NULL;
+	return page_owner_if(page, &pcslab_large_tag);
+}
+
+/*
+ * The state of the object that starts at @obj; false if none does. The high
+ * half of offset * recip is the index; the low half is below recip exactly if
+ * the size divides the offset (Lemire, Kaser, Kurz: "Faster remainder by direct
+ * computation", 2019; exact here as offset * size < 2^32).
+ */
+static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj,
+				       u8 **state)
+{
+	u32 recip = slab->recip;
+	u64 q = (u64)(u32)((const char *)obj - slab->base) * recip;
+
+	if (unlikely((u32)q >= recip))
+		return false;
+	*state = slab->state + (q >> 32);
+	return true;
+}
+
+static inline u32 size_recip(u32 size)
+{
+	return DIV_ROUND_UP_ULL(1ULL << 32, size);
+}
+
+#endif /* _PCSLAB_PAGE_H */

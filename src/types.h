@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The objects of pcslab, from the caller inwards
+ *
+ *   heap ---> class [64 + large] --- for each CPU ----> cache
+ *               |                                      | loaded, spare
+ *               |                                      v
+ *               +----- for each node ----> depot     magazine {object, state}...
+ *                                            | full and empty magazines
+ *                                            v
+ *                                          slab ---> pages
+ *                                            | a state byte per object
+ *
+ * A class is what one heap keeps for one size; it is made when its first
+ * object is asked for. The cache holds the part of a CPU: two magazines and
+ * the record, the counters that are the statistics. The depot holds the part
+ * of a node. A slab's metadata is never in its pages: pages carry objects only.
+ *
+ * Lock order: CPU hotplug lock > pcslab_heaps_lock > caches_lock (hotplug.c)
+ * and depot->lock. The last two are raw, taken with interrupts off, and not
+ * nested in each other.
+ */
+#ifndef _PCSLAB_TYPES_H
+#define _PCSLAB_TYPES_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mm_types.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include <pcslab/pcslab.h>
+
+/* The pseudo class of large objects: it has caches (for the record), no slabs. */
+#define PCSLAB_LARGE		PCSLAB_NR_CLASSES
+
+/*
+ * The state of an object, a byte in its slab's metadata. Who owns the object
+ * writes it: the caller who frees it, the CPU whose magazine it is in, or the
+ * depot's lock while it is in the slab. A byte, not a bit: bits of different
+ * owners in one word would need atomic operations.
+ */
+enum pcslab_state {
+	PCSLAB_FREE = 0,	/* in its slab */
+	PCSLAB_CACHED,		/* in a magazine */
+	PCSLAB_LIVE,		/* with a caller */
+	PCSLAB_PENDING,		/* an NMI is just putting off its free */
+	PCSLAB_DEFERRED,	/* freed in NMI, waits for the irq_work */
+	PCSLAB_NONE,		/* no object: behind the last one */
+};
+
+/* A free object in a magazine, and where its state is kept. */
+struct pcslab_round {
+	void *obj;
+	u8 *state;
+};
+
+/**
+ * struct pcslab_magazine - an array of free objects of one class
+ * @next: in a depot's stack
+ * @n: rounds in it while in a depot; a cache counts those of its own two
+ * @round: class->cap of them
+ *
+ * The term and the exchange of whole magazines with a depot are from Bonwick
+ * and Adams, "Magazines and Vmem", USENIX 2001.
+ */
+struct pcslab_magazine {
+	struct pcslab_magazine *next;
+	unsigned int n;
+	struct pcslab_round round[];
+};
+
+/*
+ * A row of the record. Words are native: 64 bits on 64-bit kernels, and never
+ * torn on any.
+ */
+struct pcslab_count {
+	unsigned long allocs;
+	unsigned long frees;
+	unsigned long bytes;		/* freed, large objects only */
+};
+
+/**
+ * struct pcslab_cache - what one CPU keeps of one class of one heap
+ * @busy: the guard: set while a call on this CPU is between its first look at
+ *	the magazine and its count; a call that interrupts it then does not
+ *	touch the rest of this line
+ * @n: rounds in @loaded
+ * @loaded: the magazine in use, or NULL
+ * @cap: rounds @loaded can hold: 0 without one, and for good in a dying heap
+ * @node: the node this CPU allocates from
+ * @count: the record of calls that held the guard
+ * @spare: the other magazine, full or empty, or NULL
+ * @spare_n: rounds in @spare
+ * @direct: the record of calls that did not hold the guard; written with
+ *	interrupts off, by this CPU
+ * @inherited: what dead CPUs donated; CPU 0's only, written with CPU hotplug
+ *	held for writing
+ *
+ * All but @inherited is written by the one CPU alone, none of it with an atomic
+ * operation. Two rows, because a call that interrupts another must not count
+ * in the words that the other is just counting in.
+ */
+struct pcslab_cache {
+	unsigned int busy;
+	unsigned int n;
+	struct pcslab_magazine *loaded;
+	unsigned int cap;
+	int node;
+	struct pcslab_count count;
+	struct pcslab_magazine *spare;
+	unsigned int spare_n;
+
+	struct pcslab_count direct ____cacheline_aligned;
+	struct pcslab_count inherited;
+} ____cacheline_aligned;
+
+/**
+ * struct pcslab_slab - a run of pages cut into objects of one class
+ * @base: address of the first object
+ * @recip: 2^32 / size, rounded up
+ * @node: of the pages
+ * @caches: class->caches, to spare the free path a load
+ * @class: what it belongs to
+ * @list: in the depot's partial or empty list, or in none when all is handed out
+ * @rcu: when it is gone; heap_of() and bad frees may still be looking
+ * @all: in the depot's list of all slabs, walked under RCU by the audit
+ * @nr: objects in it
+ * @nr_free: objects in PCSLAB_FREE
+ * @hint: no object below this index is PCSLAB_FREE
+ * @order: of the pages
+ * @deferred: in the list of slabs with objects freed in NMI
+ * @deferred_queued: bit 0: @deferred is in use; the slab stays till it is not
+ * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
+ *	index that an address in the pages can lead to, and up to a whole word
+ *
+ * @list, @nr_free and @hint: under the depot's lock. The rest does not change.
+ */
+struct pcslab_slab {
+	char *base;
+	u32 recip;
+	int node;
+	struct pcslab_cache * __percpu *caches;
+	struct pcslab_class *class;
+
+	union {
+		struct list_head list;
+		struct rcu_head rcu;
+	};
+	struct list_head all;
+	u16 nr;
+	u16 nr_free;
+	u16 hint;
+	u16 order;
+	struct llist_node deferred;
+	unsigned long deferred_queued;
+	u8 state[] __aligned(sizeof(long));
+};
+
+/**
+ * struct pcslab_depot - what one node keeps of one class of one heap
+ * @lock: of all of it; innermost, a bounded number of objects at a time
+ * @full: stack of full magazines
+ * @nr_full: of them
+ * @nr_rounds: objects in them
+ * @idle: stack of empty magazines
+ * @nr_idle: of them
+ * @partial: slabs with some objects free
+ * @empty: slabs with all objects free
+ * @nr_empty: of them
+ * @all: every slab of this class and node
+ * @nr_slabs: of them
+ * @nr_pages: held by them
+ * @nr_free: objects free in them
+ */
+struct pcslab_depot {
+	raw_spinlock_t lock;
+	struct pcslab_magazine *full;
+	struct pcslab_magazine *idle;
+	unsigned int nr_full;
+	unsigned int nr_rounds;
+	unsigned int nr_idle;
+	struct list_head partial;
+	struct list_head empty;
+	unsigned int nr_empty;
+	struct list_head all;
+	unsigned long nr_slabs;
+	unsigned long nr_pages;
+	unsigned long nr_free;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct pcslab_class - one size class of one heap
+ * @caches: per possible CPU a pointer, to a cache if the CPU is one of
+ *	pcslab_cpus (hotplug.c)
+ * @size: bytes of an object
+ * @recip: as in the slab
+ * @cap: rounds in a magazine
+ * @index: in heap->class
+ * @order: of a slab
+ * @min_order: of the smallest slab that holds an object
+ * @heap: what it belongs to
+ * @depot: per node
+ */
+struct pcslab_class {
+	struct pcslab_cache * __percpu *caches;
+	u32 size;
+	u32 recip;
+	u16 cap;
+	u8 index;
+	u8 order;
+	u8 min_order;
+	struct pcslab_heap *heap;
+	struct pcslab_depot depot[];
+};
+
+/**
+ * struct pcslab_heap - a named, private allocator
+ * @name: as given
+ * @node: in pcslab_heaps, under pcslab_heaps_lock
+ * @refs: one of the owner, one per slab, one per large object
+ * @dying: destroyed: nothing is put into magazines any more
+ * @zombie: destroyed with objects live, under pcslab_heaps_lock
+ * @release: frees it when the last reference went in a context that can't
+ * @dir: in debugfs
+ * @fails: allocations that returned NULL, by class; not on any fast path, and
+ *	counted in NMI too, hence atomic and not per CPU
+ * @bad_frees: refused frees of this heap's memory
+ * @large_allocs: large objects handed out
+ * @large_alloc_bytes: and their bytes
+ * @large_lock: of @large; innermost, interrupts off
+ * @large: all large objects, for the audit
+ * @class: by index, NULL until used; with the large one
+ */
+struct pcslab_heap {
+	char name[PCSLAB_NAME_LEN];
+	struct list_head node;
+	refcount_t refs;
+	bool dying;
+	bool zombie;
+	struct work_struct release;
+	struct dentry *dir;
+	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
+	atomic_long_t bad_frees;
+	atomic_long_t large_allocs;
+	atomic_long_t large_alloc_bytes;
+	raw_spinlock_t large_lock;
+	struct page *large;
+	/* Flexible, not [65]: bounds checks of a constant array cost the fast path. */
+	struct pcslab_class *class[];
+};
+
+#endif /* _PCSLAB_TYPES_H */
