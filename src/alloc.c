@@ -203,13 +203,11 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	}
 	preempt_enable();
 
-	if (in_nmi()) {
-		pcslab_defer_slab(slab, state);
-		return;
-	}
 	if (want_init_on_free())
 		memset((void *)obj, 0, slab->class->size);
-	if (!pcslab_cache_free(slab, (void *)obj, state))
+	if (in_nmi())
+		pcslab_defer_slab(slab, state);
+	else if (!pcslab_cache_free(slab, (void *)obj, state))
 		pcslab_depot_free(slab, state);
 }
 
@@ -299,10 +297,11 @@ PCSLAB_EXPORT(pcslab_usable_size);
 struct pcslab_heap *pcslab_heap_of(const void *obj)
 {
 	struct pcslab_class *class = NULL;
+	struct pcslab_heap *heap = NULL;
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	preempt_disable();
+	preempt_disable();	/* holds what is found */
 	slab = slab_of(obj);
 	if (slab) {
 		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
@@ -310,8 +309,10 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	} else {
 		class = large_class_of(obj);
 	}
+	if (class)
+		heap = class->heap;
 	preempt_enable();
-	return class ? class->heap : NULL;
+	return heap;
 }
 PCSLAB_EXPORT(pcslab_heap_of);
 

@@ -348,8 +348,8 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
  */
 void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
-	gfp_t spare = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)) |
-		      __GFP_THISNODE | __GFP_NOWARN | __GFP_NORETRY;
+	gfp_t spare = (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_THISNODE |
+		      __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY;
 	int other;
 	void *obj;
 
