@@ -61,7 +61,7 @@ static int node_wanted(int node)
 }
 
 static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
-				 gfp_t gfp, int node)
+				 gfp_t gfp, int node, unsigned long caller)
 {
 	struct pcslab_class *class;
 	void *obj = NULL;
@@ -79,6 +79,8 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 		obj = pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
 		return alloc_failed(heap, index);
+	if (static_branch_unlikely(&pcslab_track))
+		pcslab_track_alloc(obj, caller);
 	if (want_init_on_alloc(gfp))
 		memset(obj, 0, class->size);
 	return obj;
@@ -92,13 +94,14 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 	void *obj;
 
 	check_context(gfp);
-	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED))
-		return alloc_slow(heap, index, gfp, NUMA_NO_NODE);
+	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) ||
+	    static_branch_unlikely(&pcslab_track))
+		goto slow;
 
 	preempt_disable();
 	c = raw_cpu_read(*class->caches);
 	if (unlikely(!guard_enter(c)))
-		goto slow;
+		goto slow_preempt;
 	if (unlikely(!c->n))
 		goto slow_guarded;
 	obj = cache_pop(c);
@@ -111,9 +114,10 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 
 slow_guarded:
 	guard_exit(c);
-slow:
+slow_preempt:
 	preempt_enable();
-	return alloc_slow(heap, index, gfp, NUMA_NO_NODE);
+slow:
+	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
@@ -124,7 +128,7 @@ PCSLAB_EXPORT(__pcslab_alloc_class);
 
 /* What is not an object of a class: nothing at all, or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
-				  gfp_t gfp, int node)
+				  gfp_t gfp, int node, unsigned long caller)
 {
 	void *obj = NULL;
 
@@ -132,13 +136,17 @@ static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 		return ZERO_SIZE_PTR;
 	if (!gfp_refused(heap, gfp) && !in_nmi())
 		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
-	return obj ?: alloc_failed(heap, PCSLAB_LARGE);
+	if (!obj)
+		return alloc_failed(heap, PCSLAB_LARGE);
+	if (static_branch_unlikely(&pcslab_track))
+		pcslab_track_alloc(obj, caller);
+	return obj;
 }
 
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
-		return alloc_other(heap, size, gfp, NUMA_NO_NODE);
+		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	return alloc_class(heap, pcslab_class_index(size), gfp);
 }
 PCSLAB_EXPORT(__pcslab_alloc);
@@ -161,8 +169,8 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 {
 	check_context(gfp);
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
-		return alloc_other(heap, size, gfp, node);
-	return alloc_slow(heap, pcslab_class_index(size), gfp, node);
+		return alloc_other(heap, size, gfp, node, _RET_IP_);
+	return alloc_slow(heap, pcslab_class_index(size), gfp, node, _RET_IP_);
 }
 PCSLAB_EXPORT(pcslab_alloc_node);
 
@@ -352,6 +360,8 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 
 	new = pcslab_alloc(heap, size, gfp);
 	if (new) {
+		if (static_branch_unlikely(&pcslab_track))
+			pcslab_track_alloc(new, _RET_IP_);
 		memcpy(new, obj, min(size, old));
 		pcslab_free(obj);
 	}

@@ -7,6 +7,7 @@
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
+ *   heaps/<name>/sites		with pcslab.track=1: who allocated what is live
  *
  * The first line names the format and its version, the second the columns. New
  * columns are only ever appended. Lines of classes that were never used are
@@ -182,11 +183,16 @@ static int audit_class(struct seq_file *m, struct pcslab_class *class)
 	return 0;
 }
 
+static void count_page(struct page *page, void *nr)
+{
+	(*(u64 *)nr)++;
+}
+
 static int audit_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_heap *heap = m->private;
 	struct pcslab_class *class;
-	u64 nr = 0, bytes = 0;
+	u64 nr = 0;
 	unsigned int i;
 	int err = 0;
 
@@ -199,13 +205,21 @@ static int audit_show(struct seq_file *m, void *unused)
 			err = audit_class(m, class);
 	}
 	cpus_read_unlock();
-	pcslab_large_audit(heap, &nr, &bytes);
+	pcslab_large_walk(heap, count_page, &nr);
 	if (nr)
 		seq_printf(m, "%6s %7s %10llu %10llu %9u %9u %9u %8u %5u\n", "large", "-",
 			   nr, nr, 0, 0, 0, 0, 0);
 	return err;
 }
 DEFINE_SHOW_ATTRIBUTE(audit);
+
+static int sites_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "pcslab sites version 1\n");
+	seq_puts(m, "# objects        bytes allocated by\n");
+	return pcslab_track_show(m, m->private);
+}
+DEFINE_SHOW_ATTRIBUTE(sites);
 
 static void sum_heap(struct line *to, const struct pcslab_stats *st)
 {
@@ -273,6 +287,8 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file("audit", 0400, dir, heap, &audit_fops);
+	if (static_branch_unlikely(&pcslab_track))
+		debugfs_create_file("sites", 0400, dir, heap, &sites_fops);
 	return dir;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
+#include <linux/jump_label.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -195,13 +196,16 @@ static void report_live(struct pcslab_heap *heap)
 				heap->name, sum.allocs - sum.frees, class->size);
 	}
 	cpus_read_unlock();
+	if (live && static_branch_unlikely(&pcslab_track))
+		pcslab_track_report(heap);
 }
 
 /**
  * pcslab_heap_destroy() - destroy a heap
  * @heap: the heap; NULL and error pointers are fine
  *
- * Live objects are reported in the log by class. They stay valid and may be
+ * Live objects are reported in the log by class, and with pcslab.track=1 by who
+ * allocated them. They stay valid and may be
  * freed later, in any context; until the last one is, the heap is shown as a
  * zombie and pcslab can't be unloaded. The name is free at once. Frees may race
  * with this; allocations may not.

@@ -20,6 +20,13 @@
 /* alloc.c */
 DECLARE_STATIC_KEY_FALSE(pcslab_debug);
 
+/* track.c: who allocated what */
+DECLARE_STATIC_KEY_FALSE(pcslab_track);
+void pcslab_track_alloc(const void *obj, unsigned long caller);
+void pcslab_untrack_large(struct page *page);
+void pcslab_track_report(struct pcslab_heap *heap);
+int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
+
 /* cache.c: the magazines of a CPU, and the record */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
@@ -60,7 +67,8 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 bool pcslab_large_free(const void *obj);
 void pcslab_large_free_deferred(struct page *page);
 size_t pcslab_large_size(const void *obj);
-void pcslab_large_audit(struct pcslab_heap *heap, u64 *nr, u64 *bytes);
+void pcslab_large_walk(struct pcslab_heap *heap,
+		       void (*visit)(struct page *page, void *arg), void *arg);
 
 /* nmi.c: frees that wait for the end of an NMI */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);

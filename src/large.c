@@ -133,6 +133,8 @@ static void large_free(struct page *page)
 	WRITE_ONCE(row->bytes, row->bytes + (PAGE_SIZE << order));
 	compat_count_release(&row->frees);	/* pairs with pcslab_class_sum() */
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	if (static_branch_unlikely(&pcslab_track))
+		pcslab_untrack_large(page);
 	__free_pages(page, order);
 	pcslab_heap_put(heap);
 }
@@ -194,20 +196,19 @@ size_t pcslab_large_size(const void *obj)
 }
 
 /**
- * pcslab_large_audit() - count the large objects of a heap one by one
+ * pcslab_large_walk() - visit the large objects of a heap one by one
  * @heap: the heap
- * @nr: where to add their number
- * @bytes: where to add their bytes
+ * @visit: called with the first page of each and @arg, interrupts off
+ * @arg: for @visit
  */
-void pcslab_large_audit(struct pcslab_heap *heap, u64 *nr, u64 *bytes)
+void pcslab_large_walk(struct pcslab_heap *heap,
+		       void (*visit)(struct page *page, void *arg), void *arg)
 {
 	unsigned long flags;
 	struct page *page;
 
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
-	for (page = heap->large; page; page = link_next(page)) {
-		(*nr)++;
-		*bytes += PAGE_SIZE << compound_order(page);
-	}
+	for (page = heap->large; page; page = link_next(page))
+		visit(page, arg);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
 }

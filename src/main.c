@@ -10,12 +10,18 @@ static bool debug;
 module_param(debug, bool, 0444);
 MODULE_PARM_DESC(debug, "catch two CPUs freeing one object at the same instant (slower)");
 
+static bool track;
+module_param(track, bool, 0444);
+MODULE_PARM_DESC(track, "remember who allocated each object (slower, a word per object)");
+
 static int __init pcslab_init(void)
 {
 	int err;
 
 	if (debug)
 		static_branch_enable(&pcslab_debug);
+	if (track)
+		static_branch_enable(&pcslab_track);
 	err = pcslab_heap_init();
 	if (err)
 		return err;

@@ -20,6 +20,28 @@
 /* For metadata, and for pages: what of the caller's flags is not his object's alone. */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_COMP | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
+/* State bytes: the last word is read whole, addresses behind the last object lead here. */
+static unsigned int nr_states(u32 size, unsigned int bytes)
+{
+	return round_up(DIV_ROUND_UP(bytes, size), sizeof(long));
+}
+
+static struct pcslab_slab *metadata_create(unsigned int states, gfp_t gfp, int node)
+{
+	size_t bytes = struct_size((struct pcslab_slab *)0, state, states);
+	bool track = static_key_enabled(&pcslab_track.key);
+	struct pcslab_slab *slab;
+
+	gfp &= ~__GFP_THISNODE;
+	if (track)
+		slab = kzalloc_node(bytes + states * sizeof(long), gfp, node);
+	else
+		slab = kmalloc_node(bytes, gfp, node);
+	if (slab)
+		slab->callers = track ? (void *)slab + bytes : NULL;
+	return slab;
+}
+
 static void init_states(struct pcslab_slab *slab, unsigned int states)
 {
 	memset(slab->state, PCSLAB_FREE, slab->nr);
@@ -38,16 +60,15 @@ static void init_states(struct pcslab_slab *slab, unsigned int states)
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order)
 {
-	unsigned int states, bytes = PAGE_SIZE << order;
+	unsigned int bytes = PAGE_SIZE << order;
+	unsigned int states = nr_states(class->size, bytes);
 	struct pcslab_slab *slab;
 	struct page *page;
 
 	gfp &= ~GFP_NOT_OURS;
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	/* The last word is read whole, and addresses behind the last object lead here. */
-	states = round_up(DIV_ROUND_UP(bytes, class->size), sizeof(long));
-	slab = kmalloc_node(struct_size(slab, state, states), gfp & ~__GFP_THISNODE, node);
+	slab = metadata_create(states, gfp, node);
 	if (!slab)
 		return NULL;
 	page = alloc_pages_node(node, gfp, order);

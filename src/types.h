@@ -135,6 +135,7 @@ struct pcslab_cache {
  * @order: of the pages
  * @deferred: in the list of slabs with objects freed in NMI
  * @deferred_queued: bit 0: @deferred is in use; the slab stays till it is not
+ * @callers: who allocated each object, behind @state; NULL unless tracking
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word
  *
@@ -158,6 +159,7 @@ struct pcslab_slab {
 	u16 order;
 	struct llist_node deferred;
 	unsigned long deferred_queued;
+	unsigned long *callers;
 	u8 state[] __aligned(sizeof(long));
 };
 

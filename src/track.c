@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tracking: who allocated what is live, with pcslab.track=1
+ *
+ * The return address of every allocation is kept beside the states of its slab,
+ * or for a large object in the private word of its fourth page: it has at least
+ * four, and that word of a tail page is nobody else's. It is written by the
+ * caller's own CPU before the object is handed out, and only means something
+ * while the object is live.
+ *
+ * Context: recording, any; collecting, process. Locks: heap->large_lock.
+ */
+#include <linux/mm.h>
+#include <linux/rculist.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "internal.h"
+#include "page.h"
+
+DEFINE_STATIC_KEY_FALSE(pcslab_track);
+
+#define NR_SITES	64	/* told apart; more are summed up in others */
+#define CALLER_PAGE	3
+
+struct site {
+	unsigned long caller;
+	u64 objects, bytes;
+};
+
+struct sites {
+	unsigned int nr;
+	struct site site[NR_SITES];
+	struct site others;
+};
+
+/**
+ * pcslab_track_alloc() - remember who allocated an object
+ * @obj: just allocated
+ * @caller: return address of the call
+ */
+void pcslab_track_alloc(const void *obj, unsigned long caller)
+{
+	struct pcslab_slab *slab = slab_of(obj);
+	u8 *state;
+
+	if (!slab)
+		set_page_private(virt_to_page(obj) + CALLER_PAGE, caller);
+	else if (find_state(slab, obj, &state))
+		WRITE_ONCE(slab->callers[state - slab->state], caller);
+}
+
+/**
+ * pcslab_untrack_large() - leave no trace in pages that are given back
+ * @page: first page of a large object
+ */
+void pcslab_untrack_large(struct page *page)
+{
+	set_page_private(page + CALLER_PAGE, 0);
+}
+
+static void add(struct sites *sites, unsigned long caller, u64 bytes)
+{
+	struct site *site = &sites->others;
+	unsigned int i;
+
+	for (i = 0; i < sites->nr && sites->site[i].caller != caller; i++)
+		;
+	if (i < NR_SITES) {
+		site = &sites->site[i];
+		site->caller = caller;
+		sites->nr = max(sites->nr, i + 1);
+	}
+	site->objects++;
+	site->bytes += bytes;
+}
+
+static void add_slab(struct sites *sites, struct pcslab_slab *slab)
+{
+	unsigned int i, nr = slab->nr;
+
+	for (i = 0; i < nr; i++) {
+		if (READ_ONCE(slab->state[i]) == PCSLAB_LIVE)
+			add(sites, READ_ONCE(slab->callers[i]), slab->class->size);
+	}
+}
+
+static void add_class(struct sites *sites, struct pcslab_class *class)
+{
+	struct pcslab_slab *slab;
+	int node;
+
+	rcu_read_lock();
+	for_each_node_state(node, N_MEMORY) {
+		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
+			add_slab(sites, slab);
+	}
+	rcu_read_unlock();
+}
+
+static void add_large(struct page *page, void *sites)
+{
+	add(sites, page_private(page + CALLER_PAGE), PAGE_SIZE << compound_order(page));
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	u64 x = ((const struct site *)a)->bytes, y = ((const struct site *)b)->bytes;
+
+	return x < y ? 1 : -(x > y);
+}
+
+static struct sites *collect(struct pcslab_heap *heap)
+{
+	struct sites *sites = kvzalloc(sizeof(*sites), GFP_KERNEL);
+	struct pcslab_class *class;
+	unsigned int i;
+
+	if (!sites)
+		return NULL;
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = smp_load_acquire(&heap->class[i]);
+		if (class)
+			add_class(sites, class);
+	}
+	pcslab_large_walk(heap, add_large, sites);
+	sort(sites->site, sites->nr, sizeof(sites->site[0]), by_bytes, NULL);
+	return sites;
+}
+
+/**
+ * pcslab_track_report() - say in the log who allocated what is live
+ * @heap: the heap
+ */
+void pcslab_track_report(struct pcslab_heap *heap)
+{
+	struct sites *sites = collect(heap);
+	unsigned int i;
+
+	if (!sites)
+		return;
+	for (i = 0; i < sites->nr; i++)
+		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by %pS\n",
+			heap->name, sites->site[i].objects, sites->site[i].bytes,
+			(void *)sites->site[i].caller);
+	if (sites->others.objects)
+		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by others\n",
+			heap->name, sites->others.objects, sites->others.bytes);
+	kvfree(sites);
+}
+
+/**
+ * pcslab_track_show() - the same as lines of a file
+ * @m: where to
+ * @heap: the heap
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
+{
+	struct sites *sites = collect(heap);
+	unsigned int i;
+
+	if (!sites)
+		return -ENOMEM;
+	for (i = 0; i < sites->nr; i++)
+		seq_printf(m, "%10llu %12llu %pS\n", sites->site[i].objects,
+			   sites->site[i].bytes, (void *)sites->site[i].caller);
+	if (sites->others.objects)
+		seq_printf(m, "%10llu %12llu others\n", sites->others.objects,
+			   sites->others.bytes);
+	kvfree(sites);
+	return 0;
+}
