@@ -37,6 +37,22 @@ static unsigned int slab_order(u32 size)
 	return order;
 }
 
+/**
+ * pcslab_class_shape() - what follows from the size of a class
+ * @class: @size to @min_order are filled
+ * @index: of a size class
+ */
+void pcslab_class_shape(struct pcslab_class *class, unsigned int index)
+{
+	class->index = index;
+	class->size = pcslab_class_size(index);
+	class->recip = size_recip(class->size);
+	class->cap = clamp_t(unsigned int, MAG_BYTES / class->size,
+			     MAG_MIN_ROUNDS, MAG_ROUNDS);
+	class->order = slab_order(class->size);
+	class->min_order = get_order(class->size);
+}
+
 static void free_caches(struct pcslab_class *class)
 {
 	unsigned int cpu;
@@ -88,17 +104,11 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 		return NULL;
 	}
 	class->heap = heap;
-	class->index = index;
 	pcslab_depot_init(class);
 	if (index == PCSLAB_LARGE)
-		return class;
-
-	class->size = pcslab_class_size(index);
-	class->recip = size_recip(class->size);
-	class->cap = clamp_t(unsigned int, MAG_BYTES / class->size,
-			     MAG_MIN_ROUNDS, MAG_ROUNDS);
-	class->order = slab_order(class->size);
-	class->min_order = get_order(class->size);
+		class->index = index;
+	else
+		pcslab_class_shape(class, index);
 	return class;
 }
 

@@ -3,6 +3,7 @@
  * The files under /sys/kernel/debug/pcslab/
  *
  *   stats			a line per heap and a total
+ *   classes			the size classes
  *   heaps/<name>/stats		per class: the sum over all CPUs
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself
@@ -278,6 +279,23 @@ static int summary_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(summary);
 
+static int classes_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_class class;
+	unsigned int i, bytes;
+
+	seq_puts(m, "pcslab classes version 1\n");
+	seq_puts(m, "# size slab_pages objects unused magazine\n");
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		pcslab_class_shape(&class, i);
+		bytes = PAGE_SIZE << class.order;
+		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
+			   bytes / class.size, bytes % class.size, class.cap);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(classes);
+
 /* Errors of debugfs are passed over, as is its custom: a heap works without files. */
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 {
@@ -297,6 +315,7 @@ void pcslab_debugfs_init(void)
 	root = debugfs_create_dir("pcslab", NULL);
 	heaps_dir = debugfs_create_dir("heaps", root);
 	debugfs_create_file("stats", 0400, root, NULL, &summary_fops);
+	debugfs_create_file("classes", 0400, root, NULL, &classes_fops);
 	pcslab_fault_init(root);
 }
 

@@ -60,6 +60,7 @@ u8 *pcslab_slab_take(struct pcslab_slab *slab);
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
 				      unsigned int index, gfp_t gfp);
+void pcslab_class_shape(struct pcslab_class *class, unsigned int index);
 void pcslab_class_free(struct pcslab_class *class);
 
 /* large.c: objects with pages of their own */
