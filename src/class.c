@@ -24,7 +24,7 @@
 #define SLAB_MIN_OBJECTS	8
 #define SLAB_MAX_ORDER		3
 
-/* The smallest order with enough objects that leaves a sixteenth unused at most. */
+/* The smallest order with enough objects that wastes a sixteenth at most, or the largest. */
 static unsigned int slab_order(u32 size)
 {
 	unsigned int order, bytes;
