@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Replaying a trace of kernel allocations through one heap of pcslab
+ *
+ *   trace.c	the trace, parsed from text
+ *   replay.c	the workers, one for each CPU of the trace, and the oracle
+ *   check.c	what every object is checked for
+ *   main.c	the module and its files in debugfs
+ */
+#ifndef _PCSLAB_REPLAY_H
+#define _PCSLAB_REPLAY_H
+
+#include <linux/rbtree.h>
+#include <linux/types.h>
+#include <pcslab/pcslab.h>
+
+/* CPUs that a trace may have */
+#define REPLAY_CPUS	64
+
+/**
+ * struct replay_op - a line of the trace
+ * @id: of the object
+ * @cpu: that did it
+ * @free: a free, else an allocation
+ */
+struct replay_op {
+	u32 id;
+	u8 cpu;
+	bool free;
+};
+
+/**
+ * struct replay_object - an object of the trace
+ * @obj: its address; NULL if the allocation failed
+ * @made: it was allocated (or that failed) and not yet freed; set with release
+ *	order by who allocates, when all the rest is in place
+ * @size: bytes to ask for
+ * @usable: bytes that were got
+ * @cpu: that allocates it
+ * @atomic: allocated from an interrupt
+ * @freed: the trace frees it
+ * @owned: in the tree of owned addresses, by @node
+ * @seed: of the stamp it carries
+ * @node: in that tree
+ */
+struct replay_object {
+	void *obj;
+	bool made;
+	u32 size;
+	u32 usable;
+	u8 cpu;
+	bool atomic;
+	bool freed;
+	bool owned;
+	u64 seed;
+	struct rb_node node;
+};
+
+/**
+ * struct replay_trace - the trace
+ * @nr_wanted: operations that its header announced; 0 before that
+ * @nr_ops: operations read so far
+ * @nr_objects: objects read so far
+ * @nr_cpus: 1 + the highest CPU
+ * @ops: in the order of the trace
+ * @objects: by id
+ */
+struct replay_trace {
+	u32 nr_wanted;
+	u32 nr_ops;
+	u32 nr_objects;
+	u32 nr_cpus;
+	struct replay_op *ops;
+	struct replay_object *objects;
+};
+
+extern struct replay_trace replay_trace;
+
+int replay_trace_line(const char *line);
+void replay_trace_drop(void);
+
+static inline bool replay_trace_whole(void)
+{
+	return replay_trace.nr_wanted && replay_trace.nr_ops == replay_trace.nr_wanted;
+}
+
+enum replay_error {
+	REPLAY_OVERLAP,		/* shares a byte with another live object */
+	REPLAY_MISALIGNED,	/* not where kmalloc() would have put it */
+	REPLAY_STRAY_WRITE,	/* its content changed while it was live */
+	REPLAY_WRONG_SIZE,	/* not of the class that its size belongs to */
+	REPLAY_WRONG_HEAP,	/* not of our heap, says pcslab_heap_of() */
+	REPLAY_FAILED,		/* NULL, in a guest with memory to spare */
+	REPLAY_NR_ERRORS
+};
+
+size_t replay_expected_size(size_t size);
+u32 replay_check_alloc(struct pcslab_heap *heap, struct replay_object *object, u64 seed);
+u32 replay_check_free(struct pcslab_heap *heap, struct replay_object *object);
+
+/* The index of large objects in the oracle, after the classes. */
+#define REPLAY_LARGE	PCSLAB_NR_CLASSES
+
+/**
+ * struct replay_count - the oracle of a class
+ * @allocs: objects got
+ * @frees: objects given back
+ * @fails: NULLs got
+ * @bytes: what the objects got and not given back should take
+ */
+struct replay_count {
+	u64 allocs;
+	u64 frees;
+	u64 fails;
+	s64 bytes;
+};
+
+/**
+ * struct replay_result - what was done and found
+ * @rounds: times the trace was replayed
+ * @class: the oracle, by class
+ * @errors: by enum replay_error
+ * @from_interrupt: allocations made in a hard interrupt
+ * @crossed: objects freed by another worker than allocated them
+ * @displaced: operations done on another CPU than the trace's, that being offline
+ * @waits: frees that had to wait for their allocation
+ */
+struct replay_result {
+	u32 rounds;
+	struct replay_count class[PCSLAB_NR_CLASSES + 1];
+	u64 errors[REPLAY_NR_ERRORS];
+	u64 from_interrupt;
+	u64 crossed;
+	u64 displaced;
+	u64 waits;
+};
+
+int replay_init(void);
+void replay_exit(void);
+int replay_once(void);
+void replay_free_rest(void);
+void replay_sum(struct replay_result *sum);
+
+#endif /* _PCSLAB_REPLAY_H */
