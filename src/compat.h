@@ -31,6 +31,16 @@
 #define MAX_PAGE_ORDER		(MAX_ORDER - 1)
 #endif
 
+/* A word of a page of ours that is compound's head: 6.16 renamed it. */
+static inline unsigned long *compat_page_word(struct page *page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+	return &page->index;
+#else
+	return &page->__folio_index;
+#endif
+}
+
 /*
  * The page behind an address of the direct map. x86-64's own virt_to_page()
  * also serves addresses of the kernel image, which costs a compare and a

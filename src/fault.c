@@ -22,6 +22,6 @@ bool pcslab_should_fail(gfp_t gfp)
 
 void pcslab_fault_init(struct dentry *dir)
 {
-	fail_pages.no_warn = true;
+	fail_pages.verbose = 0;	/* a stack per failure hides what the test says */
 	fault_create_debugfs_attr("fail_pages", dir, &fail_pages);
 }

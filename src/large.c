@@ -20,7 +20,7 @@
 
 static struct page *link_next(struct page *page)
 {
-	return (struct page *)page->index;
+	return (struct page *)*compat_page_word(page);
 }
 
 static struct page *link_prev(struct page *page)
@@ -30,7 +30,7 @@ static struct page *link_prev(struct page *page)
 
 static void set_links(struct page *page, struct page *next, struct page *prev)
 {
-	page->index = (unsigned long)next;
+	*compat_page_word(page) = (unsigned long)next;
 	page->lru.prev = (struct list_head *)prev;
 }
 
