@@ -396,7 +396,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
  * bit was cleared is waited for: its NMI is running on another CPU. If that
  * NMI found the bit set, no one else would come for it.
  *
- * Context: hard interrupt.
+ * Context: an irq_work.
  */
 void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 {

@@ -23,6 +23,7 @@ static struct llist_node *page_node(struct page *page)
 	return (struct llist_node *)&page->mapping;
 }
 
+/* A slab stays as long as its bit is set, and that of the next one still is. */
 static void run(struct irq_work *work)
 {
 	struct llist_node *node, *next;
@@ -40,7 +41,8 @@ static void run(struct irq_work *work)
 	}
 }
 
-static struct irq_work work = IRQ_WORK_INIT_HARD(run);
+/* Pages are given back, so on RT this is not for hard interrupt context. */
+static struct irq_work work = IRQ_WORK_INIT(run);
 
 /**
  * pcslab_defer_slab() - have an object freed soon
