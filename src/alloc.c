@@ -20,6 +20,7 @@
 #include "cache.h"
 #include "internal.h"
 #include "page.h"
+#include "sanitize.h"
 
 DEFINE_STATIC_KEY_FALSE(pcslab_debug);
 
@@ -60,8 +61,22 @@ static int node_wanted(int node)
 	return node;
 }
 
+/*
+ * The last steps, with the object the caller's but not yet told to him. A @size
+ * of 0 stands for that of the class.
+ */
+static __always_inline void *hand_out(struct pcslab_class *class, void *obj,
+				      size_t size, gfp_t gfp)
+{
+	sanitize_open(obj, class->size);
+	if (unlikely(want_init_on_alloc(gfp)))
+		obj = memset(obj, 0, class->size);
+	sanitize_alloc(obj, size ?: class->size, class->size, gfp);
+	return obj;
+}
+
 static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
-				 gfp_t gfp, int node, unsigned long caller)
+				 gfp_t gfp, int node, size_t size, unsigned long caller)
 {
 	struct pcslab_class *class;
 	void *obj = NULL;
@@ -81,13 +96,11 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 		return alloc_failed(heap, index);
 	if (static_branch_unlikely(&pcslab_track))
 		pcslab_track_alloc(obj, caller);
-	if (want_init_on_alloc(gfp))
-		memset(obj, 0, class->size);
-	return obj;
+	return hand_out(class, obj, size, gfp);
 }
 
 static __always_inline void *alloc_class(struct pcslab_heap *heap,
-					 unsigned int index, gfp_t gfp)
+					 unsigned int index, size_t size, gfp_t gfp)
 {
 	struct pcslab_class *class = READ_ONCE(heap->class[index]);
 	struct pcslab_cache *c;
@@ -95,7 +108,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 
 	check_context(gfp);
 	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) ||
-	    static_branch_unlikely(&pcslab_track))
+	    static_branch_unlikely(&pcslab_track) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
@@ -107,22 +120,19 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 	obj = cache_pop(c);
 	guard_exit(c);
 	preempt_enable();
-
-	if (unlikely(want_init_on_alloc(gfp)))
-		return memset(obj, 0, class->size);
-	return obj;
+	return hand_out(class, obj, size, gfp);
 
 slow_guarded:
 	guard_exit(c);
 slow_preempt:
 	preempt_enable();
 slow:
-	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, _RET_IP_);
+	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, _RET_IP_);
 }
 
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 {
-	return alloc_class(heap, index, gfp);
+	return alloc_class(heap, index, 0, gfp);
 }
 PCSLAB_EXPORT(__pcslab_alloc_class);
 
@@ -147,7 +157,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	return alloc_class(heap, pcslab_class_index(size), gfp);
+	return alloc_class(heap, pcslab_class_index(size), size, gfp);
 }
 PCSLAB_EXPORT(__pcslab_alloc);
 
@@ -170,7 +180,7 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 	check_context(gfp);
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, node, _RET_IP_);
-	return alloc_slow(heap, pcslab_class_index(size), gfp, node, _RET_IP_);
+	return alloc_slow(heap, pcslab_class_index(size), gfp, node, size, _RET_IP_);
 }
 PCSLAB_EXPORT(pcslab_alloc_node);
 
@@ -211,11 +221,16 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	}
 	preempt_enable();
 
-	if (want_init_on_free())
+	if (want_init_on_free()) {
+		sanitize_open(obj, slab->class->size);
 		memset((void *)obj, 0, slab->class->size);
-	if (in_nmi())
+	}
+	if (in_nmi()) {
 		pcslab_defer_slab(slab, state);
-	else if (!pcslab_cache_free(slab, (void *)obj, state))
+		return;
+	}
+	sanitize_free(obj, slab->class->size);
+	if (!pcslab_cache_free(slab, (void *)obj, state))
 		pcslab_depot_free(slab, state);
 }
 
@@ -238,7 +253,8 @@ void pcslab_free(const void *obj)
 	struct pcslab_cache *c;
 	u8 *state;
 
-	if (static_branch_unlikely(&pcslab_debug) || unlikely(want_init_on_free()))
+	if (static_branch_unlikely(&pcslab_debug) || unlikely(want_init_on_free()) ||
+	    sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
@@ -253,6 +269,7 @@ void pcslab_free(const void *obj)
 	if (unlikely(READ_ONCE(*state) != PCSLAB_LIVE || c->n == c->cap ||
 		     slab->node != c->node))
 		goto slow_guarded;
+	sanitize_free(obj, slab->class->size);
 	cache_push(c, (void *)obj, state);
 	guard_exit(c);
 	preempt_enable();
@@ -289,6 +306,8 @@ size_t pcslab_usable_size(const void *obj)
 		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
 			size = slab->class->size;
 	}
+	if (size)
+		sanitize_open(obj, size);
 	preempt_enable();
 	return size;
 }
@@ -355,8 +374,10 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		pcslab_bad_free(obj, _RET_IP_);
 		return NULL;
 	}
-	if (size <= old && pcslab_heap_of(obj) == heap)
+	if (size <= old && pcslab_heap_of(obj) == heap) {
+		sanitize_trim(obj, size, old);
 		return (void *)obj;
+	}
 
 	new = pcslab_alloc(heap, size, gfp);
 	if (new) {

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "internal.h"
 #include "page.h"
+#include "sanitize.h"
 
 /* Full magazines a depot keeps; more are emptied into the slabs. */
 #define DEPOT_MAX_FULL	8
@@ -416,6 +417,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		/* Acquire: the NMI is done with the slab. */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
 			continue;
+		sanitize_free(slab->base + i * slab->class->size, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i]);
 		compat_count_release(&row->frees);	/* pairs as in cache_push() */
 	}

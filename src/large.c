@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "internal.h"
 #include "page.h"
+#include "sanitize.h"
 
 static struct page *link_next(struct page *page)
 {
@@ -114,6 +115,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	atomic_long_inc(&heap->large_allocs);
 	atomic_long_add(PAGE_SIZE << order, &heap->large_alloc_bytes);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	sanitize_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
 }
 
@@ -126,6 +128,8 @@ static void large_free(struct page *page)
 	struct pcslab_count *row;
 	unsigned long flags;
 
+	kmemleak_free(page_address(page));
+	sanitize_open(page_address(page), PAGE_SIZE << order);
 	pcslab_unstamp(page, 1);
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_del(heap, page);

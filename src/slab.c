@@ -16,6 +16,7 @@
 
 #include "internal.h"
 #include "page.h"
+#include "sanitize.h"
 
 /* For metadata, and for pages: what of the caller's flags is not his object's alone. */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_COMP | __GFP_MOVABLE | __GFP_RECLAIMABLE)
@@ -88,6 +89,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->order = order;
 	slab->deferred_queued = 0;
 	init_states(slab, states);
+	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
 	refcount_inc(&class->heap->refs);
 	pcslab_stamp(page, 1U << order, &pcslab_slab_tag, slab);
 	return slab;
@@ -99,6 +101,7 @@ static void slab_destroy(struct pcslab_slab *slab)
 	struct page *page = virt_to_page(slab->base);
 
 	pcslab_unstamp(page, 1U << slab->order);
+	sanitize_open(slab->base, PAGE_SIZE << slab->order);
 	__free_pages(page, slab->order);
 	kfree_rcu(slab, rcu);
 	pcslab_heap_put(heap);

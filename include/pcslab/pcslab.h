@@ -15,6 +15,7 @@
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/gfp.h>
+#include <linux/kconfig.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
 
@@ -139,7 +140,9 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index,
 static __always_inline void *pcslab_alloc(struct pcslab_heap *heap, size_t size,
 					  gfp_t gfp)
 {
-	if (__builtin_constant_p(size) && size - 1 < PCSLAB_MAX_SIZE)
+	/* KASAN and kmemleak want to know the size to the byte. */
+	if (__builtin_constant_p(size) && size - 1 < PCSLAB_MAX_SIZE &&
+	    !IS_ENABLED(CONFIG_KASAN_GENERIC) && !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp);
 	return __pcslab_alloc(heap, size, gfp);
 }
