@@ -83,7 +83,7 @@ static void count_errors(struct worker *w, const struct replay_object *object, u
 		return;
 	for_each_set_bit(bit, &bits, REPLAY_NR_ERRORS)
 		w->result.errors[bit]++;
-	pr_err_ratelimited("pcslab_replay: object %zu of %u bytes at %px: errors %#x\n",
+	pr_err_ratelimited("pcslab_replay: object %zu of %u bytes at %p: errors %#x\n",
 			   object - replay_trace.objects, object->size, object->obj, wrong);
 }
 

@@ -1,0 +1,150 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+# Reading pcslab's tables in the guest. A table's second line names its columns,
+# so that new ones do no harm: `# size objs allocs ...`.
+
+# AWK functions for all below.
+# shellcheck disable=SC2016 # the dollars are awk's
+TABLE='
+NR == 2 { for (i = 2; i <= NF; i++) at[$i] = i - 1 }
+function col(name) { return $(at[name]) }
+function commas(n,  s) {
+	while (n >= 1000) {
+		s = sprintf(",%03d%s", n % 1000, s)
+		n = int(n / 1000)
+	}
+	return n s
+}
+'
+
+commas()
+{
+	awk -v n="$1" "$TABLE"' BEGIN { print commas(n) }' </dev/null
+}
+
+# row TEXT NUMBER: of the summary.
+row()
+{
+	printf '  %-60s %12s\n' "$1" "$(commas "$2")"
+}
+
+# columns FILE NAMES: per class, those columns; not where all of them are 0, nor
+# the total.
+columns()
+{
+	awk -v names="$2" "$TABLE"'
+	NR > 2 && $1 != "total" {
+		values = ""
+		used = 0
+		n = split(names, name)
+		for (i = 1; i <= n; i++) {
+			values = values " " col(name[i])
+			used += col(name[i]) != 0
+		}
+		if (used)
+			print $1 values
+	}' "$1"
+}
+
+# differ FILE FILE: the lines that are not in both.
+differ()
+{
+	awk 'NR == FNR { left[$1] = $0; next }
+	left[$1] != $0 { print "left " (left[$1] ? left[$1] : "nothing") ", right " $0 }
+	{ delete left[$1] }
+	END { for (class in left) print "left " left[class] ", right nothing" }' "$1" "$2"
+}
+
+# numbers FILE: how many it has, the classes' names apart.
+numbers()
+{
+	awk '{ n += NF - 1 } END { print n + 0 }' "$1"
+}
+
+# sum FILE COLUMN: over the classes.
+sum()
+{
+	awk -v name="$2" "$TABLE"'
+	NR > 2 && $1 != "total" { sum += col(name) }
+	END { print sum + 0 }' "$1"
+}
+
+# total FILE NAMES: from the last line, which the table summed itself.
+total()
+{
+	awk -v names="$2" "$TABLE"'
+	$1 == "total" {
+		n = split(names, name)
+		for (i = 1; i <= n; i++)
+			printf "%s%s", col(name[i]), i < n ? " " : "\n"
+	}' "$1"
+}
+
+# total_line FILE: of a stats table, for people.
+total_line()
+{
+	awk "$TABLE"'
+	$1 == "total" {
+		printf "%14s %14s %14s\n", commas(col("allocs")), commas(col("frees")),
+			commas(col("live"))
+	}' "$1"
+}
+
+# largest FILE COUNT: of a stats table, the classes with the most bytes live.
+largest()
+{
+	limit=$(columns "$1" live_bytes | sort -k 2 -rn | awk -v n="$2" 'NR == n { print $2 }')
+	awk -v limit="$limit" "$TABLE"'
+	NR <= 2 || $1 == "total" || col("live_bytes") >= limit + 0' "$1"
+}
+
+# columns_of_cpu FILE CPU NAMES: of a percpu table, per class.
+columns_of_cpu()
+{
+	awk -v cpu="$2" -v names="$3" "$TABLE"'
+	NR > 2 && $1 == cpu {
+		values = ""
+		n = split(names, name)
+		for (i = 1; i <= n; i++)
+			values = values " " col(name[i])
+		if (values ~ /[1-9]/)
+			print col("size") values
+	}' "$1"
+}
+
+# by_cpu FILE: a percpu table summed over the classes.
+by_cpu()
+{
+	echo "  cpu         allocs          frees     inh_allocs      inh_frees"
+	awk "$TABLE"'
+	NR > 2 {
+		cpus[$1]
+		a[$1] += col("allocs")
+		f[$1] += col("frees")
+		ia[$1] += col("inh_allocs")
+		inf[$1] += col("inh_frees")
+	}
+	END {
+		for (cpu = 0; cpu < 64; cpu++)
+			if (cpu in cpus)
+				printf "  %3d %14s %14s %14s %14s\n", cpu, commas(a[cpu]),
+					commas(f[cpu]), commas(ia[cpu]), commas(inf[cpu])
+	}' "$1"
+}
+
+# went_down FILE: readings `allocs frees` that are below the one before, or that
+# have more frees than allocations.
+went_down()
+{
+	awk '$1 < allocs || $2 < frees || $2 > $1 { n++ }
+	{ allocs = $1; frees = $2 }
+	END { print n + 0 }' "$1"
+}
+
+# traces: of pcslab in this kernel; nothing if it was never here.
+traces()
+{
+	grep '^pcslab' /proc/modules
+	ls -d /sys/kernel/debug/pcslab* /sys/module/pcslab* 2>/dev/null
+	grep pcslab /sys/devices/system/cpu/hotplug/states
+}
