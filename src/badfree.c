@@ -21,7 +21,7 @@ static struct pcslab_class *inside_large(const void *obj)
 	/* virt_to_head_page() reads the page; a hole has none. */
 	if (!virt_addr_valid(obj))
 		return NULL;
-	return page_owner_if(virt_to_head_page(obj), &pcslab_large_tag);
+	return large_class_of(page_address(virt_to_head_page(obj)));
 }
 
 static void report_slab(const void *obj, struct pcslab_slab *slab)

@@ -109,7 +109,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		return NULL;
 
 	refcount_inc(&heap->refs);
-	pcslab_stamp(page, 1, &pcslab_large_tag, class);
+	pcslab_stamp(page, order, &pcslab_large_tag, class);
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_add(heap, page);
 	atomic_long_inc(&heap->large_allocs);
@@ -130,7 +130,7 @@ static void large_free(struct page *page)
 
 	kmemleak_free(page_address(page));
 	sanitize_open(page_address(page), PAGE_SIZE << order);
-	pcslab_unstamp(page, 1);
+	pcslab_unstamp(page);
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);

@@ -19,25 +19,29 @@ static void span_cover(const void *end)
 		;
 }
 
-void pcslab_stamp(struct page *page, unsigned int nr, unsigned long *tag, void *owner)
+/**
+ * pcslab_stamp() - mark pages as ours
+ * @page: the first of 2^@order
+ * @order: of the pages
+ * @tag: what they are
+ * @owner: whose
+ */
+void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
+		  void *owner)
 {
-	unsigned int i;
-
-	span_cover(page_address(page) + nr * PAGE_SIZE);
-	for (i = 0; i < nr; i++)
-		WRITE_ONCE(page[i].private, (unsigned long)owner);
-	smp_wmb();	/* pairs with page_owner_if() */
-	for (i = 0; i < nr; i++)
-		WRITE_ONCE(page[i].lru.next, (struct list_head *)tag);
+	span_cover(page_address(page) + (PAGE_SIZE << order));
+	WRITE_ONCE(page->private, (unsigned long)owner);
+	smp_wmb();	/* pairs with slab_of() and large_class_of() */
+	WRITE_ONCE(page->lru.next, (struct list_head *)tag);
 }
 
-void pcslab_unstamp(struct page *page, unsigned int nr)
+/**
+ * pcslab_unstamp() - make pages fit to be given back
+ * @page: the first
+ */
+void pcslab_unstamp(struct page *page)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		WRITE_ONCE(page[i].lru.next, NULL);
-	smp_wmb();	/* pairs with page_owner_if() */
-	for (i = 0; i < nr; i++)
-		WRITE_ONCE(page[i].private, 0);
+	WRITE_ONCE(page->lru.next, NULL);
+	smp_wmb();	/* pairs with slab_of() and large_class_of() */
+	WRITE_ONCE(page->private, 0);
 }

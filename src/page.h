@@ -2,14 +2,14 @@
 /*
  * What pcslab writes into struct page, and how an address finds its owner
  *
- * Every page of a slab and the first page of a large object carry
+ * The first page of a slab and of a large object carries
  *
  *   lru.next	a tag: the address of something of ours, which nobody else stores
  *   private	the slab, or the class of the large object
  *
  * and a large object's first page also its links in heap->large: index (next)
- * and lru.prev (previous). Pages of slabs are not compound, so that each has
- * all these words.
+ * and lru.prev (previous). The pages are compound: the others lead to the first
+ * by lru.next, which then is odd, and hardened usercopy knows where they end.
  *
  * Any address may be asked for, so the way there is: is it below the end of the
  * highest page we ever had, in the direct map? Is there a struct page (read
@@ -18,7 +18,7 @@
  *
  * Stamping stores private, then the tag; unstamping clears the tag, then
  * private. A reader loads the tag, then private: smp_wmb() in both pairs with
- * smp_rmb() in page_owner(). It may still read a private of NULL when it races
+ * smp_rmb() in slab_of() and large_class_of(). It may still read a private of NULL when it races
  * with unstamping, which only a bad free or heap_of() can do; what private
  * points to is freed after an RCU grace period, and readers have preemption off.
  */
@@ -35,8 +35,9 @@ extern unsigned long pcslab_span;
 /* Tags; only the addresses matter. */
 extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
-void pcslab_stamp(struct page *page, unsigned int nr, unsigned long *tag, void *owner);
-void pcslab_unstamp(struct page *page, unsigned int nr);
+void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
+		  void *owner);
+void pcslab_unstamp(struct page *page);
 
 /* False if there can't be a page of ours; the page need not exist. */
 static __always_inline bool find_page(const void *obj, struct page **page)
@@ -52,27 +53,34 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 	return true;
 }
 
-/* What a page that carries @tag is owned by, else NULL. */
-static __always_inline void *page_owner_if(struct page *page, unsigned long *tag)
+/* The word that may be a tag; 0 if there is no such page. */
+static __always_inline unsigned long page_tag(struct page *page)
 {
-	unsigned long found;
+	unsigned long word;
 
-	__get_kernel_nofault(&found, &page->lru.next, unsigned long, no_page);
-	if (unlikely(found != (unsigned long)tag))
-		return NULL;
-	smp_rmb();	/* see above */
-	return (void *)READ_ONCE(page->private);
+	__get_kernel_nofault(&word, &page->lru.next, unsigned long, no_page);
+	return word;
 no_page:
-	return NULL;
+	return 0;
 }
 
 static __always_inline struct pcslab_slab *slab_of(const void *obj)
 {
 	struct page *page;
+	unsigned long tag;
 
 	if (unlikely(!find_page(obj, &page)))
 		return NULL;
-	return page_owner_if(page, &pcslab_slab_tag);
+	tag = page_tag(page);
+	if (tag != (unsigned long)&pcslab_slab_tag) {
+		if (!(tag & 1))
+			return NULL;
+		page = compound_head(page);
+		if (READ_ONCE(page->lru.next) != (void *)&pcslab_slab_tag)
+			return NULL;
+	}
+	smp_rmb();	/* see above */
+	return (struct pcslab_slab *)READ_ONCE(page->private);
 }
 
 /* The class of the large object whose first page this is, else NULL. */
@@ -80,9 +88,11 @@ static inline struct pcslab_class *large_class_of(const void *obj)
 {
 	struct page *page;
 
-	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page))
+	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) ||
+	    page_tag(page) != (unsigned long)&pcslab_large_tag)
 		return NULL;
-	return page_owner_if(page, &pcslab_large_tag);
+	smp_rmb();	/* see above */
+	return (struct pcslab_class *)READ_ONCE(page->private);
 }
 
 /*

@@ -19,7 +19,7 @@
 #include "sanitize.h"
 
 /* For metadata, and for pages: what of the caller's flags is not his object's alone. */
-#define GFP_NOT_OURS	(__GFP_ZERO | __GFP_COMP | __GFP_MOVABLE | __GFP_RECLAIMABLE)
+#define GFP_NOT_OURS	(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
 /* State bytes: the last word is read whole, addresses behind the last object lead here. */
 static unsigned int nr_states(u32 size, unsigned int bytes)
@@ -72,7 +72,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab = metadata_create(states, gfp, node);
 	if (!slab)
 		return NULL;
-	page = alloc_pages_node(node, gfp, order);
+	page = alloc_pages_node(node, gfp | __GFP_COMP, order);
 	if (!page) {
 		kfree(slab);
 		return NULL;
@@ -91,7 +91,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	init_states(slab, states);
 	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
 	refcount_inc(&class->heap->refs);
-	pcslab_stamp(page, 1U << order, &pcslab_slab_tag, slab);
+	pcslab_stamp(page, order, &pcslab_slab_tag, slab);
 	return slab;
 }
 
@@ -100,7 +100,7 @@ static void slab_destroy(struct pcslab_slab *slab)
 	struct pcslab_heap *heap = slab->class->heap;
 	struct page *page = virt_to_page(slab->base);
 
-	pcslab_unstamp(page, 1U << slab->order);
+	pcslab_unstamp(page);
 	sanitize_open(slab->base, PAGE_SIZE << slab->order);
 	__free_pages(page, slab->order);
 	kfree_rcu(slab, rcu);
