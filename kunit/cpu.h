@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the suites about books, CPUs and load share. */
+#ifndef _PCSLAB_KUNIT_CPU_H
+#define _PCSLAB_KUNIT_CPU_H
+
+#include <kunit/test.h>
+#include <linux/cpu.h>
+#include <pcslab/pcslab.h>
+
+#include "internal.h"
+
+/* The guest's CPUs; a larger one is told by cpu_suite_init(). */
+#define TEST_CPUS	8
+
+/**
+ * struct oracle - what a test thinks the books say
+ * @allocs: by the CPU that did it; large objects in the last column
+ * @frees: same
+ * @fails: by class
+ * @large_alloc_bytes: of the large objects
+ * @large_free_bytes: same
+ */
+struct oracle {
+	u64 allocs[TEST_CPUS][PCSLAB_LARGE + 1];
+	u64 frees[TEST_CPUS][PCSLAB_LARGE + 1];
+	u64 fails[PCSLAB_LARGE + 1];
+	u64 large_alloc_bytes;
+	u64 large_free_bytes;
+};
+
+/* What the states of a class's objects and the fill of its magazines say. */
+struct walk {
+	u64 live, cached, free, other, rounds;
+};
+
+int cpu_suite_init(struct kunit *test);
+
+struct pcslab_heap *new_heap(struct kunit *test, const char *name);
+void destroy_heap(struct kunit *test, struct pcslab_heap *heap);
+int run_shell(const char *command);
+u32 random_u32(void);
+
+void take_down(struct kunit *test, unsigned int cpu);
+void bring_up(struct kunit *test, unsigned int cpu);
+void bring_all_up(struct kunit *test);
+void move_to(struct kunit *test, unsigned int cpu);
+void move_anywhere(void);
+
+unsigned int index_of(size_t size);
+size_t usable_of(size_t size);
+u64 own_allocs(struct pcslab_class *class, unsigned int cpu);
+u64 own_frees(struct pcslab_class *class, unsigned int cpu);
+void walk_class(struct pcslab_class *class, struct walk *walk);
+
+bool books_match(struct kunit *test, struct pcslab_heap *heap, const struct oracle *oracle);
+void expect_rows(struct kunit *test, struct pcslab_heap *heap,
+		 const struct oracle *oracle, unsigned int cpu);
+void expect_quiet(struct kunit *test, struct pcslab_heap *heap);
+void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
+			const struct pcslab_stats *b);
+u64 live_of(const struct pcslab_stats *st);
+
+extern struct kunit_suite books_suite, hotplug_suite, fault_suite, load_suite;
+
+#endif /* _PCSLAB_KUNIT_CPU_H */

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The books: after every operation what an oracle says, on the CPU that did it. */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "cpu.h"
+
+#define BOOK_OPS	4000
+#define BOOK_OBJECTS	256
+
+struct held {
+	void *obj;
+	size_t usable;
+	unsigned int index;
+};
+
+struct bookkeeper {
+	struct pcslab_heap *heap;
+	struct oracle oracle;
+	struct held held[BOOK_OBJECTS];
+	unsigned int nr;
+};
+
+static void count_alloc(struct oracle *oracle, unsigned int index, size_t usable)
+{
+	oracle->allocs[raw_smp_processor_id()][index]++;
+	if (index == PCSLAB_LARGE)
+		oracle->large_alloc_bytes += usable;
+}
+
+static void count_free(struct oracle *oracle, unsigned int index, size_t usable)
+{
+	oracle->frees[raw_smp_processor_id()][index]++;
+	if (index == PCSLAB_LARGE)
+		oracle->large_free_bytes += usable;
+}
+
+static size_t random_size(void)
+{
+	u32 r = random_u32();
+
+	if (r % 16 == 0)
+		return PCSLAB_MAX_SIZE + 1 + random_u32() % (6 * PAGE_SIZE);
+	return 1 + random_u32() % (8u << (r / 16 % 11));
+}
+
+static void do_alloc(struct kunit *test, struct bookkeeper *keeper)
+{
+	size_t size = random_size();
+	struct held held = {
+		.index = index_of(size),
+		.usable = usable_of(size),
+	};
+
+	held.obj = random_u32() % 2 ? pcslab_alloc(keeper->heap, size, GFP_KERNEL) :
+				      pcslab_alloc_node(keeper->heap, size, GFP_KERNEL,
+							random_u32() % nr_node_ids);
+	KUNIT_ASSERT_NOT_NULL(test, held.obj);
+	count_alloc(&keeper->oracle, held.index, held.usable);
+	keeper->held[keeper->nr++] = held;
+}
+
+static void do_free(struct bookkeeper *keeper, unsigned int i)
+{
+	struct held held = keeper->held[i];
+
+	keeper->held[i] = keeper->held[--keeper->nr];
+	pcslab_free(held.obj);
+	count_free(&keeper->oracle, held.index, held.usable);
+}
+
+/* In place, or an allocation and a free. */
+static void do_realloc(struct kunit *test, struct bookkeeper *keeper, unsigned int i)
+{
+	struct held *held = &keeper->held[i];
+	size_t size = random_size();
+	void *obj = pcslab_realloc(keeper->heap, held->obj, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, obj == held->obj, size <= held->usable);
+	if (obj == held->obj)
+		return;
+	count_free(&keeper->oracle, held->index, held->usable);
+	*held = (struct held){ obj, usable_of(size), index_of(size) };
+	count_alloc(&keeper->oracle, held->index, held->usable);
+}
+
+/* Refused: counted as a failure of its class and nothing else. */
+static void do_fail(struct kunit *test, struct bookkeeper *keeper)
+{
+	size_t size = random_size();
+
+	KUNIT_EXPECT_NULL(test, pcslab_alloc(keeper->heap, size, GFP_KERNEL | __GFP_DMA));
+	keeper->oracle.fails[index_of(size)]++;
+	KUNIT_EXPECT_NULL(test, pcslab_alloc_array(keeper->heap, SIZE_MAX / 2, 3, GFP_KERNEL));
+	keeper->oracle.fails[PCSLAB_LARGE]++;
+}
+
+static void do_something(struct kunit *test, struct bookkeeper *keeper)
+{
+	u32 r = random_u32() % 32;
+
+	if (r == 0)
+		do_fail(test, keeper);
+	else if (keeper->nr == 0 || (r < 16 && keeper->nr < BOOK_OBJECTS))
+		do_alloc(test, keeper);
+	else if (r < 20)
+		do_realloc(test, keeper, random_u32() % keeper->nr);
+	else
+		do_free(keeper, random_u32() % keeper->nr);
+}
+
+/* Random calls on all CPUs in turn; the totals are looked at after each of them. */
+static void after_every_operation(struct kunit *test)
+{
+	struct bookkeeper *keeper = kunit_kzalloc(test, sizeof(*keeper), GFP_KERNEL);
+	unsigned int op, cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, keeper);
+	keeper->heap = new_heap(test, "books");
+	for (op = 0; op < BOOK_OPS; op++) {
+		if (op % 16 == 0)
+			move_to(test, op / 16 % num_online_cpus());
+		do_something(test, keeper);
+		if (!books_match(test, keeper->heap, &keeper->oracle)) {
+			KUNIT_FAIL(test, "the books are wrong after operation %u", op);
+			break;
+		}
+	}
+	for_each_online_cpu(cpu)
+		expect_rows(test, keeper->heap, &keeper->oracle, cpu);
+	expect_quiet(test, keeper->heap);
+	while (keeper->nr)
+		do_free(keeper, 0);
+	KUNIT_EXPECT_TRUE(test, books_match(test, keeper->heap, &keeper->oracle));
+	expect_quiet(test, keeper->heap);
+	move_anywhere();
+	destroy_heap(test, keeper->heap);
+}
+
+static const size_t some_sizes[] = { 8, 64, 100, 1000, 8192, 20000 };
+
+static void across(struct kunit *test, struct pcslab_heap *heap, struct oracle *oracle,
+		   unsigned int from, unsigned int to, size_t size)
+{
+	size_t usable = usable_of(size);
+	void *obj[40];
+	unsigned int i;
+
+	move_to(test, from);
+	for (i = 0; i < ARRAY_SIZE(obj); i++) {
+		obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+		count_alloc(oracle, index_of(size), usable);
+	}
+	move_to(test, to);
+	for (i = 0; i < ARRAY_SIZE(obj); i++) {
+		pcslab_free(obj[i]);
+		count_free(oracle, index_of(size), usable);
+	}
+}
+
+/* For every pair: the alloc is counted where it was done, the free where it was. */
+static void freed_on_another_cpu(struct kunit *test)
+{
+	struct oracle *oracle = kunit_kzalloc(test, sizeof(*oracle), GFP_KERNEL);
+	struct pcslab_heap *heap = new_heap(test, "across");
+	unsigned int from, to, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, oracle);
+	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+		for_each_online_cpu(from) {
+			for_each_online_cpu(to)
+				across(test, heap, oracle, from, to, some_sizes[i]);
+		}
+	}
+	for_each_online_cpu(to)
+		expect_rows(test, heap, oracle, to);
+	KUNIT_EXPECT_TRUE(test, books_match(test, heap, oracle));
+	expect_quiet(test, heap);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+struct from_interrupt {
+	struct pcslab_heap *heap;
+	struct oracle *oracle;
+	void *obj[64];
+};
+
+/* Allocates what is missing and frees what is there. */
+static void interrupt_handler(void *arg)
+{
+	struct from_interrupt *call = arg;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(call->obj); i++) {
+		if (call->obj[i]) {
+			pcslab_free(call->obj[i]);
+			count_free(call->oracle, index_of(200), 0);
+			call->obj[i] = NULL;
+			continue;
+		}
+		call->obj[i] = pcslab_alloc(call->heap, 200, GFP_ATOMIC);
+		if (call->obj[i])
+			count_alloc(call->oracle, index_of(200), 0);
+		else
+			call->oracle->fails[index_of(200)]++;
+	}
+}
+
+/* In hard interrupts it is the same, the first use of a class included. */
+static void in_interrupts(struct kunit *test)
+{
+	struct from_interrupt *call = kunit_kzalloc(test, sizeof(*call), GFP_KERNEL);
+	unsigned int cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, call);
+	call->oracle = kunit_kzalloc(test, sizeof(*call->oracle), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, call->oracle);
+	call->heap = new_heap(test, "interrupts");
+	for_each_online_cpu(cpu) {
+		smp_call_function_single(cpu, interrupt_handler, call, true);
+		smp_call_function_single(cpumask_next(cpu, cpu_online_mask) % nr_cpu_ids,
+					 interrupt_handler, call, true);
+	}
+	for_each_online_cpu(cpu)
+		expect_rows(test, call->heap, call->oracle, cpu);
+	KUNIT_EXPECT_TRUE(test, books_match(test, call->heap, call->oracle));
+	expect_quiet(test, call->heap);
+	destroy_heap(test, call->heap);
+}
+
+static unsigned int cpu_of_node(struct kunit *test, int node)
+{
+	unsigned int cpu = cpumask_first(cpumask_of_node(node));
+
+	KUNIT_ASSERT_LT(test, cpu, nr_cpu_ids);
+	return cpu;
+}
+
+static u64 depot_objects(struct pcslab_class *class, int node)
+{
+	return class->depot[node].nr_free + class->depot[node].nr_rounds;
+}
+
+#define NODE_OBJECTS	300
+
+static void fill_from(struct kunit *test, struct pcslab_heap *heap, void **obj, int node)
+{
+	unsigned int i;
+
+	for (i = 0; i < NODE_OBJECTS; i++) {
+		obj[i] = pcslab_alloc(heap, 256, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+		KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(obj[i])), node);
+	}
+}
+
+/*
+ * What CPUs of node 0 free of node 1 goes to node 1's depot, none of it into
+ * their own magazines, and a CPU of node 0 is never handed it.
+ */
+static void node_gets_its_own_back(struct kunit *test)
+{
+	void **obj = kunit_kcalloc(test, NODE_OBJECTS, sizeof(*obj), GFP_KERNEL);
+	unsigned int i, near, far;
+	struct pcslab_class *class;
+	struct pcslab_heap *heap;
+	u64 before, mine;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "one node only");
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	near = cpu_of_node(test, 0);
+	far = cpu_of_node(test, 1);
+	heap = new_heap(test, "nodes");
+
+	move_to(test, far);
+	fill_from(test, heap, obj, 1);
+	class = heap->class[index_of(256)];
+	before = depot_objects(class, 1);
+
+	move_to(test, near);
+	mine = pcslab_cache_of(class, near)->n + depot_objects(class, 0);
+	for (i = 0; i < NODE_OBJECTS; i++)
+		pcslab_free(obj[i]);
+	KUNIT_EXPECT_EQ(test, mine, pcslab_cache_of(class, near)->n + depot_objects(class, 0));
+	/* Slabs that became empty may have gone back as pages. */
+	KUNIT_EXPECT_GT(test, depot_objects(class, 1), before);
+	KUNIT_EXPECT_EQ(test, own_frees(class, near), (u64)NODE_OBJECTS);
+	expect_quiet(test, heap);
+
+	fill_from(test, heap, obj, 0);
+	for (i = 0; i < NODE_OBJECTS; i++)
+		pcslab_free(obj[i]);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/* From every CPU, of every class and large: the node asked for. */
+static void node_asked_for(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "asked");
+	unsigned int cpu, i;
+	size_t size;
+	void *obj;
+	int node;
+
+	for_each_online_cpu(cpu) {
+		move_to(test, cpu);
+		for (i = 0; i <= PCSLAB_LARGE; i++) {
+			size = i == PCSLAB_LARGE ? 4 * PAGE_SIZE : pcslab_class_size(i);
+			for_each_online_node(node) {
+				obj = pcslab_alloc_node(heap, size, GFP_KERNEL | __GFP_THISNODE,
+							node);
+				KUNIT_ASSERT_NOT_NULL(test, obj);
+				KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(obj)), node);
+				pcslab_free(obj);
+			}
+		}
+	}
+	expect_quiet(test, heap);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+static struct kunit_case books_cases[] = {
+	KUNIT_CASE(after_every_operation),
+	KUNIT_CASE(freed_on_another_cpu),
+	KUNIT_CASE(in_interrupts),
+	KUNIT_CASE(node_gets_its_own_back),
+	KUNIT_CASE(node_asked_for),
+	{}
+};
+
+struct kunit_suite books_suite = {
+	.name = "pcslab_books",
+	.init = cpu_suite_init,
+	.test_cases = books_cases,
+};

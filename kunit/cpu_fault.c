@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * No memory: the failures of src/fault.c, at will
+ *
+ * They are confined to the test's own task (task-filter), so that nothing else
+ * has a part in them.
+ */
+#include <linux/fault-inject.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "cpu.h"
+
+#define FAULT_OBJECTS	600
+#define FAULT_OPS	6000
+
+static const size_t fault_sizes[] = { 8, 64, 200, 1024, 3000, 8192, 30000 };
+
+/* Of @percent of the requests, every @interval-th. */
+static void start_failing(struct kunit *test, unsigned int percent, unsigned int interval)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd /sys/kernel/debug/pcslab/fail_pages && echo Y >task-filter &&"
+		 "echo %u >interval && echo -1 >times && echo %u >probability",
+		 interval, percent);
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+	current->make_it_fail = 1;
+}
+
+static void stop_failing(struct kunit *test)
+{
+	current->make_it_fail = 0;
+	KUNIT_EXPECT_EQ(test, run_shell("echo 0 >/sys/kernel/debug/pcslab/fail_pages/probability"),
+			0);
+}
+
+static void fault_exit(struct kunit *test)
+{
+	stop_failing(test);
+}
+
+static void expect_only_fails(struct kunit *test, struct pcslab_heap *heap,
+			      struct pcslab_stats *before, unsigned int index)
+{
+	static struct pcslab_stats after;
+
+	if (index == PCSLAB_LARGE)
+		before->large_fails++;
+	else
+		before->class[index].fails++;
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &after), 0);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(before, &after, sizeof(after)), 0, "class %u", index);
+	*before = after;
+}
+
+/* Every class and large: all that changes is one counter, by one. */
+static void fail_everywhere(struct kunit *test, struct pcslab_heap *heap)
+{
+	static struct pcslab_stats st;
+	unsigned int i;
+	size_t size;
+
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		size = i == PCSLAB_LARGE ? 3 * PAGE_SIZE : pcslab_class_size(i);
+		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, size, GFP_KERNEL));
+		expect_only_fails(test, heap, &st, i);
+		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, size, GFP_ATOMIC));
+		expect_only_fails(test, heap, &st, i);
+		KUNIT_EXPECT_NULL(test, pcslab_alloc_node(heap, size, GFP_KERNEL, 0));
+		expect_only_fails(test, heap, &st, i);
+	}
+}
+
+static void empty_heap_fails(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "nothing");
+
+	start_failing(test, 100, 1);
+	fail_everywhere(test, heap);
+	stop_failing(test);
+	expect_quiet(test, heap);
+	destroy_heap(test, heap);
+}
+
+/* Take all that is cached, on the current CPU. */
+static unsigned int exhaust(struct pcslab_heap *heap, size_t size, void **obj, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
+		if (!obj[i])
+			break;
+	}
+	return i;
+}
+
+/*
+ * With objects cached: they are handed out to the last one, then it fails, and
+ * again only the one counter moves; a realloc leaves the object as it was.
+ */
+static void exhausted_class_fails(struct kunit *test)
+{
+	void **obj = kunit_kcalloc(test, FAULT_OBJECTS, sizeof(*obj), GFP_KERNEL);
+	struct pcslab_heap *heap = new_heap(test, "exhausted");
+	static struct pcslab_stats st;
+	unsigned int i, j, nr;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	move_to(test, 1);
+	for (i = 0; i < ARRAY_SIZE(fault_sizes) - 1; i++) {
+		pcslab_free(pcslab_alloc(heap, fault_sizes[i], GFP_KERNEL));
+		start_failing(test, 100, 1);
+		nr = exhaust(heap, fault_sizes[i], obj, FAULT_OBJECTS);
+		KUNIT_EXPECT_GT(test, nr, 0u);
+		KUNIT_ASSERT_LT(test, nr, FAULT_OBJECTS);
+		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+		for (j = 0; j < 20; j++) {
+			KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, fault_sizes[i], GFP_KERNEL));
+			expect_only_fails(test, heap, &st, index_of(fault_sizes[i]));
+		}
+		KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, obj[0], 3 * PAGE_SIZE, GFP_KERNEL));
+		expect_only_fails(test, heap, &st, PCSLAB_LARGE);
+		KUNIT_EXPECT_EQ(test, pcslab_usable_size(obj[0]), usable_of(fault_sizes[i]));
+		for (j = 0; j < nr; j++)
+			pcslab_free(obj[j]);
+		stop_failing(test);
+	}
+	expect_quiet(test, heap);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+struct faulty {
+	struct pcslab_heap *heap;
+	struct oracle oracle;
+	void *obj[FAULT_OBJECTS];
+	size_t size[FAULT_OBJECTS];
+	unsigned int fails;
+};
+
+static void faulty_alloc(struct faulty *faulty, unsigned int i)
+{
+	size_t size = fault_sizes[random_u32() % ARRAY_SIZE(fault_sizes)];
+	unsigned int index = index_of(size);
+
+	faulty->obj[i] = pcslab_alloc(faulty->heap, size, random_u32() % 2 ? GFP_KERNEL :
+				      GFP_ATOMIC);
+	faulty->size[i] = size;
+	if (!faulty->obj[i]) {
+		faulty->oracle.fails[index]++;
+		faulty->fails++;
+		return;
+	}
+	faulty->oracle.allocs[0][index]++;
+	if (index == PCSLAB_LARGE)
+		faulty->oracle.large_alloc_bytes += usable_of(size);
+}
+
+static void faulty_free(struct faulty *faulty, unsigned int i)
+{
+	unsigned int index = index_of(faulty->size[i]);
+
+	pcslab_free(faulty->obj[i]);
+	faulty->obj[i] = NULL;
+	faulty->oracle.frees[0][index]++;
+	if (index == PCSLAB_LARGE)
+		faulty->oracle.large_free_bytes += usable_of(faulty->size[i]);
+}
+
+static void fail_at(struct kunit *test, unsigned int percent)
+{
+	struct faulty *faulty = kunit_kzalloc(test, sizeof(*faulty), GFP_KERNEL);
+	unsigned int op, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, faulty);
+	faulty->heap = new_heap(test, "faulty");
+	start_failing(test, percent, 1);
+	for (op = 0; op < FAULT_OPS; op++) {
+		if (op % 200 == 0)
+			move_to(test, op / 200 % num_online_cpus());
+		i = random_u32() % FAULT_OBJECTS;
+		if (faulty->obj[i])
+			faulty_free(faulty, i);
+		else
+			faulty_alloc(faulty, i);
+		if (op % 16 == 0 && !books_match(test, faulty->heap, &faulty->oracle)) {
+			KUNIT_FAIL(test, "the books are wrong after operation %u", op);
+			break;
+		}
+	}
+	KUNIT_EXPECT_GT(test, faulty->fails, 0u);
+	for (i = 0; i < FAULT_OBJECTS; i++) {
+		if (faulty->obj[i])
+			faulty_free(faulty, i);
+	}
+	KUNIT_EXPECT_TRUE(test, books_match(test, faulty->heap, &faulty->oracle));
+	expect_quiet(test, faulty->heap);
+	stop_failing(test);
+	move_anywhere();
+	destroy_heap(test, faulty->heap);
+}
+
+/* No object and no page is lost: freed, the heap goes without a trace. */
+static void some_fail(struct kunit *test)
+{
+	fail_at(test, 10);
+	fail_at(test, 30);
+	fail_at(test, 90);
+}
+
+/* No memory for a magazine, on a CPU that has none yet: a free is done all the same. */
+static void free_never_fails(struct kunit *test)
+{
+	void **obj = kunit_kcalloc(test, FAULT_OBJECTS, sizeof(*obj), GFP_KERNEL);
+	struct pcslab_heap *heap = new_heap(test, "never");
+	static struct pcslab_stats st;
+	unsigned int cpu, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	for_each_online_cpu(cpu) {
+		move_to(test, 0);
+		for (i = 0; i < FAULT_OBJECTS; i++) {
+			obj[i] = pcslab_alloc(heap, fault_sizes[i % ARRAY_SIZE(fault_sizes)],
+					      GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+		}
+		move_to(test, cpu);
+		start_failing(test, 100, 1);
+		for (i = 0; i < FAULT_OBJECTS; i++)
+			pcslab_free(obj[i]);
+		stop_failing(test);
+		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+		KUNIT_EXPECT_EQ(test, live_of(&st), 0ull);
+		expect_quiet(test, heap);
+	}
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/*
+ * A CPU that can't have its caches stays down, whichever of them is missing,
+ * and nothing is counted for it.
+ */
+static void cpu_stays_down(struct kunit *test)
+{
+	static const unsigned int intervals[] = { 1, 2, 5, 40 };
+	struct pcslab_heap *heap = new_heap(test, "bringup");
+	static struct pcslab_stats before, after;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		pcslab_free(pcslab_alloc(heap, pcslab_class_size(i), GFP_KERNEL));
+	take_down(test, 3);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &before), 0);
+	for (i = 0; i < ARRAY_SIZE(intervals); i++) {
+		start_failing(test, 100, intervals[i]);
+		KUNIT_EXPECT_NE(test, add_cpu(3), 0);
+		stop_failing(test);
+		KUNIT_EXPECT_FALSE(test, cpu_online(3));
+		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &after), 0);
+		expect_same_totals(test, &before, &after);
+		KUNIT_EXPECT_NULL(test, pcslab_cache_of(heap->class[0], 3));
+	}
+	bring_up(test, 3);
+	move_to(test, 3);
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	move_anywhere();
+	expect_quiet(test, heap);
+	destroy_heap(test, heap);
+}
+
+static struct kunit_case fault_cases[] = {
+	KUNIT_CASE(empty_heap_fails),
+	KUNIT_CASE(exhausted_class_fails),
+	KUNIT_CASE(some_fail),
+	KUNIT_CASE(free_never_fails),
+	KUNIT_CASE(cpu_stays_down),
+	{}
+};
+
+struct kunit_suite fault_suite = {
+	.name = "pcslab_fault",
+	.init = cpu_suite_init,
+	.exit = fault_exit,
+	.test_cases = fault_cases,
+};

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPUs come and go: what a dead CPU counted and cached is where it should be
+ *
+ * Totals under traffic are the business of cpu_load.c.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "cpu.h"
+
+#define DONATIONS	8
+
+/* What the record has for one class: the CPU that goes, CPU 0, and what it inherited. */
+struct rows {
+	u64 dead_allocs, dead_frees, dead_bytes;
+	u64 own_allocs, own_frees;
+	struct pcslab_count inherited;
+};
+
+static void read_rows(struct pcslab_heap *heap, unsigned int cpu, struct rows *rows)
+{
+	struct pcslab_class *class;
+	struct pcslab_cache *c;
+	unsigned int i;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		class = heap->class[i];
+		if (!class)
+			continue;
+		rows[i].own_allocs = own_allocs(class, 0);
+		rows[i].own_frees = own_frees(class, 0);
+		rows[i].inherited = pcslab_cache_of(class, 0)->inherited;
+		c = pcslab_cache_of(class, cpu);
+		if (!c)
+			continue;
+		rows[i].dead_allocs = own_allocs(class, cpu);
+		rows[i].dead_frees = own_frees(class, cpu);
+		rows[i].dead_bytes = c->count.bytes + c->direct.bytes;
+	}
+}
+
+static void expect_donated(struct kunit *test, unsigned int i,
+			   const struct rows *before, const struct rows *after)
+{
+	KUNIT_EXPECT_EQ_MSG(test, (u64)after->inherited.allocs,
+			    before->inherited.allocs + before->dead_allocs, "class %u", i);
+	KUNIT_EXPECT_EQ_MSG(test, (u64)after->inherited.frees,
+			    before->inherited.frees + before->dead_frees, "class %u", i);
+	KUNIT_EXPECT_EQ_MSG(test, (u64)after->inherited.bytes,
+			    before->inherited.bytes + before->dead_bytes, "class %u", i);
+	KUNIT_EXPECT_EQ_MSG(test, after->own_allocs, before->own_allocs, "class %u", i);
+	KUNIT_EXPECT_EQ_MSG(test, after->own_frees, before->own_frees, "class %u", i);
+}
+
+struct keep {
+	struct pcslab_heap *heap;
+	void *obj[PCSLAB_LARGE + 1][12];
+};
+
+/* On the current CPU: some of every class, large ones too; a third stays live. */
+static void use_all_classes(struct kunit *test, struct keep *keep)
+{
+	unsigned int i, j;
+	size_t size;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		size = i == PCSLAB_LARGE ? PCSLAB_MAX_SIZE + 1 : pcslab_class_size(i);
+		for (j = 0; j < ARRAY_SIZE(keep->obj[i]); j++) {
+			pcslab_free(keep->obj[i][j]);
+			keep->obj[i][j] = pcslab_alloc(keep->heap, size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, keep->obj[i][j]);
+		}
+		for (j = 0; j < ARRAY_SIZE(keep->obj[i]) * 2 / 3; j++) {
+			pcslab_free(keep->obj[i][j]);
+			keep->obj[i][j] = NULL;
+		}
+	}
+}
+
+static void free_all(struct keep *keep)
+{
+	unsigned int i, j;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		for (j = 0; j < ARRAY_SIZE(keep->obj[i]); j++) {
+			pcslab_free(keep->obj[i][j]);
+			keep->obj[i][j] = NULL;
+		}
+	}
+}
+
+static struct keep *new_keep(struct kunit *test, const char *name)
+{
+	struct keep *keep = kunit_kzalloc(test, sizeof(*keep), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, keep);
+	keep->heap = new_heap(test, name);
+	return keep;
+}
+
+/* Does every class have a cache for CPU @cpu? */
+static void expect_caches(struct kunit *test, struct pcslab_heap *heap,
+			  unsigned int cpu, bool expected)
+{
+	unsigned int i;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		if (heap->class[i])
+			KUNIT_EXPECT_EQ_MSG(test, !!pcslab_cache_of(heap->class[i], cpu),
+					    expected, "CPU %u, class %u", cpu, i);
+	}
+}
+
+static void expect_unchanged(struct kunit *test, struct pcslab_heap *heap,
+			     const struct pcslab_stats *before)
+{
+	static struct pcslab_stats after;
+
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &after), 0);
+	expect_same_totals(test, before, &after);
+}
+
+static void donate_once(struct kunit *test, struct keep *keep, unsigned int cpu)
+{
+	static struct rows before[PCSLAB_LARGE + 1], after[PCSLAB_LARGE + 1];
+	static struct pcslab_stats st;
+	unsigned int i;
+
+	move_to(test, 0);
+	use_all_classes(test, keep);
+	move_to(test, cpu);
+	use_all_classes(test, keep);
+	move_to(test, 0);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
+
+	read_rows(keep->heap, cpu, before);
+	KUNIT_EXPECT_GT(test, before[0].dead_allocs, 0ull);
+	take_down(test, cpu);
+	read_rows(keep->heap, cpu, after);
+	for (i = 0; i <= PCSLAB_LARGE; i++)
+		expect_donated(test, i, &before[i], &after[i]);
+	expect_caches(test, keep->heap, cpu, false);
+	expect_unchanged(test, keep->heap, &st);
+	expect_quiet(test, keep->heap);
+
+	bring_up(test, cpu);
+	read_rows(keep->heap, cpu, after);
+	for (i = 0; i <= PCSLAB_LARGE; i++)
+		KUNIT_EXPECT_EQ_MSG(test, after[i].dead_allocs + after[i].dead_frees, 0ull,
+				    "class %u", i);
+	expect_caches(test, keep->heap, cpu, true);
+	expect_unchanged(test, keep->heap, &st);
+}
+
+/* To the object, class by class, again and again; the magazines are back too. */
+static void donation_is_exact(struct kunit *test)
+{
+	struct keep *keep = new_keep(test, "donation");
+	unsigned int i;
+
+	for (i = 0; i < DONATIONS; i++)
+		donate_once(test, keep, 1 + i % (num_online_cpus() - 1));
+	free_all(keep);
+	expect_quiet(test, keep->heap);
+	move_anywhere();
+	destroy_heap(test, keep->heap);
+}
+
+/* All but CPU 0 down: what they cached is all in the depots. */
+static void one_cpu_left(struct kunit *test)
+{
+	struct keep *keep = new_keep(test, "last");
+	static struct pcslab_stats st;
+	unsigned int cpu;
+	u64 cached = 0;
+
+	for_each_online_cpu(cpu) {
+		move_to(test, cpu);
+		use_all_classes(test, keep);
+	}
+	move_to(test, 0);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
+	for (cpu = num_present_cpus() - 1; cpu; cpu--)
+		take_down(test, cpu);
+	expect_unchanged(test, keep->heap, &st);
+	expect_quiet(test, keep->heap);
+
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
+	cached = READ_ONCE(pcslab_cache_of(keep->heap->class[7], 0)->n) +
+		 READ_ONCE(pcslab_cache_of(keep->heap->class[7], 0)->spare_n);
+	KUNIT_EXPECT_EQ(test, st.class[7].cached, cached);
+	free_all(keep);
+	bring_all_up(test);
+	expect_quiet(test, keep->heap);
+	move_anywhere();
+	destroy_heap(test, keep->heap);
+}
+
+/*
+ * CPU 0 goes, keeps its counts, and inherits while it is away. Its rows are
+ * not donated to anyone.
+ */
+static void cpu0_inherits_offline(struct kunit *test)
+{
+	static struct rows before[PCSLAB_LARGE + 1], after[PCSLAB_LARGE + 1];
+	static struct pcslab_stats st;
+	struct keep *keep;
+	unsigned int i;
+
+	if (!get_cpu_device(0) || get_cpu_device(0)->offline_disabled)
+		kunit_skip(test, "this kernel keeps CPU 0 online");
+	keep = new_keep(test, "cpu0");
+	move_to(test, 1);
+	use_all_classes(test, keep);
+	move_to(test, 0);
+	use_all_classes(test, keep);
+	move_to(test, 2);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
+	read_rows(keep->heap, 1, before);
+	take_down(test, 0);
+	expect_unchanged(test, keep->heap, &st);
+	take_down(test, 1);
+	read_rows(keep->heap, 1, after);
+	for (i = 0; i <= PCSLAB_LARGE; i++)
+		expect_donated(test, i, &before[i], &after[i]);
+	expect_unchanged(test, keep->heap, &st);
+	expect_quiet(test, keep->heap);
+	bring_up(test, 0);
+	bring_up(test, 1);
+	expect_unchanged(test, keep->heap, &st);
+	free_all(keep);
+	expect_quiet(test, keep->heap);
+	move_anywhere();
+	destroy_heap(test, keep->heap);
+}
+
+/* Toggles CPUs 1 and up until it is told to stop; leaves them up. */
+struct toggler {
+	struct task_struct *task;
+	unsigned int cycles;
+	int err;
+};
+
+static int toggle(void *arg)
+{
+	struct toggler *toggler = arg;
+	unsigned int cpu = 1;
+
+	while (!kthread_should_stop()) {
+		toggler->err = toggler->err ?: remove_cpu(cpu);
+		toggler->err = toggler->err ?: add_cpu(cpu);
+		toggler->cycles++;
+		cpu = cpu % (num_present_cpus() - 1) + 1;
+	}
+	return 0;
+}
+
+static void start_toggling(struct kunit *test, struct toggler *toggler)
+{
+	*toggler = (struct toggler){};
+	toggler->task = kthread_run(toggle, toggler, "pcslab-toggle");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(toggler->task));
+}
+
+static void stop_toggling(struct kunit *test, struct toggler *toggler)
+{
+	kthread_stop(toggler->task);
+	KUNIT_EXPECT_EQ(test, toggler->err, 0);
+	KUNIT_EXPECT_GT(test, toggler->cycles, 4u);
+	kunit_info(test, "%u offline/online cycles\n", toggler->cycles);
+}
+
+/* Heaps live and die, with all classes, while CPUs do. */
+static void heaps_come_and_go(struct kunit *test)
+{
+	struct toggler toggler;
+	struct keep *keep = kunit_kzalloc(test, sizeof(*keep), GFP_KERNEL);
+	static struct pcslab_stats st;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, keep);
+	start_toggling(test, &toggler);
+	for (i = 0; i < 40 || toggler.cycles < 10; i++) {
+		keep->heap = pcslab_heap_create("mayfly", NULL);
+		if (IS_ERR(keep->heap)) {
+			KUNIT_FAIL(test, "no heap: %ld", PTR_ERR(keep->heap));
+			break;
+		}
+		use_all_classes(test, keep);
+		pcslab_heap_stats(keep->heap, &st);
+		KUNIT_EXPECT_EQ(test, live_of(&st),
+				(u64)ARRAY_SIZE(keep->obj) * ARRAY_SIZE(keep->obj[0]) / 3);
+		free_all(keep);
+		pcslab_heap_destroy(keep->heap);
+	}
+	stop_toggling(test, &toggler);
+	KUNIT_EXPECT_EQ(test, run_shell("! grep -q '^mayfly ' /sys/kernel/debug/pcslab/stats"),
+			0);
+}
+
+struct first_use {
+	struct pcslab_heap *heap;
+	void *obj[PCSLAB_LARGE + 1];
+	u64 allocs, fails;
+};
+
+static void first_use_handler(void *arg)
+{
+	struct first_use *use = arg;
+	unsigned int i;
+	size_t size;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		size = i == PCSLAB_LARGE ? PCSLAB_MAX_SIZE + 1 : pcslab_class_size(i);
+		use->obj[i] = pcslab_alloc(use->heap, size, GFP_ATOMIC | __GFP_NOWARN);
+		if (use->obj[i])
+			use->allocs++;
+		else
+			use->fails++;
+	}
+}
+
+static void drop_handler(void *arg)
+{
+	struct first_use *use = arg;
+	unsigned int i;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		pcslab_free(use->obj[i]);
+		use->obj[i] = NULL;
+	}
+}
+
+static bool all_caches_there(struct pcslab_heap *heap)
+{
+	struct pcslab_class *class;
+	unsigned int cpu, i;
+	bool there = true;
+
+	cpus_read_lock();
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		class = heap->class[i];
+		if (!class)
+			continue;
+		for_each_online_cpu(cpu)
+			there &= !!pcslab_cache_of(class, cpu);
+		for_each_possible_cpu(cpu)
+			there &= cpu_online(cpu) || !cpu || !pcslab_cache_of(class, cpu);
+	}
+	cpus_read_unlock();
+	return there;
+}
+
+/* One heap: every CPU that is there uses all classes at once, in an interrupt. */
+static void first_use_once(struct kunit *test, struct first_use *use)
+{
+	static struct pcslab_stats st;
+	u64 allocs = 0, fails = 0, failed = 0;
+	unsigned int cpu, i;
+
+	for_each_present_cpu(cpu) {
+		use[cpu] = (struct first_use){ .heap = use[0].heap };
+		smp_call_function_single(cpu, first_use_handler, &use[cpu], false);
+	}
+	/* A second call to the same CPU runs after the first. */
+	for_each_present_cpu(cpu)
+		smp_call_function_single(cpu, drop_handler, &use[cpu], true);
+	/* A CPU that is just going runs what it was sent, though it is not online. */
+	cpus_read_lock();
+	cpus_read_unlock();
+	for_each_present_cpu(cpu) {
+		drop_handler(&use[cpu]);
+		allocs += use[cpu].allocs;
+		fails += use[cpu].fails;
+	}
+	KUNIT_EXPECT_TRUE(test, all_caches_there(use[0].heap));
+	pcslab_heap_stats(use[0].heap, &st);
+	KUNIT_EXPECT_EQ(test, live_of(&st), 0ull);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		allocs -= st.class[i].allocs;
+		failed += st.class[i].fails;
+	}
+	KUNIT_EXPECT_EQ(test, allocs, st.large_allocs);
+	KUNIT_EXPECT_EQ(test, fails, failed + st.large_fails);
+}
+
+/* A class may be made by an interrupt, which can't keep the CPUs from changing. */
+static void first_use_in_interrupts(struct kunit *test)
+{
+	struct first_use *use = kunit_kcalloc(test, TEST_CPUS, sizeof(*use), GFP_KERNEL);
+	struct toggler toggler;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, use);
+	start_toggling(test, &toggler);
+	for (i = 0; i < 100 || toggler.cycles < 10; i++) {
+		use[0].heap = pcslab_heap_create("first", NULL);
+		if (IS_ERR(use[0].heap)) {
+			KUNIT_FAIL(test, "no heap: %ld", PTR_ERR(use[0].heap));
+			break;
+		}
+		first_use_once(test, use);
+		pcslab_heap_destroy(use[0].heap);
+	}
+	stop_toggling(test, &toggler);
+	KUNIT_EXPECT_EQ(test, run_shell("! grep -q '^first ' /sys/kernel/debug/pcslab/stats"),
+			0);
+}
+
+static struct kunit_case hotplug_cases[] = {
+	KUNIT_CASE(donation_is_exact),
+	KUNIT_CASE(one_cpu_left),
+	KUNIT_CASE(cpu0_inherits_offline),
+	KUNIT_CASE(heaps_come_and_go),
+	KUNIT_CASE(first_use_in_interrupts),
+	{}
+};
+
+struct kunit_suite hotplug_suite = {
+	.name = "pcslab_hotplug",
+	.init = cpu_suite_init,
+	.test_cases = hotplug_cases,
+};

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Books, CPUs and load: what the suites of this module share
+ *
+ * The books are compared with what the tests counted themselves, and with the
+ * states of the objects, which no counter has a part in.
+ */
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/rculist.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/umh.h>
+
+#include "cpu.h"
+
+u32 random_u32(void)
+{
+	static struct rnd_state state;
+	static bool seeded;
+
+	if (!seeded) {
+		prandom_seed_state(&state, ktime_get_ns());
+		seeded = true;
+	}
+	return prandom_u32_state(&state);
+}
+
+/* Every suite needs all CPUs; one that failed may have left some down. */
+int cpu_suite_init(struct kunit *test)
+{
+	KUNIT_ASSERT_LE(test, nr_cpu_ids, TEST_CPUS);
+	bring_all_up(test);
+	KUNIT_ASSERT_GE(test, num_online_cpus(), 4);
+	return 0;
+}
+
+struct pcslab_heap *new_heap(struct kunit *test, const char *name)
+{
+	struct pcslab_heap *heap = pcslab_heap_create(name, NULL);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
+	return heap;
+}
+
+/* With a shell's eyes: debugfs files can't be read from inside the kernel. */
+int run_shell(const char *command)
+{
+	char *argv[] = { "/bin/sh", "-c", (char *)command, NULL };
+	char *envp[] = { "PATH=/bin", NULL };
+
+	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
+}
+
+/* Nothing may be left of a heap whose objects are all freed. */
+void destroy_heap(struct kunit *test, struct pcslab_heap *heap)
+{
+	char command[96], name[PCSLAB_NAME_LEN];
+
+	strscpy(name, heap->name, sizeof(name));
+	pcslab_heap_destroy(heap);
+	snprintf(command, sizeof(command),
+		 "! grep -q '^%s ' /sys/kernel/debug/pcslab/stats", name);
+	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0,
+			    "heap %s became a zombie, or the list can't be read", name);
+}
+
+void take_down(struct kunit *test, unsigned int cpu)
+{
+	KUNIT_ASSERT_EQ_MSG(test, remove_cpu(cpu), 0, "CPU %u stays online", cpu);
+}
+
+void bring_up(struct kunit *test, unsigned int cpu)
+{
+	KUNIT_ASSERT_EQ_MSG(test, add_cpu(cpu), 0, "CPU %u stays offline", cpu);
+}
+
+void bring_all_up(struct kunit *test)
+{
+	unsigned int cpu;
+
+	for_each_present_cpu(cpu) {
+		if (!cpu_online(cpu))
+			bring_up(test, cpu);
+	}
+}
+
+void move_to(struct kunit *test, unsigned int cpu)
+{
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(cpu)), 0);
+}
+
+void move_anywhere(void)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+unsigned int index_of(size_t size)
+{
+	return size > PCSLAB_MAX_SIZE ? PCSLAB_LARGE : pcslab_class_index(size);
+}
+
+size_t usable_of(size_t size)
+{
+	if (size > PCSLAB_MAX_SIZE)
+		return PAGE_SIZE << get_order(size);
+	return pcslab_class_size(pcslab_class_index(size));
+}
+
+u64 own_allocs(struct pcslab_class *class, unsigned int cpu)
+{
+	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
+
+	return c ? READ_ONCE(c->count.allocs) + READ_ONCE(c->direct.allocs) : 0;
+}
+
+u64 own_frees(struct pcslab_class *class, unsigned int cpu)
+{
+	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
+
+	return c ? READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees) : 0;
+}
+
+static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
+{
+	unsigned int i;
+
+	for (i = 0; i < slab->nr; i++) {
+		switch (READ_ONCE(slab->state[i])) {
+		case PCSLAB_LIVE:
+			walk->live++;
+			break;
+		case PCSLAB_CACHED:
+			walk->cached++;
+			break;
+		case PCSLAB_FREE:
+			walk->free++;
+			break;
+		default:
+			walk->other++;
+		}
+	}
+}
+
+void walk_class(struct pcslab_class *class, struct walk *walk)
+{
+	struct pcslab_cache *c;
+	struct pcslab_slab *slab;
+	unsigned int cpu;
+	int node;
+
+	*walk = (struct walk){};
+	for_each_online_node(node) {
+		rcu_read_lock();
+		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
+			walk_slab(slab, walk);
+		rcu_read_unlock();
+		walk->rounds += READ_ONCE(class->depot[node].nr_rounds);
+	}
+	for_each_possible_cpu(cpu) {
+		c = pcslab_cache_of(class, cpu);
+		if (c)
+			walk->rounds += READ_ONCE(c->n) + READ_ONCE(c->spare_n);
+	}
+}
+
+static u64 sum_column(const u64 (*rows)[PCSLAB_LARGE + 1], unsigned int i)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for (cpu = 0; cpu < TEST_CPUS; cpu++)
+		sum += rows[cpu][i];
+	return sum;
+}
+
+static bool class_matches(struct kunit *test, const struct pcslab_class_stats *st,
+			  const struct oracle *oracle, unsigned int i)
+{
+	u64 allocs = sum_column(oracle->allocs, i), frees = sum_column(oracle->frees, i);
+
+	if (st->allocs == allocs && st->frees == frees && st->fails == oracle->fails[i])
+		return true;
+	kunit_err(test, "class %u: allocs %llu should be %llu, frees %llu %llu, fails %llu %llu\n",
+		  st->size, st->allocs, allocs, st->frees, frees, st->fails,
+		  oracle->fails[i]);
+	return false;
+}
+
+static bool large_matches(struct kunit *test, const struct pcslab_stats *st,
+			  const struct oracle *oracle)
+{
+	u64 allocs = sum_column(oracle->allocs, PCSLAB_LARGE);
+	u64 frees = sum_column(oracle->frees, PCSLAB_LARGE);
+
+	if (st->large_allocs == allocs && st->large_frees == frees &&
+	    st->large_alloc_bytes == oracle->large_alloc_bytes &&
+	    st->large_free_bytes == oracle->large_free_bytes &&
+	    st->large_fails == oracle->fails[PCSLAB_LARGE])
+		return true;
+	kunit_err(test, "large: allocs %llu should be %llu, frees %llu %llu, bytes %llu %llu, freed %llu %llu, fails %llu %llu\n",
+		  st->large_allocs, allocs, st->large_frees, frees,
+		  st->large_alloc_bytes, oracle->large_alloc_bytes,
+		  st->large_free_bytes, oracle->large_free_bytes,
+		  st->large_fails, oracle->fails[PCSLAB_LARGE]);
+	return false;
+}
+
+/* Are the totals of every class, and of the large objects, the oracle's? */
+bool books_match(struct kunit *test, struct pcslab_heap *heap, const struct oracle *oracle)
+{
+	static struct pcslab_stats st;
+	bool match = true;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		match &= class_matches(test, &st.class[i], oracle, i);
+	return large_matches(test, &st, oracle) && match;
+}
+
+/* What CPU @cpu counted itself. Of large objects the CPUs count the frees only. */
+void expect_rows(struct kunit *test, struct pcslab_heap *heap,
+		 const struct oracle *oracle, unsigned int cpu)
+{
+	struct pcslab_class *class;
+	unsigned int i;
+
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		class = heap->class[i];
+		if (!class)
+			continue;
+		if (i != PCSLAB_LARGE)
+			KUNIT_EXPECT_EQ_MSG(test, own_allocs(class, cpu),
+					    oracle->allocs[cpu][i], "CPU %u, class %u", cpu, i);
+		KUNIT_EXPECT_EQ_MSG(test, own_frees(class, cpu),
+				    oracle->frees[cpu][i], "CPU %u, class %u", cpu, i);
+	}
+}
+
+static void expect_quiet_class(struct kunit *test, struct pcslab_class *class,
+			       const struct pcslab_class_stats *st)
+{
+	struct walk walk;
+
+	walk_class(class, &walk);
+	KUNIT_EXPECT_EQ_MSG(test, walk.live, st->allocs - st->frees, "class %u", st->size);
+	KUNIT_EXPECT_EQ_MSG(test, walk.cached, walk.rounds, "class %u", st->size);
+	KUNIT_EXPECT_EQ_MSG(test, walk.cached + walk.free, st->cached + st->depot,
+			    "class %u", st->size);
+	KUNIT_EXPECT_EQ_MSG(test, walk.other, 0ull, "class %u", st->size);
+}
+
+/*
+ * The files that a person reads: live of `exact` against live of `audit`, every
+ * round of a magazine leads to a cached object, and there are as many of both.
+ */
+static const char compare_files[] =
+	"cd /sys/kernel/debug/pcslab/heaps/%s && awk '"
+	"/^#/ || /version/ || /total/ || !NF { next }"
+	"FILENAME == \"exact\" { live[$1] = $5; next }"
+	"live[$1] + 0 != $4 || $5 != $7 || $8 || $9 {"
+	" print \"audit against exact: live \" live[$1] \": \" $0 > \"/dev/kmsg\"; bad = 1 }"
+	"{ seen[$1] = 1 }"
+	"END { for (size in live) if (live[size] && !seen[size]) bad = 1; exit bad }"
+	"' exact audit";
+
+/* With no one allocating or freeing: the record, the walk and the files agree. */
+void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
+{
+	static struct pcslab_stats st;
+	char *command;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats_exact(heap, &st), 0);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		if (heap->class[i])
+			expect_quiet_class(test, heap->class[i], &st.class[i]);
+	}
+	command = kasprintf(GFP_KERNEL, compare_files, heap->name);
+	KUNIT_ASSERT_NOT_NULL(test, command);
+	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0,
+			    "the audit of %s is not its exact read", heap->name);
+	kfree(command);
+}
+
+/* The record, without the gauges. */
+void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
+			const struct pcslab_stats *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, a->class[i].allocs, b->class[i].allocs, "class %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, a->class[i].frees, b->class[i].frees, "class %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, a->class[i].fails, b->class[i].fails, "class %u", i);
+	}
+	KUNIT_EXPECT_EQ(test, a->large_allocs, b->large_allocs);
+	KUNIT_EXPECT_EQ(test, a->large_frees, b->large_frees);
+	KUNIT_EXPECT_EQ(test, a->large_alloc_bytes, b->large_alloc_bytes);
+	KUNIT_EXPECT_EQ(test, a->large_free_bytes, b->large_free_bytes);
+	KUNIT_EXPECT_EQ(test, a->large_fails, b->large_fails);
+}
+
+u64 live_of(const struct pcslab_stats *st)
+{
+	u64 live = st->large_allocs - st->large_frees;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		live += st->class[i].allocs - st->class[i].frees;
+	return live;
+}
+
+kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &load_suite);
+
+MODULE_DESCRIPTION("Tests of pcslab: books, CPUs, failures, load");
+MODULE_IMPORT_NS(PCSLAB);
+MODULE_LICENSE("GPL");
