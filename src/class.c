@@ -95,7 +95,8 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp);
+	/* Many nodes make it too large for __GFP_NOFAIL; pcslab_class_get() waits. */
+	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp & ~__GFP_NOFAIL);
 	if (!class)
 		return NULL;
 	class->caches = alloc_percpu_gfp(struct pcslab_cache *, gfp);
@@ -149,7 +150,7 @@ struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
 	struct pcslab_class *class = smp_load_acquire(&heap->class[index]);
 	gfp_t meta = gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_MEMALLOC |
 			    __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY |
-			    __GFP_RETRY_MAYFAIL);
+			    __GFP_RETRY_MAYFAIL | __GFP_NOFAIL);
 
 	while (!class) {
 		if (!class_make(heap, index, meta)) {
