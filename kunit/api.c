@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the suites of pcslab_api_test share. */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/uio.h>
+#include <linux/umh.h>
+
+#include "api.h"
+
+#define SUMMARY		"/sys/kernel/debug/pcslab/stats"
+#define SUMMARY_BYTES	8192
+
+int api_init(struct kunit *test)
+{
+	struct api *api = kunit_kzalloc(test, sizeof(*api), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, api);
+	api->before = kunit_kzalloc(test, sizeof(*api->before), GFP_KERNEL);
+	api->now = kunit_kzalloc(test, sizeof(*api->now), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, api->before);
+	KUNIT_ASSERT_NOT_NULL(test, api->now);
+	api->heap = pcslab_heap_create("kunit-api", NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, api->heap);
+	test->priv = api;
+	return 0;
+}
+
+void api_exit(struct kunit *test)
+{
+	struct api *api = test->priv;
+
+	if (!api)
+		return;
+	KUNIT_EXPECT_EQ_MSG(test, api_live(api_books(test)), 0, "objects left behind");
+	pcslab_heap_destroy(api->heap);
+}
+
+struct pcslab_stats *api_books(struct kunit *test)
+{
+	struct api *api = test->priv;
+
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(api->heap, api->now), 0);
+	return api->now;
+}
+
+void api_snapshot(struct kunit *test)
+{
+	struct api *api = test->priv;
+
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(api->heap, api->before), 0);
+	api->refused = api_refused(test);
+}
+
+/* Allocations and frees of every class and of large objects. */
+bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		if (a->class[i].allocs != b->class[i].allocs ||
+		    a->class[i].frees != b->class[i].frees)
+			return false;
+	}
+	return a->large_allocs == b->large_allocs &&
+	       a->large_frees == b->large_frees &&
+	       a->large_alloc_bytes == b->large_alloc_bytes &&
+	       a->large_free_bytes == b->large_free_bytes;
+}
+
+u64 api_live(const struct pcslab_stats *st)
+{
+	u64 live = st->large_allocs - st->large_frees;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		live += st->class[i].allocs - st->class[i].frees;
+	return live;
+}
+
+/*
+ * debugfs files have no read_iter, so kernel_read() refuses them; seq_file's
+ * own does. Put back at once: the work that fput() leaves to others would hold
+ * the module for a while.
+ */
+ssize_t api_read_file(const char *path, char *buf, size_t size)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = size - 1 };
+	struct file *file = filp_open(path, O_RDONLY, 0);
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	ssize_t n;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	init_sync_kiocb(&kiocb, file);
+	iov_iter_kvec(&iter, READ, &vec, 1, vec.iov_len);
+	n = seq_read_iter(&kiocb, &iter);
+	buf[max_t(ssize_t, n, 0)] = '\0';
+	__fput_sync(file);
+	return n;
+}
+
+/* pcslab/stats; the buffer is the test's. */
+char *api_summary(struct kunit *test)
+{
+	char *text = kunit_kzalloc(test, SUMMARY_BYTES, GFP_KERNEL);
+	ssize_t n;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	n = api_read_file(SUMMARY, text, SUMMARY_BYTES);
+	KUNIT_ASSERT_GT(test, n, 0);
+	return text;
+}
+
+/* The bad frees of all heaps and of memory that is no heap's. */
+u64 api_refused(struct kunit *test)
+{
+	char *text = api_summary(test);
+	char *line = strstr(text, "\ntotal ");
+	u64 refused = 0;
+	int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	n = sscanf(line, " total - %*s %*s %*s %*s %*s %*s %llu", &refused);
+	KUNIT_EXPECT_EQ(test, n, 1);
+	kunit_kfree(test, text);
+	return refused;
+}
+
+static u8 filler(u32 seed)
+{
+	return (seed * 0x9e3779b1U) >> 24;
+}
+
+/* The seed where it fits, and a byte of it everywhere else. */
+void api_fill(void *obj, u32 seed, size_t size)
+{
+	memset(obj, filler(seed), size);
+	if (size >= sizeof(seed))
+		memcpy(obj, &seed, sizeof(seed));
+}
+
+bool api_filled(const void *obj, u32 seed, size_t size)
+{
+	size_t skip = size >= sizeof(seed) ? sizeof(seed) : 0;
+
+	if (skip && memcmp(obj, &seed, sizeof(seed)))
+		return false;
+	return size == skip || !memchr_inv(obj + skip, filler(seed), size - skip);
+}
+
+#define FAIL_PAGES	"/sys/kernel/debug/pcslab/fail_pages/"
+
+/* debugfs is written from user space only, so a shell does it. */
+void api_fail_pages(struct kunit *test, bool on)
+{
+	const char *command = on ?
+		"cd " FAIL_PAGES " && echo -1 >times && echo 100 >probability" :
+		"cd " FAIL_PAGES " && echo 0 >probability";
+	char *argv[4] = { "/bin/sh", "-c", (char *)command };
+	char *envp[2] = { "PATH=/bin:/usr/bin" };
+
+	KUNIT_ASSERT_EQ(test, 0, call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC));
+}
+
+MODULE_DESCRIPTION("KUnit tests of what one call to pcslab does");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(PCSLAB);

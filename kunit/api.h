@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the suites of pcslab_api_test share: a heap, its books, patterns. */
+#ifndef _PCSLAB_KUNIT_API_H
+#define _PCSLAB_KUNIT_API_H
+
+#include <kunit/test.h>
+
+#include <pcslab/pcslab.h>
+
+/* Bytes of the largest large object */
+#define API_MAX_LARGE	(4UL << 20)
+
+/**
+ * struct api - what a case starts with
+ * @heap: empty
+ * @before: books as of api_snapshot()
+ * @now: books as of the last look
+ * @refused: bad frees of the whole of pcslab as of api_snapshot()
+ */
+struct api {
+	struct pcslab_heap *heap;
+	struct pcslab_stats *before;
+	struct pcslab_stats *now;
+	u64 refused;
+};
+
+/* For kunit_suite: test->priv becomes a struct api; what stays live is a failure. */
+int api_init(struct kunit *test);
+void api_exit(struct kunit *test);
+
+/* The books, before and after */
+void api_snapshot(struct kunit *test);
+struct pcslab_stats *api_books(struct kunit *test);
+bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b);
+u64 api_live(const struct pcslab_stats *st);
+u64 api_refused(struct kunit *test);
+
+/* debugfs: the content of a seq_file, NUL terminated; its length or an error */
+ssize_t api_read_file(const char *path, char *buf, size_t size);
+char *api_summary(struct kunit *test);
+
+/* Fill an object so that a write by another one shows; and look. */
+void api_fill(void *obj, u32 seed, size_t size);
+bool api_filled(const void *obj, u32 seed, size_t size);
+
+/* Let all of pcslab's own page and metadata allocations fail, or none. */
+void api_fail_pages(struct kunit *test, bool on);
+
+static inline struct pcslab_heap *api_heap(struct kunit *test)
+{
+	return ((struct api *)test->priv)->heap;
+}
+
+#endif /* _PCSLAB_KUNIT_API_H */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/* pcslab_realloc(), by krealloc's rules. */
+#include <linux/slab.h>
+
+#include "api.h"
+
+#define SEED	7
+
+/* An object of @size, all of it filled. */
+static void *filled_object(struct kunit *test, size_t size)
+{
+	void *obj = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	api_fill(obj, SEED, pcslab_usable_size(obj));
+	return obj;
+}
+
+static void null_allocates(struct kunit *test)
+{
+	void *obj = pcslab_realloc(api_heap(test), NULL, 100, GFP_KERNEL);
+
+	KUNIT_EXPECT_GE(test, pcslab_usable_size(obj), 100);
+	pcslab_free(obj);
+	obj = pcslab_realloc(api_heap(test), ZERO_SIZE_PTR, 100, GFP_KERNEL);
+	KUNIT_EXPECT_GE(test, pcslab_usable_size(obj), 100);
+	pcslab_free(obj);
+}
+
+static void zero_frees(struct kunit *test)
+{
+	struct pcslab_heap *heap = api_heap(test);
+	void *small = filled_object(test, 100), *large = filled_object(test, 20000);
+
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, small, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, large, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+}
+
+static const struct {
+	size_t from, to;
+} stays[] = {
+	{ 100, 100 }, { 100, 1 }, { 97, 104 }, { 8192, 20 }, { 20000, 32768 }, { 20000, 1 },
+};
+
+/* Nothing is counted, for nothing was handed out. */
+static void fitting_stays(struct kunit *test)
+{
+	unsigned int i;
+	void *obj, *got;
+
+	for (i = 0; i < ARRAY_SIZE(stays); i++) {
+		obj = filled_object(test, stays[i].from);
+		api_snapshot(test);
+		got = pcslab_realloc(api_heap(test), obj, stays[i].to, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ(test, got, obj);
+		KUNIT_EXPECT_TRUE(test, api_filled(obj, SEED, pcslab_usable_size(obj)));
+		KUNIT_EXPECT_TRUE(test, api_same_books(api_books(test),
+						       ((struct api *)test->priv)->before));
+		pcslab_free(got);
+	}
+}
+
+static const struct {
+	size_t from, to;
+} grows[] = {
+	{ 1, 9 }, { 64, 65 }, { 100, 5000 }, { 8192, 8193 }, { 64, 100000 }, { 20000, 40000 },
+};
+
+static void growing_keeps_content(struct kunit *test)
+{
+	size_t usable;
+	unsigned int i;
+	void *obj, *got;
+
+	for (i = 0; i < ARRAY_SIZE(grows); i++) {
+		obj = filled_object(test, grows[i].from);
+		usable = pcslab_usable_size(obj);
+		got = pcslab_realloc(api_heap(test), obj, grows[i].to, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, got);
+		KUNIT_EXPECT_PTR_NE(test, got, obj);
+		KUNIT_EXPECT_GE(test, pcslab_usable_size(got), grows[i].to);
+		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, usable));
+		KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 1);
+		pcslab_free(got);
+	}
+}
+
+/* What is new is zero, what was there is not touched. */
+static void growing_zeroes_the_rest(struct kunit *test)
+{
+	void *obj = filled_object(test, 64), *got;
+
+	got = pcslab_realloc(api_heap(test), obj, 1000, GFP_KERNEL | __GFP_ZERO);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, 64));
+	KUNIT_EXPECT_NULL(test, memchr_inv(got + 64, 0, pcslab_usable_size(got) - 64));
+	pcslab_free(got);
+}
+
+/* The result is of the heap that was named, even if the object had room. */
+static void moves_to_the_heap_named(struct kunit *test)
+{
+	struct pcslab_heap *other = pcslab_heap_create("kunit-other", NULL);
+	void *obj = filled_object(test, 1000), *got;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	got = pcslab_realloc(other, obj, 500, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(got), other);
+	KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, 500));
+	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+	pcslab_free(got);
+	pcslab_heap_destroy(other);
+}
+
+static void failure_keeps_the_object(struct kunit *test)
+{
+	void *obj = filled_object(test, 100), *got, *beyond;
+
+	api_snapshot(test);
+	beyond = pcslab_realloc(api_heap(test), obj, API_MAX_LARGE + 1,
+				GFP_KERNEL | __GFP_NOWARN);
+	api_fail_pages(test, true);
+	got = pcslab_realloc(api_heap(test), obj, 3000, GFP_KERNEL);
+	api_fail_pages(test, false);
+	KUNIT_EXPECT_NULL(test, beyond);
+	KUNIT_EXPECT_NULL(test, got);
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(obj), api_heap(test));
+	KUNIT_EXPECT_TRUE(test, api_filled(obj, SEED, pcslab_usable_size(obj)));
+	KUNIT_EXPECT_TRUE(test, api_same_books(api_books(test),
+					       ((struct api *)test->priv)->before));
+	pcslab_free(obj);
+}
+
+/* As a bad free: NULL, counted once, and nothing is allocated. */
+static void bad_pointer(struct kunit *test)
+{
+	struct pcslab_heap *heap = api_heap(test);
+	struct api *api = test->priv;
+	void *obj = filled_object(test, 1000), *freed = filled_object(test, 1000);
+
+	pcslab_free(freed);
+	api_snapshot(test);
+	KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, obj + 8, 2000, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, freed, 2000, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, freed, 10, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, test, 10, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, api_refused(test) - api->refused, 4);
+	KUNIT_EXPECT_TRUE(test, api_same_books(api_books(test), api->before));
+	KUNIT_EXPECT_TRUE(test, api_filled(obj, SEED, pcslab_usable_size(obj)));
+	pcslab_free(obj);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(null_allocates),
+	KUNIT_CASE(zero_frees),
+	KUNIT_CASE(fitting_stays),
+	KUNIT_CASE(growing_keeps_content),
+	KUNIT_CASE(growing_zeroes_the_rest),
+	KUNIT_CASE(moves_to_the_heap_named),
+	KUNIT_CASE(failure_keeps_the_object),
+	KUNIT_CASE(bad_pointer),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "pcslab_realloc",
+	.init = api_init,
+	.exit = api_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
