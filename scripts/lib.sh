@@ -90,25 +90,19 @@ run_logged()
 	fi
 }
 
-# One run at a time makes entries; another waits, then finds them made. The lock
-# is held by the outermost cached() of a process and dropped at its end.
-lock_depth=0
-
-lock_cache()
+# with_lock NAME COMMAND...: one run at a time does what NAME stands for; another
+# waits, then finds it done. The lock goes with the process, however it ends.
+with_lock()
 {
-	lock_depth=$((lock_depth + 1))
-	[ "$lock_depth" -eq 1 ] || return 0
-	exec 9>"$CACHE/lock"
-	if ! flock -n 9; then
-		say "waiting for another run to finish its preparations"
-		flock 9
+	local lock
+	mkdir -p "$CACHE/locks"
+	exec {lock}>"$CACHE/locks/$1"
+	if ! flock -n "$lock"; then
+		say "waiting for another run: $1"
+		flock "$lock"
 	fi
-}
-
-unlock_cache()
-{
-	lock_depth=$((lock_depth - 1))
-	[ "$lock_depth" -gt 0 ] || exec 9>&-
+	"${@:2}"
+	exec {lock}>&-
 }
 
 # What nobody used for two weeks was made by versions nobody uses any more.
@@ -120,34 +114,34 @@ prune_cache()
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
 }
 
+# make_entry NAME MAKER ARGS...: unless somebody just did.
+make_entry()
+{
+	local dir
+	[ ! -d "$CACHE/entry/$1" ] || return 0
+	prune_cache
+	temp_dir
+	dir=$REPLY
+	chmod 755 "$dir"
+	"${@:2}" "$dir"
+	mv -T "$dir" "$CACHE/entry/$1"
+}
+
 # cached NAME MAKER ARGS...: the path of entry NAME, made if need be by calling
 # MAKER ARGS... with the empty directory to fill as its last argument.
 cached()
 {
-	local entry=$CACHE/entry/$1 dir
-	shift
-	if [ ! -d "$entry" ]; then
-		lock_cache
-		if [ ! -d "$entry" ]; then
-			prune_cache
-			temp_dir
-			dir=$REPLY
-			chmod 755 "$dir"
-			"$@" "$dir"
-			mv -T "$dir" "$entry"
-		fi
-		unlock_cache
-	fi
-	touch "$entry"
-	REPLY=$entry
+	[ -d "$CACHE/entry/$1" ] || with_lock "$1" make_entry "$@"
+	REPLY=$CACHE/entry/$1
+	touch "$REPLY"
 }
 
 # results_dir NAME: an empty directory that stays after the run, for this run alone.
 results_dir()
 {
 	REPLY=$CACHE/results/$1
-	mkdir -p "$REPLY"
-	exec 8>"$REPLY.lock"
+	mkdir -p "$REPLY" "$CACHE/locks"
+	exec 8>"$CACHE/locks/$1"
 	if ! flock -n 8; then
 		say "waiting for another run of the same"
 		flock 8

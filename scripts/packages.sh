@@ -85,17 +85,18 @@ apt_update()
 # used, and a newer kernel each week would only mean building it each week.
 apt_ready()
 {
+	[ -e "$APT/ready" ] || with_lock apt make_apt_ready
+}
+
+make_apt_ready()
+{
 	[ ! -e "$APT/ready" ] || return 0
 	command -v apt-get >/dev/null || die "this needs Debian's apt-get"
-	lock_cache
-	if [ ! -e "$APT/ready" ]; then
-		mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
-		write_apt_conf >"$APT/apt.conf"
-		write_sources >"$APT/sources.list"
-		apt_update
-		touch "$APT/ready"
-	fi
-	unlock_cache
+	mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
+	write_apt_conf >"$APT/apt.conf"
+	write_sources >"$APT/sources.list"
+	apt_update
+	touch "$APT/ready"
 }
 
 apt_cache()
@@ -172,14 +173,12 @@ as_root()
 install_packages()
 {
 	apt_ready
-	lock_cache
 	say "installing $*"
 	run_logged install as_root env APT_CONFIG="$APT/apt.conf" \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
 		--no-install-recommends -o DPkg::Lock::Timeout=300 \
 		-o Dir::Cache=/var/cache/apt "$@" ||
 		die "installing $* failed (see $LOGS/install.log)"
-	unlock_cache
 }
 
 # missing_tools LIST: the packages of what LIST names and this machine lacks.
