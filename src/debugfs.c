@@ -118,17 +118,38 @@ static int show_stats_by(struct seq_file *m, const char *format,
 	return err;
 }
 
+/*
+ * For tables with a line per class. They are larger than what seq_file starts
+ * with, and would be made twice, the audit's walk and all.
+ */
+#define DEFINE_TABLE(name)						\
+static int name##_open(struct inode *inode, struct file *file)		\
+{									\
+	return single_open_size(file, name##_show, inode->i_private,	\
+				(PCSLAB_NR_CLASSES + 4) * 100);		\
+}									\
+									\
+static const struct file_operations name##_fops = {			\
+	.owner		= THIS_MODULE,					\
+	.open		= name##_open,					\
+	.read		= seq_read,					\
+	.llseek		= seq_lseek,					\
+	.release	= single_release,				\
+}
+
 static int stats_show(struct seq_file *m, void *unused)
 {
 	return show_stats_by(m, "pcslab stats version 1", pcslab_heap_stats);
 }
-DEFINE_SHOW_ATTRIBUTE(stats);
+
+DEFINE_TABLE(stats);
 
 static int exact_show(struct seq_file *m, void *unused)
 {
 	return show_stats_by(m, "pcslab exact version 1", pcslab_heap_stats_exact);
 }
-DEFINE_SHOW_ATTRIBUTE(exact);
+
+DEFINE_TABLE(exact);
 
 static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
 		     const struct pcslab_cache *c)
@@ -161,7 +182,7 @@ static int percpu_show(struct seq_file *m, void *unused)
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
 		for (i = 0; i <= PCSLAB_LARGE; i++) {
-			class = smp_load_acquire(&heap->class[i]);
+			class = smp_load_acquire(&heap->class[i]);	/* pairs with pcslab_class_publish() */
 			if (class)
 				show_row(m, cpu, class, pcslab_cache_of(class, cpu));
 		}
@@ -171,16 +192,38 @@ static int percpu_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(percpu);
 
-static int audit_class(struct seq_file *m, struct pcslab_class *class)
+static void show_audit(struct seq_file *m, const char *name,
+		       const struct pcslab_audit *audit)
+{
+	seq_printf(m, "%6s %7llu %10llu %10llu %9llu %9llu %9llu %8llu %5llu\n", name,
+		   audit->slabs, audit->objects, audit->live, audit->cached,
+		   audit->free, audit->rounds, audit->deferred, audit->wrong);
+}
+
+static void add_audit(struct pcslab_audit *to, const struct pcslab_audit *from)
+{
+	to->slabs += from->slabs;
+	to->objects += from->objects;
+	to->live += from->live;
+	to->cached += from->cached;
+	to->free += from->free;
+	to->deferred += from->deferred;
+	to->rounds += from->rounds;
+	to->wrong += from->wrong;
+}
+
+static int audit_class(struct seq_file *m, struct pcslab_class *class,
+		       struct pcslab_audit *total)
 {
 	struct pcslab_audit audit;
+	char name[8];
 	int err = pcslab_class_audit(class, &audit);
 
 	if (err)
 		return err;
-	seq_printf(m, "%6u %7llu %10llu %10llu %9llu %9llu %9llu %8llu %5llu\n",
-		   class->size, audit.slabs, audit.objects, audit.live, audit.cached,
-		   audit.free, audit.rounds, audit.deferred, audit.wrong);
+	snprintf(name, sizeof(name), "%u", class->size);
+	show_audit(m, name, &audit);
+	add_audit(total, &audit);
 	return 0;
 }
 
@@ -191,9 +234,9 @@ static void count_page(struct page *page, void *nr)
 
 static int audit_show(struct seq_file *m, void *unused)
 {
+	struct pcslab_audit large = {}, total = {};
 	struct pcslab_heap *heap = m->private;
 	struct pcslab_class *class;
-	u64 nr = 0;
 	unsigned int i;
 	int err = 0;
 
@@ -201,18 +244,21 @@ static int audit_show(struct seq_file *m, void *unused)
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
 	cpus_read_lock();
 	for (i = 0; i < PCSLAB_NR_CLASSES && !err; i++) {
-		class = smp_load_acquire(&heap->class[i]);
+		class = smp_load_acquire(&heap->class[i]);	/* pairs with pcslab_class_publish() */
 		if (class)
-			err = audit_class(m, class);
+			err = audit_class(m, class, &total);
 	}
 	cpus_read_unlock();
-	pcslab_large_walk(heap, count_page, &nr);
-	if (nr)
-		seq_printf(m, "%6s %7s %10llu %10llu %9u %9u %9u %8u %5u\n", "large", "-",
-			   nr, nr, 0, 0, 0, 0, 0);
+	pcslab_large_walk(heap, count_page, &large.objects);
+	large.live = large.objects;
+	add_audit(&total, &large);
+	if (large.objects)
+		show_audit(m, "large", &large);
+	show_audit(m, "total", &total);
 	return err;
 }
-DEFINE_SHOW_ATTRIBUTE(audit);
+
+DEFINE_TABLE(audit);
 
 static int sites_show(struct seq_file *m, void *unused)
 {
