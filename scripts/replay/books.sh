@@ -46,13 +46,16 @@ columns()
 	}' "$1"
 }
 
-# differ FILE FILE: the lines that are not in both.
+# differ FILE FILE: the lines of two lists that are not in both, `class: numbers of
+# the first | numbers of the second`.
 differ()
 {
-	awk 'NR == FNR { left[$1] = $0; next }
-	left[$1] != $0 { print "left " (left[$1] ? left[$1] : "nothing") ", right " $0 }
+	awk '
+	function numbers(line) { return line ~ / / ? substr(line, index(line, " ")) : " none" }
+	NR == FNR { left[$1] = $0; next }
+	left[$1] != $0 { print $1 ":" numbers(left[$1]) " |" numbers($0) }
 	{ delete left[$1] }
-	END { for (class in left) print "left " left[class] ", right nothing" }' "$1" "$2"
+	END { for (class in left) print class ":" numbers(left[class]) " | none" }' "$1" "$2"
 }
 
 # numbers FILE: how many it has, the classes' names apart.
