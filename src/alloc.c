@@ -134,7 +134,7 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index, gfp_t g
 {
 	return alloc_class(heap, index, 0, gfp);
 }
-PCSLAB_EXPORT(__pcslab_alloc_class);
+EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_class);
 
 /* What is not an object of a class: nothing at all, or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
@@ -159,7 +159,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	return alloc_class(heap, pcslab_class_index(size), size, gfp);
 }
-PCSLAB_EXPORT(__pcslab_alloc);
+EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
 
 /**
  * pcslab_alloc_node() - allocate an object on a node
@@ -182,7 +182,7 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 		return alloc_other(heap, size, gfp, node, _RET_IP_);
 	return alloc_slow(heap, pcslab_class_index(size), gfp, node, size, _RET_IP_);
 }
-PCSLAB_EXPORT(pcslab_alloc_node);
+EXPORT_SYMBOL_PCSLAB(pcslab_alloc_node);
 
 /*
  * Take the object from the caller: true for one call only. Without debug two
@@ -282,7 +282,7 @@ slow_preempt:
 slow:
 	free_slow(obj, _RET_IP_);
 }
-PCSLAB_EXPORT(pcslab_free);
+EXPORT_SYMBOL_PCSLAB(pcslab_free);
 
 /**
  * pcslab_usable_size() - bytes that may be used of an object
@@ -311,7 +311,7 @@ size_t pcslab_usable_size(const void *obj)
 	preempt_enable();
 	return size;
 }
-PCSLAB_EXPORT(pcslab_usable_size);
+EXPORT_SYMBOL_PCSLAB(pcslab_usable_size);
 
 /**
  * pcslab_heap_of() - the heap an object belongs to
@@ -341,7 +341,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	preempt_enable();
 	return heap;
 }
-PCSLAB_EXPORT(pcslab_heap_of);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
 
 /**
  * pcslab_realloc() - change the size of an object
@@ -388,4 +388,4 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 	}
 	return new;
 }
-PCSLAB_EXPORT(pcslab_realloc);
+EXPORT_SYMBOL_PCSLAB(pcslab_realloc);

@@ -147,7 +147,7 @@ static bool class_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
 				      unsigned int index, gfp_t gfp)
 {
-	struct pcslab_class *class = smp_load_acquire(&heap->class[index]);
+	struct pcslab_class *class = pcslab_class_at(heap, index);
 	gfp_t meta = gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_MEMALLOC |
 			    __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY |
 			    __GFP_RETRY_MAYFAIL | __GFP_NOFAIL);
@@ -158,7 +158,7 @@ struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
 				return NULL;
 			memalloc_retry_wait(gfp);
 		}
-		class = smp_load_acquire(&heap->class[index]);
+		class = pcslab_class_at(heap, index);
 	}
 	return class;
 }

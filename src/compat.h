@@ -21,9 +21,9 @@
 
 /* 6.13 made the namespace a string. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define PCSLAB_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, PCSLAB)
+#define EXPORT_SYMBOL_PCSLAB(sym)	EXPORT_SYMBOL_NS_GPL(sym, PCSLAB)
 #else
-#define PCSLAB_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, "PCSLAB")
+#define EXPORT_SYMBOL_PCSLAB(sym)	EXPORT_SYMBOL_NS_GPL(sym, "PCSLAB")
 #endif
 
 /* 6.8 renamed it, when the number of orders became the largest order. */
@@ -75,7 +75,7 @@ static __always_inline void compat_count_release(unsigned long *word)
 #ifdef CONFIG_X86
 	asm volatile(_ASM_INC " %0" : "+m" (*word) : : "memory");
 #else
-	smp_store_release(word, *word + 1);
+	smp_store_release(word, *word + 1);	/* pairs with pcslab_class_sum() */
 #endif
 }
 

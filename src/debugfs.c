@@ -182,7 +182,7 @@ static int percpu_show(struct seq_file *m, void *unused)
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
 		for (i = 0; i <= PCSLAB_LARGE; i++) {
-			class = smp_load_acquire(&heap->class[i]);	/* pairs with publish */
+			class = pcslab_class_at(heap, i);
 			if (class)
 				show_row(m, cpu, class, pcslab_cache_of(class, cpu));
 		}
@@ -244,7 +244,7 @@ static int audit_show(struct seq_file *m, void *unused)
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
 	cpus_read_lock();
 	for (i = 0; i < PCSLAB_NR_CLASSES && !err; i++) {
-		class = smp_load_acquire(&heap->class[i]);	/* pairs with publish */
+		class = pcslab_class_at(heap, i);
 		if (class)
 			err = audit_class(m, class, &total);
 	}

@@ -25,7 +25,7 @@
 #include "internal.h"
 
 LIST_HEAD(pcslab_heaps);
-DEFINE_MUTEX(pcslab_heaps_lock);
+DEFINE_MUTEX(pcslab_heaps_lock);	/* of the list, the names, zombie */
 static struct workqueue_struct *release_wq;
 
 static int check_name(const char *name)
@@ -132,7 +132,7 @@ struct pcslab_heap *pcslab_heap_create(const char *name,
 	mutex_unlock(&pcslab_heaps_lock);
 	return heap;
 }
-PCSLAB_EXPORT(pcslab_heap_create);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_create);
 
 static int drain_this_cpu(void *arg)
 {
@@ -141,7 +141,7 @@ static int drain_this_cpu(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = smp_load_acquire(&heap->class[i]);
+		class = pcslab_class_at(heap, i);
 		if (class)
 			pcslab_cache_drain(class, pcslab_cache_of(class, smp_processor_id()));
 	}
@@ -231,7 +231,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 	heap_release(heap);
 	module_put(THIS_MODULE);
 }
-PCSLAB_EXPORT(pcslab_heap_destroy);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);
 
 int pcslab_heap_init(void)
 {

@@ -99,7 +99,7 @@ struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
 typedef int (*class_fn)(struct pcslab_class *class, unsigned int cpu);
 
 /* Every class of every heap, zombies too; stops at the first error. */
-static int for_each_class(class_fn fn, unsigned int cpu)
+static int visit_classes(class_fn fn, unsigned int cpu)
 {
 	struct pcslab_class *class;
 	struct pcslab_heap *heap;
@@ -109,7 +109,7 @@ static int for_each_class(class_fn fn, unsigned int cpu)
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
 		for (i = 0; i <= PCSLAB_LARGE && !err; i++) {
-			class = smp_load_acquire(&heap->class[i]);
+			class = pcslab_class_at(heap, i);
 			if (class)
 				err = fn(class, cpu);
 		}
@@ -163,7 +163,7 @@ static int cpu_dead(unsigned int cpu)
 {
 	if (cpu)
 		cpu_change(cpu, false);
-	return for_each_class(remove_cache, cpu);
+	return visit_classes(remove_cache, cpu);
 }
 
 static int cpu_prepare(unsigned int cpu)
@@ -171,7 +171,7 @@ static int cpu_prepare(unsigned int cpu)
 	int err;
 
 	cpu_change(cpu, true);
-	err = for_each_class(add_cache, cpu);
+	err = visit_classes(add_cache, cpu);
 	if (err) {
 		pr_err("pcslab: no memory for the caches of CPU %u, it stays down\n", cpu);
 		cpu_dead(cpu);

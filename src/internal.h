@@ -57,6 +57,14 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 void pcslab_slabs_destroy(struct list_head *doomed);
 u8 *pcslab_slab_take(struct pcslab_slab *slab);
 
+/* A class of a heap as it was published, or NULL. */
+static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
+						   unsigned int index)
+{
+	/* Acquire: pairs with pcslab_class_publish(). */
+	return smp_load_acquire(&heap->class[index]);
+}
+
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
 				      unsigned int index, gfp_t gfp);

@@ -57,10 +57,10 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	 * The state is set before the bit is looked at: pairs with clear_bit()
 	 * in pcslab_depot_free_deferred(). After DEFERRED the slab may be gone.
 	 */
-	smp_mb__before_atomic();
+	smp_mb__before_atomic();	/* see above */
 	if (!test_and_set_bit(0, &slab->deferred_queued))
 		llist_add(&slab->deferred, &slabs);
-	smp_store_release(state, PCSLAB_DEFERRED);
+	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
 	irq_work_queue(&work);
 }
 

@@ -24,7 +24,7 @@ void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 
 #define SANITIZE_FREED		0xFB	/* as KASAN_SLAB_FREE */
 #define SANITIZE_REDZONE	0xFC	/* as KASAN_SLAB_REDZONE */
-#define SANITIZE_GRANULE	(1UL << KASAN_SHADOW_SCALE_SHIFT)
+#define SANITIZE_GRANULE	BIT(KASAN_SHADOW_SCALE_SHIFT)
 
 static inline void sanitize_open(const void *obj, size_t size)
 {

@@ -76,7 +76,7 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 static void read_class(struct pcslab_heap *heap, unsigned int i,
 		       struct pcslab_class_stats *st)
 {
-	struct pcslab_class *class = smp_load_acquire(&heap->class[i]);
+	struct pcslab_class *class = pcslab_class_at(heap, i);
 	struct pcslab_sum sum;
 
 	st->size = pcslab_class_size(i);
@@ -92,7 +92,7 @@ static void read_class(struct pcslab_heap *heap, unsigned int i,
 
 static void read_large(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
-	struct pcslab_class *class = smp_load_acquire(&heap->class[PCSLAB_LARGE]);
+	struct pcslab_class *class = pcslab_class_at(heap, PCSLAB_LARGE);
 	struct pcslab_sum sum;
 
 	if (class) {
@@ -147,7 +147,7 @@ int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
 	cpus_read_unlock();
 	return 0;
 }
-PCSLAB_EXPORT(pcslab_heap_stats);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats);
 
 struct cut {
 	struct pcslab_heap *heap;
@@ -181,7 +181,7 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 		return -EINVAL;
 	return stop_machine(read_cut, &cut, NULL);
 }
-PCSLAB_EXPORT(pcslab_heap_stats_exact);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats_exact);
 
 /**
  * pcslab_heap_live() - objects of a heap that callers have
@@ -198,7 +198,7 @@ u64 pcslab_heap_live(struct pcslab_heap *heap)
 	unsigned int i;
 
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		class = smp_load_acquire(&heap->class[i]);
+		class = pcslab_class_at(heap, i);
 		if (!class)
 			continue;
 		sum = pcslab_class_sum(class);

@@ -120,7 +120,7 @@ static struct sites *collect(struct pcslab_heap *heap)
 	if (!sites)
 		return NULL;
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = smp_load_acquire(&heap->class[i]);
+		class = pcslab_class_at(heap, i);
 		if (class)
 			add_class(sites, class);
 	}
