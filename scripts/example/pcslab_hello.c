@@ -12,6 +12,10 @@ static int __init hello_init(void)
 	if (IS_ERR(heap))
 		return PTR_ERR(heap);
 	greeting = pcslab_zalloc(heap, 100, GFP_KERNEL);
+	if (!greeting) {
+		pcslab_heap_destroy(heap);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
