@@ -95,7 +95,7 @@ void pcslab_heap_put(struct pcslab_heap *heap)
  * @name: 1 to 31 printable ASCII characters without '/'; copied
  * @attr: how it differs from the default, or NULL
  *
- * An empty heap costs its structure of about 1.3 KiB; classes come with their
+ * An empty heap costs its structure of about 1.2 KiB; classes come with their
  * first object.
  *
  * Context: process. May sleep.
