@@ -8,6 +8,7 @@
 #include <pcslab/pcslab.h>
 
 #include "internal.h"
+#include "quiet.h"
 
 /* The guest's CPUs; a larger one is told by cpu_suite_init(). */
 #define TEST_CPUS	8
@@ -28,16 +29,10 @@ struct oracle {
 	u64 large_free_bytes;
 };
 
-/* What the states of a class's objects and the fill of its magazines say. */
-struct walk {
-	u64 live, cached, free, other, rounds;
-};
-
 int cpu_suite_init(struct kunit *test);
 
 struct pcslab_heap *new_heap(struct kunit *test, const char *name);
 void destroy_heap(struct kunit *test, struct pcslab_heap *heap);
-int run_shell(const char *command);
 u32 random_u32(void);
 
 void take_down(struct kunit *test, unsigned int cpu);
@@ -50,12 +45,10 @@ unsigned int index_of(size_t size);
 size_t usable_of(size_t size);
 u64 own_allocs(struct pcslab_class *class, unsigned int cpu);
 u64 own_frees(struct pcslab_class *class, unsigned int cpu);
-void walk_class(struct pcslab_class *class, struct walk *walk);
 
 bool books_match(struct kunit *test, struct pcslab_heap *heap, const struct oracle *oracle);
 void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 		 const struct oracle *oracle, unsigned int cpu);
-void expect_quiet(struct kunit *test, struct pcslab_heap *heap);
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 			const struct pcslab_stats *b);
 u64 live_of(const struct pcslab_stats *st);

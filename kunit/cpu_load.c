@@ -12,23 +12,11 @@
 #include <linux/delay.h>
 #include <linux/hash.h>
 #include <linux/kthread.h>
-#include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
 #include "cpu.h"
-
-static unsigned long load_ops = 10000000;
-module_param(load_ops, ulong, 0444);
-MODULE_PARM_DESC(load_ops, "operations of the big load");
-
-static unsigned int load_cycles = 200;
-module_param(load_cycles, uint, 0444);
-MODULE_PARM_DESC(load_cycles, "offline/online cycles of the big load");
-
-static unsigned int load_rounds = 1;
-module_param(load_rounds, uint, 0444);
-MODULE_PARM_DESC(load_rounds, "how often the big load is done");
+#include "params.h"
 
 #define NR_SLOTS	8192	/* a power of two */
 #define NR_WORKERS	4
@@ -316,8 +304,10 @@ static unsigned long ops_done(struct load *load)
 static void cycle_cpus(struct kunit *test, struct load *load)
 {
 	unsigned int others = num_present_cpus() - 1, cpu, second, done = 0;
+	unsigned long ops = pcslab_test_load_ops;
+	unsigned int cycles = pcslab_test_load_cycles;
 
-	while (done < load_cycles || ops_done(load) < load_ops) {
+	while (done < cycles || ops_done(load) < ops) {
 		cpu = 1 + done % others;
 		second = 1 + (done + 1) % others;
 		take_down(test, cpu);
@@ -327,7 +317,7 @@ static void cycle_cpus(struct kunit *test, struct load *load)
 			done++;
 		}
 		/* Keep pace with the operations: cycles all through, not all at once. */
-		while (done < load_cycles && ops_done(load) < load_ops / load_cycles * done)
+		while (done < cycles && ops_done(load) < ops / cycles * done)
 			msleep(1);
 		bring_up(test, cpu);
 		done++;
@@ -487,7 +477,7 @@ static const void *next_round(const void *prev, char *desc)
 {
 	unsigned long round = (unsigned long)prev + 1;
 
-	if (round > load_rounds)
+	if (round > pcslab_test_load_rounds)
 		return NULL;
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "round %lu", round);
 	return (void *)round;

@@ -5,17 +5,14 @@
  * The books are compared with what the tests counted themselves, and with the
  * states of the objects, which no counter has a part in.
  */
-#include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
-#include <linux/rculist.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/umh.h>
 
 #include "cpu.h"
+#include "quiet.c"
 
 u32 random_u32(void)
 {
@@ -44,15 +41,6 @@ struct pcslab_heap *new_heap(struct kunit *test, const char *name)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
 	return heap;
-}
-
-/* With a shell's eyes: debugfs files can't be read from inside the kernel. */
-int run_shell(const char *command)
-{
-	char *argv[] = { "/bin/sh", "-c", (char *)command, NULL };
-	char *envp[] = { "PATH=/bin", NULL };
-
-	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 }
 
 /* Nothing may be left of a heap whose objects are all freed. */
@@ -122,49 +110,6 @@ u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
 
 	return c ? READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees) : 0;
-}
-
-static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
-{
-	unsigned int i;
-
-	for (i = 0; i < slab->nr; i++) {
-		switch (READ_ONCE(slab->state[i])) {
-		case PCSLAB_LIVE:
-			walk->live++;
-			break;
-		case PCSLAB_CACHED:
-			walk->cached++;
-			break;
-		case PCSLAB_FREE:
-			walk->free++;
-			break;
-		default:
-			walk->other++;
-		}
-	}
-}
-
-void walk_class(struct pcslab_class *class, struct walk *walk)
-{
-	struct pcslab_cache *c;
-	struct pcslab_slab *slab;
-	unsigned int cpu;
-	int node;
-
-	*walk = (struct walk){};
-	for_each_online_node(node) {
-		rcu_read_lock();
-		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
-			walk_slab(slab, walk);
-		rcu_read_unlock();
-		walk->rounds += READ_ONCE(class->depot[node].nr_rounds);
-	}
-	for_each_possible_cpu(cpu) {
-		c = pcslab_cache_of(class, cpu);
-		if (c)
-			walk->rounds += READ_ONCE(c->n) + READ_ONCE(c->spare_n);
-	}
 }
 
 static u64 sum_column(const u64 (*rows)[PCSLAB_LARGE + 1], unsigned int i)
@@ -239,52 +184,6 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 		KUNIT_EXPECT_EQ_MSG(test, own_frees(class, cpu),
 				    oracle->frees[cpu][i], "CPU %u, class %u", cpu, i);
 	}
-}
-
-static void expect_quiet_class(struct kunit *test, struct pcslab_class *class,
-			       const struct pcslab_class_stats *st)
-{
-	struct walk walk;
-
-	walk_class(class, &walk);
-	KUNIT_EXPECT_EQ_MSG(test, walk.live, st->allocs - st->frees, "class %u", st->size);
-	KUNIT_EXPECT_EQ_MSG(test, walk.cached, walk.rounds, "class %u", st->size);
-	KUNIT_EXPECT_EQ_MSG(test, walk.cached + walk.free, st->cached + st->depot,
-			    "class %u", st->size);
-	KUNIT_EXPECT_EQ_MSG(test, walk.other, 0ull, "class %u", st->size);
-}
-
-/*
- * The files that a person reads: live of `exact` against live of `audit`, every
- * round of a magazine leads to a cached object, and there are as many of both.
- */
-static const char compare_files[] =
-	"cd /sys/kernel/debug/pcslab/heaps/%s && awk '"
-	"/^#/ || /version/ || /total/ || !NF { next }"
-	"FILENAME == \"exact\" { live[$1] = $5; next }"
-	"live[$1] + 0 != $4 || $5 != $7 || $8 || $9 {"
-	" print \"audit against exact: live \" live[$1] \": \" $0 > \"/dev/kmsg\"; bad = 1 }"
-	"{ seen[$1] = 1 }"
-	"END { for (size in live) if (live[size] && !seen[size]) bad = 1; exit bad }"
-	"' exact audit";
-
-/* With no one allocating or freeing: the record, the walk and the files agree. */
-void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
-{
-	static struct pcslab_stats st;
-	char *command;
-	unsigned int i;
-
-	KUNIT_ASSERT_EQ(test, pcslab_heap_stats_exact(heap, &st), 0);
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		if (heap->class[i])
-			expect_quiet_class(test, heap->class[i], &st.class[i]);
-	}
-	command = kasprintf(GFP_KERNEL, compare_files, heap->name);
-	KUNIT_ASSERT_NOT_NULL(test, command);
-	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0,
-			    "the audit of %s is not its exact read", heap->name);
-	kfree(command);
 }
 
 /* The record, without the gauges. */

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NMIs that allocate and free, in the middle of calls and with locks held
+ *
+ * On every CPU a task allocates and frees, and puts objects into a box that the
+ * NMI handler empties; what the handler gets it leaves for the task. Both sides
+ * only ever turn a NULL into an object, or the other way round, and are on one
+ * CPU, so the boxes need no lock. NMIs are sent by the local APIC: x86 only.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/nmi.h>
+#include <asm/apic.h>
+#include <asm/nmi.h>
+#include <pcslab/pcslab.h>
+
+#include "actor.c"
+
+#define NMI_HITS	100
+#define NMI_SECONDS	60
+#define NMI_LARGE	(3 * PAGE_SIZE)
+
+struct nmi_site {
+	unsigned int cpu;
+	struct task_struct *task;
+	bool sent;
+	void *to_free[4], *large, *allocated[4];
+	u64 entries, hits;
+	/* Counted in NMI */
+	u64 nmi_allocs, nmi_fails, nmi_frees, nmi_large_frees, nmi_large_fails;
+	/* Counted by the task */
+	u64 allocs, frees, fails, large_allocs;
+	struct actor actor;
+};
+
+static struct {
+	struct pcslab_heap *heap;
+	bool stop;
+	struct nmi_site site[ENTRY_CPUS];
+} nmi;
+
+static void alloc_in_nmi(struct nmi_site *site)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(site->allocated); i++) {
+		if (site->allocated[i])
+			continue;
+		site->allocated[i] = pcslab_alloc(nmi.heap, ENTRY_SIZE,
+						  GFP_ATOMIC | __GFP_NOWARN);
+		if (site->allocated[i])
+			site->nmi_allocs++;
+		else
+			site->nmi_fails++;
+		break;
+	}
+	if (site->entries % 8 == 0)
+		site->nmi_large_fails += !pcslab_alloc(nmi.heap, NMI_LARGE,
+						       GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static void free_in_nmi(struct nmi_site *site)
+{
+	unsigned int i;
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(site->to_free); i++) {
+		obj = site->to_free[i];
+		if (!obj)
+			continue;
+		site->to_free[i] = NULL;
+		site->nmi_frees++;
+		pcslab_free(obj);
+	}
+	obj = site->large;
+	if (!obj)
+		return;
+	site->large = NULL;
+	site->nmi_large_frees++;
+	pcslab_free(obj);
+}
+
+static int nmi_test_handler(unsigned int type, struct pt_regs *regs)
+{
+	struct nmi_site *site = &nmi.site[raw_smp_processor_id()];
+
+	if (!READ_ONCE(site->sent))
+		return NMI_DONE;
+	site->entries++;
+	site->hits += guard_taken(nmi.heap);
+	/* In turns: what the one leaves behind, the other meets. */
+	if (site->entries % 2)
+		alloc_in_nmi(site);
+	free_in_nmi(site);
+	if (!(site->entries % 2))
+		alloc_in_nmi(site);
+	WRITE_ONCE(site->sent, false);
+	return NMI_HANDLED;
+}
+
+static void fill_boxes(struct nmi_site *site)
+{
+	unsigned int i;
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(site->to_free); i++) {
+		if (READ_ONCE(site->to_free[i]))
+			continue;
+		obj = pcslab_alloc(nmi.heap, ENTRY_SIZE, GFP_KERNEL);
+		site->allocs += !!obj;
+		site->fails += !obj;
+		WRITE_ONCE(site->to_free[i], obj);
+	}
+	if (READ_ONCE(site->large))
+		return;
+	obj = pcslab_alloc(nmi.heap, NMI_LARGE, GFP_KERNEL);
+	site->large_allocs += !!obj;
+	WRITE_ONCE(site->large, obj);
+}
+
+static void empty_box(struct nmi_site *site)
+{
+	unsigned int i;
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(site->allocated); i++) {
+		obj = READ_ONCE(site->allocated[i]);
+		if (!obj)
+			continue;
+		WRITE_ONCE(site->allocated[i], NULL);
+		site->frees++;
+		pcslab_free(obj);
+	}
+}
+
+static int nmi_task(void *arg)
+{
+	struct nmi_site *site = arg;
+	unsigned int i;
+
+	while (!READ_ONCE(nmi.stop)) {
+		fill_boxes(site);
+		empty_box(site);
+		for (i = 0; i < 8 * HELD; i++) {
+			act_free(&site->actor, i % HELD);
+			act_alloc(nmi.heap, &site->actor, i % HELD);
+		}
+		cond_resched();
+	}
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static void start_tasks(struct kunit *test)
+{
+	struct nmi_site *site;
+	unsigned int cpu;
+
+	nmi.stop = false;
+	for_each_online_cpu(cpu) {
+		site = &nmi.site[cpu];
+		*site = (struct nmi_site){ .cpu = cpu };
+		site->actor.token = token_of(cpu, 0);
+		site->task = kthread_create(nmi_task, site, "pcslab-nmi/%u", cpu);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(site->task));
+		kthread_bind(site->task, cpu);
+		wake_up_process(site->task);
+	}
+}
+
+static u64 nmi_hits(void)
+{
+	unsigned int cpu;
+	u64 hits = 0;
+
+	for_each_online_cpu(cpu)
+		hits += READ_ONCE(nmi.site[cpu].hits);
+	return hits;
+}
+
+/* One at a time and CPU: two may become one on their way. */
+static void send_nmis(void)
+{
+	unsigned long end = jiffies + NMI_SECONDS * HZ;
+	unsigned int cpu;
+
+	while (nmi_hits() < NMI_HITS && time_before(jiffies, end)) {
+		for_each_online_cpu(cpu) {
+			if (READ_ONCE(nmi.site[cpu].sent))
+				continue;
+			WRITE_ONCE(nmi.site[cpu].sent, true);
+			apic->send_IPI(cpu, NMI_VECTOR);
+		}
+		cond_resched();
+	}
+}
+
+static bool nmis_arrived(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		if (READ_ONCE(nmi.site[cpu].sent))
+			return false;
+	}
+	return true;
+}
+
+static void stop_tasks(struct kunit *test)
+{
+	unsigned int cpu, tries;
+
+	for (tries = 0; tries < 100 && !nmis_arrived(); tries++)
+		msleep(10);
+	KUNIT_EXPECT_TRUE(test, nmis_arrived());
+	WRITE_ONCE(nmi.stop, true);
+	for_each_online_cpu(cpu)
+		kthread_stop(nmi.site[cpu].task);
+}
+
+static void free_rest(struct nmi_site *site)
+{
+	unsigned int i;
+
+	empty_box(site);
+	for (i = 0; i < ARRAY_SIZE(site->to_free); i++) {
+		site->frees += !!site->to_free[i];
+		pcslab_free(site->to_free[i]);
+	}
+	give_all_back(&site->actor);
+	site->allocs += site->actor.allocs;
+	site->frees += site->actor.frees;
+	site->fails += site->actor.fails;
+}
+
+/* Frees that were put off are done soon; each large object's CPU frees it at last. */
+static void expect_nmi_books(struct kunit *test)
+{
+	u64 allocs = 1, frees = 1, fails = 0, large_allocs = 0, large_frees = 0, large_fails = 0;
+	static struct pcslab_stats st;
+	struct nmi_site *site;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		site = &nmi.site[cpu];
+		free_rest(site);
+		KUNIT_EXPECT_EQ_MSG(test, site->actor.bad, 0ull, "objects handed out twice");
+		allocs += site->allocs + site->nmi_allocs;
+		frees += site->frees + site->nmi_frees;
+		fails += site->fails + site->nmi_fails;
+		large_allocs += site->large_allocs;
+		large_frees += site->nmi_large_frees + !!site->large;
+		large_fails += site->nmi_large_fails;
+		pcslab_free(site->large);
+	}
+	msleep(100);
+	expect_books(test, nmi.heap, allocs, frees, fails);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(nmi.heap, &st), 0);
+	KUNIT_EXPECT_EQ(test, allocs, frees);
+	KUNIT_EXPECT_EQ(test, st.large_allocs, large_allocs);
+	KUNIT_EXPECT_EQ(test, st.large_frees, large_frees);
+	KUNIT_EXPECT_EQ(test, large_allocs, large_frees);
+	KUNIT_EXPECT_EQ(test, st.large_fails, large_fails);
+}
+
+static void report_nmis(struct kunit *test)
+{
+	u64 entries = 0, allocs = 0, frees = 0, large = 0;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		entries += nmi.site[cpu].entries;
+		allocs += nmi.site[cpu].nmi_allocs;
+		frees += nmi.site[cpu].nmi_frees;
+		large += nmi.site[cpu].nmi_large_frees;
+	}
+	KUNIT_EXPECT_GT(test, allocs, 0ull);
+	KUNIT_EXPECT_GT(test, frees, 0ull);
+	KUNIT_EXPECT_GT(test, large, 0ull);
+	kunit_info(test, "%llu NMIs, %llu hits; %llu allocations, %llu frees, %llu of large objects\n",
+		   entries, nmi_hits(), allocs, frees, large);
+}
+
+static void by_nmi(struct kunit *test)
+{
+	nmi.heap = pcslab_heap_create("nmi", NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(nmi.heap));
+	pcslab_free(pcslab_alloc(nmi.heap, ENTRY_SIZE, GFP_KERNEL));
+	start_tasks(test);
+	KUNIT_ASSERT_EQ(test, register_nmi_handler(NMI_LOCAL, nmi_test_handler, 0, "pcslab_test"),
+			0);
+	send_nmis();
+	stop_tasks(test);
+	unregister_nmi_handler(NMI_LOCAL, "pcslab_test");
+
+	KUNIT_EXPECT_GE(test, nmi_hits(), (u64)NMI_HITS);
+	expect_nmi_books(test);
+	report_nmis(test);
+	expect_quiet(test, nmi.heap);
+	pcslab_heap_destroy(nmi.heap);
+	KUNIT_EXPECT_EQ(test, run_shell("! grep -q '^nmi ' /sys/kernel/debug/pcslab/stats"), 0);
+}
+
+static struct kunit_case nmi_cases[] = {
+	KUNIT_CASE(by_nmi),
+	{}
+};
+
+static struct kunit_suite nmi_suite = {
+	.name = "pcslab_nmi",
+	.test_cases = nmi_cases,
+};
+
+kunit_test_suites(&nmi_suite);
+
+MODULE_DESCRIPTION("Tests of pcslab: NMIs");
+MODULE_IMPORT_NS(PCSLAB);
+MODULE_LICENSE("GPL");

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long the tests should take
+ *
+ * A module of its own: Linux 6.1 runs a module's suites before it has parsed the
+ * module's parameters.
+ */
+#include <linux/export.h>
+#include <linux/module.h>
+
+#include "params.h"
+
+unsigned long pcslab_test_load_ops = 10000000;
+module_param_named(load_ops, pcslab_test_load_ops, ulong, 0444);
+MODULE_PARM_DESC(load_ops, "operations of the big load");
+EXPORT_SYMBOL_GPL(pcslab_test_load_ops);
+
+unsigned int pcslab_test_load_cycles = 200;
+module_param_named(load_cycles, pcslab_test_load_cycles, uint, 0444);
+MODULE_PARM_DESC(load_cycles, "offline/online cycles of the big load");
+EXPORT_SYMBOL_GPL(pcslab_test_load_cycles);
+
+unsigned int pcslab_test_load_rounds = 1;
+module_param_named(load_rounds, pcslab_test_load_rounds, uint, 0444);
+MODULE_PARM_DESC(load_rounds, "how often the big load is done");
+EXPORT_SYMBOL_GPL(pcslab_test_load_rounds);
+
+unsigned long pcslab_test_hits = 10000;
+module_param_named(hits, pcslab_test_hits, ulong, 0444);
+MODULE_PARM_DESC(hits, "calls that an interrupt must hit in the middle");
+EXPORT_SYMBOL_GPL(pcslab_test_hits);
+
+unsigned int pcslab_test_seconds = 120;
+module_param_named(seconds, pcslab_test_seconds, uint, 0444);
+MODULE_PARM_DESC(seconds, "after which so many hits will not come any more");
+EXPORT_SYMBOL_GPL(pcslab_test_seconds);
+
+MODULE_DESCRIPTION("Tests of pcslab: how long they take");
+MODULE_LICENSE("GPL");
