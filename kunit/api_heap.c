@@ -2,6 +2,7 @@
 /* Heaps: names, attributes, life, and the life after. */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -218,26 +219,36 @@ static void zombie_freed_from_softirq(struct kunit *test)
 	free_remains(test, "kunit-softirq", free_in_softirq);
 }
 
-static void free_in_ipi(void *obj)
+struct hardirq {
+	struct irq_work work;
+	const void *obj;
+};
+
+static void free_in_irq_work(struct irq_work *work)
 {
 	WARN_ON_ONCE(!in_hardirq());
-	pcslab_free(obj);
+	pcslab_free(container_of(work, struct hardirq, work)->obj);
 }
 
-/* From each CPU in turn. */
+static int raise_hardirq(void *arg)
+{
+	struct hardirq *hardirq = arg;
+
+	irq_work_queue(&hardirq->work);
+	irq_work_sync(&hardirq->work);
+	return 0;
+}
+
+/* On each CPU in turn. (A function called on another CPU need not be in interrupt.) */
 static void free_in_hardirq(const void *obj)
 {
+	struct hardirq hardirq = { .work = IRQ_WORK_INIT_HARD(free_in_irq_work), .obj = obj };
 	static int cpu = -1;
 
-	/* A call to the own CPU is no interrupt. */
-	migrate_disable();
-	do {
-		cpu = cpumask_next(cpu, cpu_online_mask);
-		if (cpu >= nr_cpu_ids)
-			cpu = cpumask_first(cpu_online_mask);
-	} while (cpu == raw_smp_processor_id());
-	smp_call_function_single(cpu, free_in_ipi, (void *)obj, true);
-	migrate_enable();
+	cpu = cpumask_next(cpu, cpu_online_mask);
+	if (cpu >= nr_cpu_ids)
+		cpu = cpumask_first(cpu_online_mask);
+	smp_call_on_cpu(cpu, raise_hardirq, &hardirq, false);
 }
 
 static void zombie_freed_from_hardirq(struct kunit *test)
