@@ -22,8 +22,7 @@ static void start_failing(struct kunit *test, unsigned int percent, unsigned int
 	char command[256];
 
 	snprintf(command, sizeof(command),
-		 "cd /sys/kernel/debug/pcslab/fail_pages && echo Y >task-filter &&"
-		 "echo %u >interval && echo -1 >times && echo %u >probability",
+		 "cd /sys/kernel/debug/pcslab/fail_pages && echo Y >task-filter && echo %u >interval && echo -1 >times && echo %u >probability",
 		 interval, percent);
 	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
 	current->make_it_fail = 1;
@@ -111,6 +110,8 @@ static void exhausted_class_fails(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	move_to(test, 1);
+	/* The class of large objects is made here: below it is pages that are missing. */
+	pcslab_free(pcslab_alloc(heap, 3 * PAGE_SIZE, GFP_KERNEL));
 	for (i = 0; i < ARRAY_SIZE(fault_sizes) - 1; i++) {
 		pcslab_free(pcslab_alloc(heap, fault_sizes[i], GFP_KERNEL));
 		start_failing(test, 100, 1);

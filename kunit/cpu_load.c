@@ -318,7 +318,7 @@ static void cycle_cpus(struct kunit *test, struct load *load)
 		}
 		/* Keep pace with the operations: cycles all through, not all at once. */
 		while (done < cycles && ops_done(load) < ops / cycles * done)
-			msleep(1);
+			usleep_range(1000, 2000);
 		bring_up(test, cpu);
 		done++;
 	}

@@ -213,7 +213,7 @@ static void stop_tasks(struct kunit *test)
 	unsigned int cpu, tries;
 
 	for (tries = 0; tries < 100 && !nmis_arrived(); tries++)
-		msleep(10);
+		msleep(20);
 	KUNIT_EXPECT_TRUE(test, nmis_arrived());
 	WRITE_ONCE(nmi.stop, true);
 	for_each_online_cpu(cpu)
