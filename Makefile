@@ -7,7 +7,7 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-long check-breaks style clean clean-cache help
+.PHONY: modules run check check-long check-breaks model style clean clean-cache help
 
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
@@ -30,6 +30,9 @@ check-long:
 check-breaks:
 	@scripts/check-breaks
 
+model:
+	@scripts/model/check
+
 style:
 	@scripts/style
 
@@ -48,6 +51,7 @@ help:
 	@echo 'make check         the tests, in guests'
 	@echo 'make check-long    the tests that take their time as well'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
+	@echo 'make model         memory order and hotplug, all states of models of them'
 	@echo 'make style         compiler, checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
