@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "api.h"
@@ -64,6 +65,12 @@ static void *by_remote_node(struct pcslab_heap *heap, size_t size)
 
 #define DIRTY	16
 
+/* What a CPU frees is what it gets next. The case's thread ends with the case. */
+static void stay_on_this_cpu(void)
+{
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
 /* Objects of a size that were written to all over, free. */
 static void make_dirty(struct kunit *test, size_t size, void **objs)
 {
@@ -112,6 +119,7 @@ static void check_zeroed_sizes(struct kunit *test, alloc_fn alloc)
 {
 	unsigned int i, recycled;
 
+	stay_on_this_cpu();
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		recycled = check_zeroed(test, alloc, sizes[i]);
 		/* Else nothing was there to be zeroed. */
@@ -146,6 +154,7 @@ static void constant_zalloc_zeroes(struct kunit *test)
 {
 	void *dirty[DIRTY], *obj;
 
+	stay_on_this_cpu();
 	make_dirty(test, 64, dirty);
 	obj = pcslab_zalloc(api_heap(test), 64, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
