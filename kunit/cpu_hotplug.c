@@ -305,6 +305,7 @@ struct first_use {
 	struct pcslab_heap *heap;
 	void *obj[PCSLAB_LARGE + 1];
 	u64 allocs, fails;
+	int done;		/* or the CPU is offline */
 };
 
 static void first_use_handler(void *arg)
@@ -321,6 +322,7 @@ static void first_use_handler(void *arg)
 		else
 			use->fails++;
 	}
+	smp_store_release(&use->done, 1);	/* pairs with first_use_once() */
 }
 
 static void drop_handler(void *arg)
@@ -354,7 +356,10 @@ static bool all_caches_there(struct pcslab_heap *heap)
 	return there;
 }
 
-/* One heap: every CPU that is there uses all classes at once, in an interrupt. */
+/*
+ * One heap: every CPU that is there uses all classes at once, in an interrupt,
+ * and then, if it is still there, frees what it got.
+ */
 static void first_use_once(struct kunit *test, struct first_use *use)
 {
 	static struct pcslab_stats st;
@@ -363,16 +368,15 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 
 	for_each_present_cpu(cpu) {
 		use[cpu] = (struct first_use){ .heap = use[0].heap };
-		smp_call_function_single(cpu, first_use_handler, &use[cpu], false);
+		if (smp_call_function_single(cpu, first_use_handler, &use[cpu], false))
+			use[cpu].done = 1;
 	}
-	/* A second call to the same CPU runs after the first. */
-	for_each_present_cpu(cpu)
-		smp_call_function_single(cpu, drop_handler, &use[cpu], true);
-	/* A CPU that is just going runs what it was sent, though it is not online. */
-	cpus_read_lock();
-	cpus_read_unlock();
 	for_each_present_cpu(cpu) {
-		drop_handler(&use[cpu]);
+		/* A CPU that is just going still does what it was sent. */
+		while (!smp_load_acquire(&use[cpu].done))
+			cond_resched();
+		if (smp_call_function_single(cpu, drop_handler, &use[cpu], true))
+			drop_handler(&use[cpu]);
 		allocs += use[cpu].allocs;
 		fails += use[cpu].fails;
 	}
