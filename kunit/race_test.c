@@ -7,38 +7,41 @@
 #include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
+#include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
 
-#define ROUNDS	3000
+#define ROUNDS	1000
 
-struct race {
-	void *obj;
-	atomic_t missing;	/* CPUs that are not at the start yet */
-};
+static DEFINE_PER_CPU(struct work_struct, works);
+static void *raced;		/* the object of this round */
+static atomic_t missing;	/* CPUs that are not at the start yet */
 
-static void free_with_the_others(void *arg)
+static void free_with_the_others(struct work_struct *work)
 {
-	struct race *race = arg;
-
-	atomic_dec(&race->missing);
-	while (atomic_read(&race->missing))
+	atomic_dec(&missing);
+	while (atomic_read(&missing))
 		cpu_relax();
-	pcslab_free(race->obj);
+	pcslab_free(raced);
 }
 
 /* Returns the number of CPUs that took part. */
 static unsigned int race_once(void *obj)
 {
-	struct race race = { .obj = obj };
-	unsigned int cpus;
+	unsigned int cpu, cpus;
 
 	cpus_read_lock();
 	cpus = num_online_cpus();
-	atomic_set(&race.missing, cpus);
-	on_each_cpu(free_with_the_others, &race, true);
+	raced = obj;
+	atomic_set(&missing, cpus);
+	for_each_online_cpu(cpu) {
+		INIT_WORK(per_cpu_ptr(&works, cpu), free_with_the_others);
+		queue_work_on(cpu, system_highpri_wq, per_cpu_ptr(&works, cpu));
+	}
+	for_each_online_cpu(cpu)
+		flush_work(per_cpu_ptr(&works, cpu));
 	cpus_read_unlock();
 	return cpus;
 }
