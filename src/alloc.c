@@ -258,8 +258,7 @@ void pcslab_free(const void *obj)
 		goto slow;
 
 	preempt_disable();
-	slab = slab_of(obj);
-	if (unlikely(!slab))
+	if (unlikely(!find_slab(obj, &slab)))
 		goto slow_preempt;
 	if (unlikely(!find_state(slab, obj, &state)))
 		goto slow_preempt;

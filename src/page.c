@@ -31,7 +31,7 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
 	WRITE_ONCE(page->private, (unsigned long)owner);
-	smp_wmb();	/* pairs with slab_of() and large_class_of() */
+	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->lru.next, (struct list_head *)tag);
 }
 
@@ -42,6 +42,6 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 void pcslab_unstamp(struct page *page)
 {
 	WRITE_ONCE(page->lru.next, NULL);
-	smp_wmb();	/* pairs with slab_of() and large_class_of() */
+	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->private, 0);
 }

@@ -17,10 +17,14 @@
  * Only then is private followed.
  *
  * Stamping stores private, then the tag; unstamping clears the tag, then
- * private. A reader loads the tag, then private: smp_wmb() in both pairs with
- * smp_rmb() in slab_of() and large_class_of(). It may still read a private of NULL when it races
- * with unstamping, which only a bad free or heap_of() can do; what private
- * points to is freed after an RCU grace period, and readers have preemption off.
+ * private, and then the page may go to someone else, who stores into private what
+ * he likes. A reader loads the tag, private, and the tag again: if it is there
+ * both times private was ours. smp_wmb() in both pairs with the two smp_rmb() in
+ * page_owner(). A legal free can't race with unstamping, its object keeps the
+ * page; a bad free or heap_of() can. (To be fooled, either would have to see
+ * between its two looks the page go, be used by someone else, and be ours again.)
+ * What private points to is freed after an RCU grace period, and readers have
+ * preemption off.
  */
 #ifndef _PCSLAB_PAGE_H
 #define _PCSLAB_PAGE_H
@@ -64,35 +68,56 @@ no_page:
 	return 0;
 }
 
-static __always_inline struct pcslab_slab *slab_of(const void *obj)
+/*
+ * The owner of a page that carried @tag, if it still does; loads are ordered as
+ * told above.
+ */
+static __always_inline bool page_owner(struct page *page, unsigned long *tag,
+				       void **owner)
+{
+	smp_rmb();	/* see above */
+	*owner = (void *)READ_ONCE(page->private);
+	smp_rmb();	/* see above */
+	return READ_ONCE(page->lru.next) == (void *)tag;
+}
+
+/* The slab an address is in; false if it is in none. */
+static __always_inline bool find_slab(const void *obj, struct pcslab_slab **slab)
 {
 	struct page *page;
 	unsigned long tag;
 
 	if (unlikely(!find_page(obj, &page)))
-		return NULL;
+		return false;
 	tag = page_tag(page);
 	if (tag != (unsigned long)&pcslab_slab_tag) {
 		if (!(tag & 1))
-			return NULL;
+			return false;
 		page = compound_head(page);
 		if (READ_ONCE(page->lru.next) != (void *)&pcslab_slab_tag)
-			return NULL;
+			return false;
 	}
-	smp_rmb();	/* see above */
-	return (struct pcslab_slab *)READ_ONCE(page->private);
+	return page_owner(page, &pcslab_slab_tag, (void **)slab);
+}
+
+static inline struct pcslab_slab *slab_of(const void *obj)
+{
+	struct pcslab_slab *slab;
+
+	return find_slab(obj, &slab) ? slab : NULL;
 }
 
 /* The class of the large object whose first page this is, else NULL. */
 static inline struct pcslab_class *large_class_of(const void *obj)
 {
 	struct page *page;
+	void *class;
 
 	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) ||
-	    page_tag(page) != (unsigned long)&pcslab_large_tag)
+	    page_tag(page) != (unsigned long)&pcslab_large_tag ||
+	    !page_owner(page, &pcslab_large_tag, &class))
 		return NULL;
-	smp_rmb();	/* see above */
-	return (struct pcslab_class *)READ_ONCE(page->private);
+	return class;
 }
 
 /*
