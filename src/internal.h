@@ -74,7 +74,7 @@ void pcslab_class_free(struct pcslab_class *class);
 /* large.c: objects with pages of their own */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
 bool pcslab_large_free(const void *obj);
-void pcslab_large_free_deferred(struct page *page);
+void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);

@@ -119,8 +119,13 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	return page_address(page);
 }
 
-/* The page is claimed: its tag is no longer the live one. */
-static void large_free(struct page *page)
+/**
+ * pcslab_large_release() - give a large object's pages back
+ * @page: its first page, claimed: its tag is no longer the live one
+ *
+ * Context: any but NMI.
+ */
+void pcslab_large_release(struct page *page)
 {
 	struct pcslab_class *class = (struct pcslab_class *)page_private(page);
 	struct pcslab_heap *heap = class->heap;
@@ -173,17 +178,8 @@ bool pcslab_large_free(const void *obj)
 	if (in_nmi())
 		pcslab_defer_large(page);
 	else
-		large_free(page);
+		pcslab_large_release(page);
 	return true;
-}
-
-/**
- * pcslab_large_free_deferred() - do what an NMI put off
- * @page: claimed by pcslab_large_free()
- */
-void pcslab_large_free_deferred(struct page *page)
-{
-	large_free(page);
 }
 
 /**

@@ -37,7 +37,7 @@ static void run(struct irq_work *work)
 	llist_for_each_safe(node, next, llist_del_all(&pages)) {
 		page = container_of((struct address_space **)node, struct page, mapping);
 		page->mapping = NULL;
-		pcslab_large_free_deferred(page);
+		pcslab_large_release(page);
 	}
 }
 
