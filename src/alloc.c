@@ -79,7 +79,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 				 gfp_t gfp, int node, size_t size, unsigned long caller)
 {
 	struct pcslab_class *class;
-	void *obj = NULL;
+	void *obj;
 
 	if (gfp_refused(heap, gfp) || in_nmi())
 		return alloc_failed(heap, index);
@@ -88,10 +88,8 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 		return alloc_failed(heap, index);
 
 	node = node_wanted(node);
-	if (node == NUMA_NO_NODE || node == numa_mem_id())
-		obj = pcslab_cache_alloc(class, gfp);
-	if (!obj)
-		obj = pcslab_depot_alloc(class, gfp, node);
+	obj = pcslab_cache_alloc(class, gfp, node) ?:
+	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
 		return alloc_failed(heap, index);
 	if (static_branch_unlikely(&pcslab_track))

@@ -95,24 +95,26 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
  * pcslab_cache_alloc() - allocate from this CPU's magazines, refilled if need be
  * @class: of what
  * @gfp: for a magazine, should the CPU have none
+ * @node: whose object it must be, or NUMA_NO_NODE
  *
- * Return: the object, counted, or NULL if the local depot has no more or this
- *	call interrupts another one here.
+ * Return: the object, counted, or NULL if this CPU is not of @node, the local
+ *	depot has no more or this call interrupts another one here.
  */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp)
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
 	struct pcslab_magazine *fresh = NULL;
 	struct pcslab_cache *c;
 	void *obj = NULL;
-	bool want;
+	bool may, want;
 
 	do {
 		c = cache_enter(class);
 		if (!c)
 			break;
-		if (may_cache(class) && (c->n || refill(class, c, &fresh)))
+		may = may_cache(class) && (node == NUMA_NO_NODE || node == c->node);
+		if (may && (c->n || refill(class, c, &fresh)))
 			obj = cache_pop(c);
-		want = !c->loaded && may_cache(class);
+		want = may && !c->loaded;
 		cache_exit(c);
 		if (want)
 			fresh = pcslab_magazine_create(class, gfp);
