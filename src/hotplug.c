@@ -161,6 +161,7 @@ static int remove_cache(struct pcslab_class *class, unsigned int cpu)
 
 static int cpu_dead(unsigned int cpu)
 {
+	pcslab_defer_dead();
 	if (cpu)
 		cpu_change(cpu, false);
 	return visit_classes(remove_cache, cpu);

@@ -7,7 +7,12 @@
  * large object, its page) on a lock-free list; an irq_work does the rest. The
  * links are in the slab's metadata and in struct page, so nothing is allocated
  * and nothing is written into the object.
+ *
+ * A CPU that goes offline runs the irq_work it has queued after it has left
+ * cpu_online_mask, for the last time. What its NMIs put off later is left on the
+ * lists for the callback of the dead CPU (hotplug.c), which looks there.
  */
+#include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 
@@ -44,6 +49,14 @@ static void run(struct irq_work *work)
 /* Pages are given back, so on RT this is not for hard interrupt context. */
 static struct irq_work work = IRQ_WORK_INIT(run);
 
+static void run_soon(void)
+{
+	unsigned int cpu = smp_processor_id();
+
+	if (cpu_online(cpu) || !cpu_dying(cpu))
+		irq_work_queue(&work);
+}
+
 /**
  * pcslab_defer_slab() - have an object freed soon
  * @slab: of the object
@@ -61,7 +74,7 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	if (!test_and_set_bit(0, &slab->deferred_queued))
 		llist_add(&slab->deferred, &slabs);
 	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
-	irq_work_queue(&work);
+	run_soon();
 }
 
 /**
@@ -73,7 +86,17 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 void pcslab_defer_large(struct page *page)
 {
 	llist_add(page_node(page), &pages);
-	irq_work_queue(&work);
+	run_soon();
+}
+
+/**
+ * pcslab_defer_dead() - do what a dead CPU has left behind
+ *
+ * Context: process.
+ */
+void pcslab_defer_dead(void)
+{
+	run(&work);
 }
 
 /* Wait until all that was deferred is done. */
