@@ -60,6 +60,15 @@ static void add_large(struct line *to, const struct pcslab_stats *st)
 	to->pages += bytes >> PAGE_SHIFT;
 }
 
+static void sum_heap(struct line *to, const struct pcslab_stats *st)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->nr_classes; i++)
+		add_class(to, &st->class[i]);
+	add_large(to, st);
+}
+
 static void show_line(struct seq_file *m, const struct line *line)
 {
 	seq_printf(m, " %12llu %12llu %9llu %5llu %11llu %7llu %7llu %6llu %6llu\n",
@@ -88,17 +97,16 @@ static void show_heap(struct seq_file *m, const char *format,
 			continue;
 		line = (struct line){};
 		add_class(&line, &st->class[i]);
-		add_class(&total, &st->class[i]);
 		seq_printf(m, "%6u %5u", st->class[i].size, st->class[i].objects_per_slab);
 		show_line(m, &line);
 	}
 	if (st->large_allocs || st->large_fails) {
 		line = (struct line){};
 		add_large(&line, st);
-		add_large(&total, st);
 		seq_printf(m, "%6s %5s", "large", "-");
 		show_line(m, &line);
 	}
+	sum_heap(&total, st);
 	seq_printf(m, "%6s %5s", "total", "-");
 	show_line(m, &total);
 }
@@ -268,25 +276,6 @@ static int sites_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(sites);
 
-static void sum_heap(struct line *to, const struct pcslab_stats *st)
-{
-	unsigned int i;
-
-	for (i = 0; i < st->nr_classes; i++)
-		add_class(to, &st->class[i]);
-	add_large(to, st);
-}
-
-static void add_line(struct line *to, const struct line *from)
-{
-	to->allocs += from->allocs;
-	to->frees += from->frees;
-	to->fails += from->fails;
-	to->live += from->live;
-	to->live_bytes += from->live_bytes;
-	to->pages += from->pages;
-}
-
 static void show_summary(struct seq_file *m, const char *name, const char *state,
 			 const struct line *line, u64 bad_frees)
 {
@@ -312,7 +301,7 @@ static int summary_show(struct seq_file *m, void *unused)
 		line = (struct line){};
 		pcslab_heap_read(heap, st);
 		sum_heap(&line, st);
-		add_line(&total, &line);
+		sum_heap(&total, st);
 		bad_frees += st->bad_frees;
 		show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &line,
 			     st->bad_frees);

@@ -167,36 +167,41 @@ static void heap_drain(struct pcslab_heap *heap)
 	}
 }
 
+/* Objects of one class that callers have. */
+static u64 class_live(struct pcslab_heap *heap, unsigned int index)
+{
+	struct pcslab_class *class = heap->class[index];
+	struct pcslab_sum sum;
+
+	if (!class)
+		return 0;
+	sum = pcslab_class_sum(class);
+	if (index == PCSLAB_LARGE)
+		sum.allocs = atomic_long_read(&heap->large_allocs);
+	return sum.allocs - sum.frees;
+}
+
 static void report_live(struct pcslab_heap *heap)
 {
-	struct pcslab_class *class;
-	struct pcslab_sum sum;
+	u64 live, total = 0;
 	unsigned int i;
-	u64 live;
 
 	cpus_read_lock();
-	live = pcslab_heap_live(heap);
-	if (live)
-		pr_warn("pcslab: heap %s destroyed with %llu objects live\n",
-			heap->name, live);
-	for (i = 0; live && i <= PCSLAB_LARGE; i++) {
-		class = heap->class[i];
-		if (!class)
-			continue;
-		sum = pcslab_class_sum(class);
-		if (i == PCSLAB_LARGE)
-			sum.allocs = atomic_long_read(&heap->large_allocs);
-		if (sum.allocs == sum.frees)
-			continue;
-		if (i == PCSLAB_LARGE)
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		live = class_live(heap, i);
+		total += live;
+		if (live && i == PCSLAB_LARGE)
 			pr_warn("pcslab: heap %s: %llu large objects live\n",
-				heap->name, sum.allocs - sum.frees);
-		else
+				heap->name, live);
+		else if (live)
 			pr_warn("pcslab: heap %s: %llu objects of %u bytes live\n",
-				heap->name, sum.allocs - sum.frees, class->size);
+				heap->name, live, heap->class[i]->size);
 	}
 	cpus_read_unlock();
-	if (live && static_branch_unlikely(&pcslab_track))
+	if (!total)
+		return;
+	pr_warn("pcslab: heap %s destroyed with %llu objects live\n", heap->name, total);
+	if (static_branch_unlikely(&pcslab_track))
 		pcslab_track_report(heap);
 }
 

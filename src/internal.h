@@ -28,7 +28,7 @@ void pcslab_track_report(struct pcslab_heap *heap);
 int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
 
 /* cache.c: the magazines of a CPU, and the record */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp);
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache);
 
@@ -82,6 +82,7 @@ void pcslab_large_walk(struct pcslab_heap *heap,
 /* nmi.c: frees that wait for the end of an NMI */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
 void pcslab_defer_large(struct page *page);
+void pcslab_defer_dead(void);
 void pcslab_defer_sync(void);
 
 /* heap.c: life and death */
@@ -106,7 +107,6 @@ struct pcslab_sum {
 
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
-u64 pcslab_heap_live(struct pcslab_heap *heap);
 
 /* audit.c: the walk */
 struct pcslab_audit {

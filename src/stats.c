@@ -182,27 +182,3 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 	return stop_machine(read_cut, &cut, NULL);
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats_exact);
-
-/**
- * pcslab_heap_live() - objects of a heap that callers have
- * @heap: the heap
- *
- * Context: the CPU hotplug lock is held.
- * Return: their number, large ones included.
- */
-u64 pcslab_heap_live(struct pcslab_heap *heap)
-{
-	struct pcslab_class *class;
-	struct pcslab_sum sum;
-	u64 live = 0;
-	unsigned int i;
-
-	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		class = pcslab_class_at(heap, i);
-		if (!class)
-			continue;
-		sum = pcslab_class_sum(class);
-		live += sum.allocs - sum.frees;
-	}
-	return live + atomic_long_read(&heap->large_allocs);
-}
