@@ -44,9 +44,12 @@ mark()
 # Test results go from the kernel log to the host as they come, so that a guest
 # which dies shows how far it got. From the mark of the beginning to that of the
 # end: a kernel with KUnit reports an empty plan when it boots. (awk because sed
-# reads a line ahead.)
+# reads a line ahead; cat because a read of /dev/kmsg must have room for a whole
+# record, which awk's buffer is too small for.)
 stream_ktap()
 {
+	mkfifo /tmp/kmsg
+	cat /dev/kmsg >/tmp/kmsg &
 	awk -v mark="$MARK" '
 	{ text = $0; sub(/^[^;]*;/, "", text) }
 	text == mark " end" { exit }
@@ -54,7 +57,8 @@ stream_ktap()
 	on && /^[0-9]/ && text ~ /^ *(ok |not ok |# |1\.\.[0-9]|KTAP )/ {
 		print "@ktap " text
 		fflush()
-	}' </dev/kmsg >&3
+	}' </tmp/kmsg >&3
+	kill $!
 }
 
 # load MODULE [PARAMETER...]: a module this run was given, by its name.
