@@ -34,6 +34,8 @@ static const struct {
 	{ "...", 0 },
 	{ ".a", 0 },
 	{ "kunit-apis", 0 },
+	{ "kunit-ap", 0 },
+	{ "Kunit-api", 0 },
 	{ "a-b_c.d:e[f]%s", 0 },
 };
 
