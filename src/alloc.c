@@ -240,7 +240,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
  * object that is free - is refused: a line in the log with the heap, the class
  * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
  * Two CPUs that free one object at the same instant are told from each other
- * only with pcslab.debug=1.
+ * only with pcslab.debug=1 (large objects: always).
  *
  * Context: any, NMI included, where the free is done by an irq_work soon after.
  * Does not sleep.

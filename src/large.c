@@ -148,16 +148,15 @@ void pcslab_large_release(struct page *page)
 	pcslab_heap_put(heap);
 }
 
-/* Take the object from the caller, for one call only if debug or in order. */
+/*
+ * Take the object from the caller: true for one call only, debug or not, for
+ * two that both gave the pages back would crash the kernel.
+ */
 static bool claim(struct page *page)
 {
 	unsigned long **tag = (unsigned long **)&page->lru.next;
 
-	if (static_branch_unlikely(&pcslab_debug))
-		return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) ==
-		       &pcslab_large_tag;
-	WRITE_ONCE(*tag, &pcslab_deferred_tag);
-	return true;
+	return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) == &pcslab_large_tag;
 }
 
 /**
