@@ -53,8 +53,10 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 		return NULL;
 	mag = kmalloc_node(struct_size(mag, round, class->cap),
 			   gfp | __GFP_NOWARN | __GFP_NORETRY, numa_mem_id());
-	if (mag)
-		mag->n = 0;
+	if (!mag)
+		return NULL;
+	sanitize_hide(mag);
+	mag->n = 0;
 	return mag;
 }
 

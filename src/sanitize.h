@@ -80,4 +80,13 @@ static inline void sanitize_free(const void *obj, size_t full)
 	sanitize_close(obj, full, SANITIZE_FREED);
 }
 
+/*
+ * To be called for new metadata that points to objects. It does so whether a caller
+ * has them or not, so kmemleak must not look there for who still knows a live one.
+ */
+static inline void sanitize_hide(const void *metadata)
+{
+	kmemleak_ignore(metadata);
+}
+
 #endif /* _PCSLAB_SANITIZE_H */

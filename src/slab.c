@@ -38,8 +38,10 @@ static struct pcslab_slab *metadata_create(unsigned int states, gfp_t gfp, int n
 		slab = kzalloc_node(bytes + states * sizeof(long), gfp, node);
 	else
 		slab = kmalloc_node(bytes, gfp, node);
-	if (slab)
-		slab->callers = track ? (void *)slab + bytes : NULL;
+	if (!slab)
+		return NULL;
+	sanitize_hide(slab);
+	slab->callers = track ? (void *)slab + bytes : NULL;
 	return slab;
 }
 
