@@ -57,10 +57,12 @@ static u64 stamp_of(const void *obj, unsigned int heap, size_t size)
 	return (u64)hash_ptr(obj, 32) << 32 | heap << 31 | (u32)size;
 }
 
-static void stamp(void *obj, unsigned int heap, size_t size)
+static void stamp(struct worker *w, void *obj, unsigned int heap, size_t size)
 {
 	u64 *word = obj, value = stamp_of(obj, heap, size);
 
+	/* KASAN too must know that all of it is used. */
+	w->bad += pcslab_usable_size(obj) != usable_of(size);
 	word[usable_of(size) / sizeof(*word) - 1] = ~value;
 	word[0] = value;
 }
@@ -117,7 +119,7 @@ static void *checked_alloc(struct worker *w, unsigned int heap, size_t size)
 		count_alloc(w, heap, size, obj);
 	}
 	if (obj)
-		stamp(obj, heap, size);
+		stamp(w, obj, heap, size);
 	return obj;
 }
 
@@ -160,6 +162,7 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 	if (size <= usable_of(old)) {
 		/* It stays where it is, of the class it is. */
 		w->bad += pcslab_realloc(w->load->heap[heap], obj, size, GFP_KERNEL) != obj;
+		w->bad += pcslab_usable_size(obj) != usable_of(old);
 		return obj;
 	}
 	if (heap == KNOWN) {
@@ -179,7 +182,7 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 		return obj;
 	w->ops += 2;
 	w->bad += *(u64 *)new != stamp_of(obj, heap, old);
-	stamp(new, heap, size);
+	stamp(w, new, heap, size);
 	return new;
 }
 
