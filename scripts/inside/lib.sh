@@ -96,13 +96,28 @@ scan_for_leaks()
 	done <"$kmemleak"
 }
 
-# Whatever the kernel complained of, wherever it came from, since it was booted.
+# Whatever the kernel complained of, wherever it came from, since it was booted. What
+# it had to say of each goes into the results too.
 report_findings()
 {
-	dmesg -s 16777216 | grep -E -f /inside/findings >/tmp/findings || return 0
-	head -n 20 /tmp/findings | while read -r line; do
-		tell "@finding $line"
-	done
+	dmesg -s 16777216 >/tmp/dmesg
+	grep -E -f /inside/findings /tmp/dmesg >/tmp/findings || return 0
+	head -n 20 /tmp/findings | sed 's/^/@finding /' >&3
+	grep -E -A 60 -f /inside/findings /tmp/dmesg | head -n 500 | sed 's/^/@dmesg /' >&3
+	return 1
+}
+
+# finds BUG PATTERN: pcslab_bug makes the bug, and the kernel reports it. The log is
+# cleared then, lest the report count as a finding; so nothing may be in it before.
+finds()
+{
+	report_findings || return 1
+	load pcslab_bug "bug=$1" || return 1
+	case $1 in *leak) scan_for_leaks ;; esac
+	rmmod pcslab_bug || return 1
+	dmesg -s 16777216 -c >/tmp/report
+	grep -qE "$2" /tmp/report && return
+	sed 's/^/@dmesg /' /tmp/report >&3
 	return 1
 }
 
