@@ -13,7 +13,7 @@
 
 #include <pcslab/pcslab.h>
 
-#define ROUNDS	1000
+#define ROUNDS	300
 
 static DEFINE_PER_CPU(struct work_struct, works);
 static void *raced;		/* the object of this round */
