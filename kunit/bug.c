@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Deliberate bugs, one for each of the kernel's bug finders: bug=NAME makes one
+ * when the module is loaded. That the finder reports it shows that a log without
+ * a report means something. For guests that run nothing else.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include <pcslab/pcslab.h>
+
+static char *bug;
+module_param(bug, charp, 0400);
+MODULE_PARM_DESC(bug, "which");
+
+static struct pcslab_heap *heap;
+static void *objs[4000];
+/* An object that points to one of kmalloc, in a form kmemleak does not know. */
+static unsigned long hidden;
+
+static noinline void touch(u8 *byte)
+{
+	WRITE_ONCE(*byte, READ_ONCE(*byte) + 1);
+}
+
+/* The last one freed is in a magazine. */
+static void use_after_free(void)
+{
+	u8 *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+
+	pcslab_free(obj);
+	touch(obj);
+}
+
+static void free_every(unsigned int nth, unsigned int from)
+{
+	unsigned int i;
+
+	for (i = from; i < ARRAY_SIZE(objs); i += nth)
+		pcslab_free(objs[i]);
+}
+
+/*
+ * More than magazines and depot keep, so some went back to their slabs, which stay
+ * for the other half's sake.
+ */
+static void use_after_long_free(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(objs); i++)
+		objs[i] = pcslab_alloc(heap, 64, GFP_KERNEL);
+	free_every(2, 0);
+	touch(objs[ARRAY_SIZE(objs) - 2]);
+	free_every(2, 1);
+}
+
+/* Its class has 104. */
+static void one_byte_too_far(void)
+{
+	u8 *obj = pcslab_alloc(heap, 100, GFP_KERNEL);
+
+	touch(obj + 100);
+	pcslab_free(obj);
+}
+
+/* Of two the higher one: before it is an object, if it should be a free one. */
+static void one_byte_before(void)
+{
+	u8 *a = pcslab_alloc(heap, 100, GFP_KERNEL);
+	u8 *b = pcslab_alloc(heap, 100, GFP_KERNEL);
+
+	touch(max(a, b) - 1);
+	pcslab_free(a);
+	pcslab_free(b);
+}
+
+/* Two pages and one byte of four. */
+static void large_overflow(void)
+{
+	u8 *obj = pcslab_alloc(heap, 2 * PAGE_SIZE + 1, GFP_KERNEL);
+
+	touch(obj + 2 * PAGE_SIZE + 1);
+	pcslab_free(obj);
+}
+
+static void shrunk(void)
+{
+	u8 *obj = pcslab_alloc(heap, 100, GFP_KERNEL);
+
+	obj = pcslab_realloc(heap, obj, 97, GFP_KERNEL);
+	touch(obj + 97);
+	pcslab_free(obj);
+}
+
+static void double_free(void)
+{
+	void *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+
+	pcslab_free(obj);
+	pcslab_free(obj);
+}
+
+/* The kmalloc object is held by a pcslab object, which is held by nobody. */
+static void leak(void)
+{
+	void **obj = pcslab_alloc(heap, 72, GFP_KERNEL);
+
+	*obj = kmalloc(200, GFP_KERNEL);
+	hidden = ~(unsigned long)obj;
+}
+
+/* The same, but held. */
+static void no_leak(void)
+{
+	void **obj = pcslab_alloc(heap, 80, GFP_KERNEL);
+
+	*obj = kmalloc(208, GFP_KERNEL);
+	hidden = ~(unsigned long)obj;
+	objs[0] = obj;
+}
+
+static void sleep_in_atomic(void)
+{
+	preempt_disable();
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	preempt_enable();
+}
+
+/* Reclaim takes the lock, and an allocation under the lock may reclaim. */
+static void reclaim_deadlock(void)
+{
+	static DEFINE_MUTEX(lock);
+
+	fs_reclaim_acquire(GFP_KERNEL);
+	mutex_lock(&lock);
+	mutex_unlock(&lock);
+	fs_reclaim_release(GFP_KERNEL);
+
+	mutex_lock(&lock);
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	mutex_unlock(&lock);
+}
+
+static void migrating_cpu_number(void)
+{
+	objs[0] = (void *)(long)smp_processor_id();
+}
+
+static void list_corruption(void)
+{
+	LIST_HEAD(a);
+	LIST_HEAD(b);
+
+	list_add(&a, &b);
+	a.next = &a;
+	list_del(&a);
+}
+
+static void no_callback(struct rcu_head *head)
+{
+}
+
+static void call_rcu_twice(void)
+{
+	static struct rcu_head head;
+
+	call_rcu(&head, no_callback);
+	call_rcu(&head, no_callback);
+	rcu_barrier();
+}
+
+static void be_slow(struct work_struct *work)
+{
+	msleep(100);
+}
+
+/* Behind another one it waits, and is initialised while it does. */
+static void init_active_work(void)
+{
+	struct workqueue_struct *queue = alloc_ordered_workqueue("bug", 0);
+	static DECLARE_WORK(first, be_slow);
+	static struct work_struct second;
+
+	INIT_WORK(&second, be_slow);
+	queue_work(queue, &first);
+	queue_work(queue, &second);
+	INIT_WORK(&second, be_slow);
+	destroy_workqueue(queue);
+}
+
+/* Behind KASAN's back, which would be first. */
+static noinline __no_sanitize_address void scribble(u8 *byte)
+{
+	WRITE_ONCE(*byte, 0);
+}
+
+static void write_to_free_page(void)
+{
+	struct page *pages[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = alloc_page(GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		__free_page(pages[i]);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		scribble(page_address(pages[i]) + 100);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = alloc_page(GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		__free_page(pages[i]);
+}
+
+static void free_page_in_use(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	page->mapping = (void *)8;
+	__free_page(page);
+}
+
+static void shift_too_far(void)
+{
+	volatile int bits = 40;
+
+	objs[0] = (void *)(long)(1 << bits);
+}
+
+static void sleeping_lock_in_atomic(void)
+{
+	static DEFINE_SPINLOCK(lock);
+
+	preempt_disable();
+	spin_lock(&lock);
+	spin_unlock(&lock);
+	preempt_enable();
+}
+
+static int count_up(void *counter)
+{
+	unsigned long end = jiffies + 2 * HZ;
+
+	while (time_before(jiffies, end)) {
+		(*(int *)counter)++;
+		cond_resched();
+	}
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+/* In an object, which is memory like any other. */
+static void unlocked_counter(void)
+{
+	int *counter = pcslab_zalloc(heap, sizeof(int), GFP_KERNEL);
+	struct task_struct *a, *b;
+
+	a = kthread_run(count_up, counter, "pcslab-race/a");
+	b = kthread_run(count_up, counter, "pcslab-race/b");
+	msleep(2500);
+	kthread_stop(a);
+	kthread_stop(b);
+	pcslab_free(counter);
+}
+
+#define A_BUG(function) { #function, function }
+
+static const struct {
+	const char *name;
+	void (*make)(void);
+} bugs[] = {
+	A_BUG(use_after_free),
+	A_BUG(use_after_long_free),
+	A_BUG(one_byte_too_far),
+	A_BUG(one_byte_before),
+	A_BUG(large_overflow),
+	A_BUG(shrunk),
+	A_BUG(double_free),
+	A_BUG(leak),
+	A_BUG(no_leak),
+	A_BUG(sleep_in_atomic),
+	A_BUG(reclaim_deadlock),
+	A_BUG(migrating_cpu_number),
+	A_BUG(list_corruption),
+	A_BUG(call_rcu_twice),
+	A_BUG(init_active_work),
+	A_BUG(write_to_free_page),
+	A_BUG(free_page_in_use),
+	A_BUG(shift_too_far),
+	A_BUG(sleeping_lock_in_atomic),
+	A_BUG(unlocked_counter),
+};
+
+static int __init bug_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bugs); i++) {
+		if (!bug || strcmp(bug, bugs[i].name))
+			continue;
+		heap = pcslab_heap_create("bug", NULL);
+		if (IS_ERR(heap))
+			return PTR_ERR(heap);
+		bugs[i].make();
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void __exit bug_exit(void)
+{
+	void **obj = (void **)~hidden;
+
+	if (hidden) {
+		kfree(*obj);
+		pcslab_free(obj);
+	}
+	pcslab_heap_destroy(heap);
+}
+
+module_init(bug_init);
+module_exit(bug_exit);
+
+MODULE_DESCRIPTION("Deliberate bugs, for those who look for bugs");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(PCSLAB);
