@@ -27,7 +27,8 @@ static struct pcslab_class *inside_large(const void *obj)
 static void report_slab(const void *obj, struct pcslab_slab *slab)
 {
 	u8 *state;
-	bool start = find_state(slab, obj, &state) && *state != PCSLAB_NONE;
+	bool start = find_state(slab, obj, &state) &&
+		     READ_ONCE(*state) != PCSLAB_NONE;
 	unsigned int offset = (const char *)obj - slab->base;
 	u32 size = slab->class->size;
 

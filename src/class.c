@@ -79,7 +79,10 @@ static int add_caches(struct pcslab_class *class, gfp_t gfp)
 	struct pcslab_cache *cache;
 	unsigned int cpu;
 
-	for_each_cpu(cpu, &pcslab_cpus) {
+	/* The mask may change; pcslab_class_publish() will tell. */
+	for_each_possible_cpu(cpu) {
+		if (!cpumask_test_cpu(cpu, &pcslab_cpus))
+			continue;
 		cache = pcslab_cache_create(cpu, gfp);
 		if (!cache)
 			return -ENOMEM;

@@ -46,7 +46,7 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 	u8 *state;
 
 	if (!slab)
-		set_page_private(virt_to_page(obj) + CALLER_PAGE, caller);
+		WRITE_ONCE(virt_to_page(obj)[CALLER_PAGE].private, caller);
 	else if (find_state(slab, obj, &state))
 		WRITE_ONCE(slab->callers[state - slab->state], caller);
 }
@@ -101,7 +101,7 @@ static void add_class(struct sites *sites, struct pcslab_class *class)
 
 static void add_large(struct page *page, void *sites)
 {
-	add(sites, page_private(page + CALLER_PAGE), PAGE_SIZE << compound_order(page));
+	add(sites, READ_ONCE(page[CALLER_PAGE].private), PAGE_SIZE << compound_order(page));
 }
 
 static int by_bytes(const void *a, const void *b)
