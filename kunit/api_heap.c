@@ -2,13 +2,13 @@
 /* Heaps: names, attributes, life, and the life after. */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
-#include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #include "api.h"
+#include "interrupt.h"
 
 static const struct {
 	const char *name;
@@ -221,39 +221,22 @@ static void zombie_freed_from_softirq(struct kunit *test)
 	free_remains(test, "kunit-softirq", free_in_softirq);
 }
 
-struct hardirq {
-	struct irq_work work;
-	const void *obj;
-};
-
-static void free_in_irq_work(struct irq_work *work)
+static void free_arg(void *obj)
 {
-	WARN_ON_ONCE(!in_hardirq() && !IS_ENABLED(CONFIG_PREEMPT_RT));
-	pcslab_free(container_of(work, struct hardirq, work)->obj);
+	pcslab_free(obj);
 }
 
-static int raise_hardirq(void *arg)
-{
-	struct hardirq *hardirq = arg;
-
-	irq_work_queue(&hardirq->work);
-	irq_work_sync(&hardirq->work);
-	return 0;
-}
-
-/*
- * On each CPU in turn. A function called on another CPU need not be in interrupt;
- * an irq_work is, one that RT makes a thread of, as it does of drivers' handlers.
- */
+/* On each CPU in turn. */
 static void free_in_hardirq(const void *obj)
 {
-	struct hardirq hardirq = { .work = IRQ_WORK_INIT(free_in_irq_work), .obj = obj };
+	struct interrupt interrupt;
 	static int cpu = -1;
 
 	cpu = cpumask_next(cpu, cpu_online_mask);
 	if (cpu >= nr_cpu_ids)
 		cpu = cpumask_first(cpu_online_mask);
-	smp_call_on_cpu(cpu, raise_hardirq, &hardirq, false);
+	if (interrupt_send(&interrupt, cpu, free_arg, (void *)obj))
+		interrupt_wait(&interrupt);
 }
 
 static void zombie_freed_from_hardirq(struct kunit *test)

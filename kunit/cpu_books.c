@@ -2,9 +2,9 @@
 /* The books: after every operation what an oracle says, on the CPU that did it. */
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 
 #include "cpu.h"
+#include "interrupt.h"
 
 #define BOOK_OPS	4000
 #define BOOK_OBJECTS	256
@@ -211,6 +211,14 @@ static void interrupt_handler(void *arg)
 	}
 }
 
+static void interrupt(unsigned int cpu, struct from_interrupt *call)
+{
+	struct interrupt interrupt;
+
+	if (interrupt_send(&interrupt, cpu, interrupt_handler, call))
+		interrupt_wait(&interrupt);
+}
+
 /* In hard interrupts it is the same, the first use of a class included. */
 static void in_interrupts(struct kunit *test)
 {
@@ -222,9 +230,8 @@ static void in_interrupts(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, call->oracle);
 	call->heap = new_heap(test, "interrupts");
 	for_each_online_cpu(cpu) {
-		smp_call_function_single(cpu, interrupt_handler, call, true);
-		smp_call_function_single(cpumask_next(cpu, cpu_online_mask) % nr_cpu_ids,
-					 interrupt_handler, call, true);
+		interrupt(cpu, call);
+		interrupt(cpumask_next(cpu, cpu_online_mask) % nr_cpu_ids, call);
 	}
 	for_each_online_cpu(cpu)
 		expect_rows(test, call->heap, call->oracle, cpu);

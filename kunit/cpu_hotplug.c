@@ -7,9 +7,9 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 
 #include "cpu.h"
+#include "interrupt.h"
 
 #define DONATIONS	8
 
@@ -305,7 +305,8 @@ struct first_use {
 	struct pcslab_heap *heap;
 	void *obj[PCSLAB_LARGE + 1];
 	u64 allocs, fails;
-	int done;		/* or the CPU is offline */
+	struct interrupt interrupt;
+	bool sent;
 };
 
 static void first_use_handler(void *arg)
@@ -322,7 +323,6 @@ static void first_use_handler(void *arg)
 		else
 			use->fails++;
 	}
-	smp_store_release(&use->done, 1);	/* pairs with first_use_once() */
 }
 
 static void drop_handler(void *arg)
@@ -368,14 +368,16 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 
 	for_each_present_cpu(cpu) {
 		use[cpu] = (struct first_use){ .heap = use[0].heap };
-		if (smp_call_function_single(cpu, first_use_handler, &use[cpu], false))
-			use[cpu].done = 1;
+		use[cpu].sent = interrupt_send(&use[cpu].interrupt, cpu,
+					       first_use_handler, &use[cpu]);
 	}
 	for_each_present_cpu(cpu) {
 		/* A CPU that is just going still does what it was sent. */
-		while (!smp_load_acquire(&use[cpu].done))
-			cond_resched();
-		if (smp_call_function_single(cpu, drop_handler, &use[cpu], true))
+		if (use[cpu].sent)
+			interrupt_wait(&use[cpu].interrupt);
+		if (interrupt_send(&use[cpu].interrupt, cpu, drop_handler, &use[cpu]))
+			interrupt_wait(&use[cpu].interrupt);
+		else
 			drop_handler(&use[cpu]);
 		allocs += use[cpu].allocs;
 		fails += use[cpu].fails;

@@ -149,9 +149,9 @@ static void burst(struct site *site)
 
 static void start_timer(struct site *site)
 {
-	hrtimer_init(&site->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_init(&site->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	site->timer.function = timer_handler;
-	hrtimer_start(&site->timer, ns_to_ktime(GAP_NS), HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&site->timer, ns_to_ktime(GAP_NS), HRTIMER_MODE_REL_PINNED);
 }
 
 static int interrupted_task(void *arg)
