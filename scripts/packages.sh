@@ -1,14 +1,20 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # Debian packages: some are installed on this machine, some only unpacked into the
-# cache. A private apt configuration adds the suites that are needed to the
+# cache. Private apt configurations add the suites that are needed to the
 # mirror this machine uses already; its own sources are never altered.
+#
+# Each release has a configuration with lists of its own: what trixie has must not
+# change which version of a package bookworm offers, nor what gets installed.
 
 # shellcheck disable=SC2034 # the lists are for those who source this
 
 DEFAULT_MIRROR=http://deb.debian.org/debian
 DEFAULT_SECURITY_MIRROR=http://deb.debian.org/debian-security
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The configuration in use; in_release changes it for one command.
+RELEASE=bookworm
 APT=$CACHE/apt
 
 # What the host needs: "command package" (or "/file package").
@@ -45,6 +51,19 @@ mirror_of()
 	REPLY=${uri:-$2}
 }
 
+# in_release RELEASE COMMAND...: COMMAND finds the packages of that release.
+in_release()
+{
+	local RELEASE=$1 APT=$CACHE/apt
+	[ "$RELEASE" = bookworm ] || APT+=-$RELEASE
+	"${@:2}"
+}
+
+suites()
+{
+	printf '%s\n' "$RELEASE" "$RELEASE-updates" "$RELEASE-backports" "$RELEASE-security"
+}
+
 # The host's way to the net (a proxy, say) holds for us too, its hooks do not.
 write_apt_conf()
 {
@@ -63,15 +82,20 @@ write_apt_conf()
 	END
 }
 
+# What the machine itself gets bookworm from has the other releases as well.
 write_sources()
 {
-	local suite
+	local suite mirror security
 	mirror_of bookworm "$DEFAULT_MIRROR"
-	for suite in bookworm bookworm-updates bookworm-backports; do
-		echo "deb [signed-by=$KEYRING] $REPLY $suite main"
-	done
+	mirror=$REPLY
 	mirror_of bookworm-security "$DEFAULT_SECURITY_MIRROR"
-	echo "deb [signed-by=$KEYRING] $REPLY bookworm-security main"
+	security=$REPLY
+	for suite in $(suites); do
+		case $suite in
+		*-security) echo "deb [signed-by=$KEYRING] $security $suite main" ;;
+		*) echo "deb [signed-by=$KEYRING] $mirror $suite main" ;;
+		esac
+	done
 }
 
 apt_update()
@@ -82,16 +106,23 @@ apt_update()
 }
 
 # The lists are fetched once and then left alone: they decide which versions are
-# used, and a newer kernel each week would only mean building it each week.
+# used, and a newer kernel each week would only mean building it each week. Lists
+# of other suites than these scripts want now are fetched again.
 apt_ready()
 {
-	[ -e "$APT/ready" ] || with_lock apt make_apt_ready
+	lists_are_ready || with_lock "${APT##*/}" make_apt_ready
+}
+
+lists_are_ready()
+{
+	[ -e "$APT/ready" ] && [ "$(awk '{ print $4 }' "$APT/sources.list")" = "$(suites)" ]
 }
 
 make_apt_ready()
 {
-	[ ! -e "$APT/ready" ] || return 0
+	! lists_are_ready || return 0
 	command -v apt-get >/dev/null || die "this needs Debian's apt-get"
+	rm -f "$APT/ready"
 	mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
 	write_apt_conf >"$APT/apt.conf"
 	write_sources >"$APT/sources.list"
@@ -113,14 +144,34 @@ package_version()
 	[ -n "$REPLY" ] || die "Debian package $1 not found${2:+ in $2}"
 }
 
-# depends_on PACKAGE PATTERN [VERSION]: its first dependency that matches.
-depends_on()
+# dependency PACKAGE PATTERN [VERSION]: its first one that matches, or nothing.
+dependency()
 {
 	REPLY=$(apt_cache show "$1${3:+=$3}" | sed -n 's/^Depends: //p' |
 		tr '|' ',' | tr ',' '\n' |
 		awk -v re="$2" '$1 ~ re && !n++ { print $1 }')
+}
+
+# depends_on: the same, and there must be one.
+depends_on()
+{
+	dependency "$@"
 	[ -n "$REPLY" ] ||
 		die "Debian package $1 depends on nothing like $2"
+}
+
+# closure PACKAGE[=VERSION]...: PACKAGE=VERSION of these and of all they need, were
+# nothing installed.
+closure()
+{
+	apt_ready
+	REPLY=$(APT_CONFIG=$APT/apt.conf apt-get install --simulate --no-install-recommends \
+		-o Dir::State::status=/dev/null "$@" 2>"$LOGS/closure.log" |
+		sed -nE 's/^Inst ([^ ]+) \(([^ ]+) .*/\1=\2/p') || {
+		log_tail "$LOGS/closure.log"
+		die "Debian packages cannot be had together: $*"
+	}
+	[ -n "$REPLY" ] || die "Debian packages not found: $*"
 }
 
 # download DIR PACKAGE=VERSION...: the files, into DIR. Old versions leave the
@@ -142,7 +193,7 @@ fetch_and_unpack()
 	local dir=${*: -1} debs deb
 	temp_dir
 	debs=$REPLY
-	say "fetching ${*:1:$#-1}"
+	if [ $# -le 7 ]; then say "fetching ${*:1:$#-1}"; else say "fetching $1 and $(($# - 2)) more"; fi
 	download "$debs" "${@:1:$#-1}"
 	for deb in "$debs"/*.deb; do
 		dpkg -x "$deb" "$dir"
