@@ -6,16 +6,19 @@
 #   build/     the tree modules are built against (KDIR)
 # Nothing is installed on this machine.
 
-# version, suite (- for the newest of bookworm and its updates), metapackage of the stock kernel, package of the source
+# version, release, suite (- for the newest of the release and its updates),
+# metapackage of the stock kernel, package of the source
 KERNEL_TABLE="
-6.1 - linux-image-cloud-amd64 linux-source-6.1
+6.1 bookworm - linux-image-cloud-amd64 linux-source-6.1
+6.12 bookworm bookworm-backports linux-image-cloud-amd64 linux-source-6.12
+7.3 trixie trixie-backports linux-image-cloud-amd64 linux-source-7.3
 "
 
 # kernel_row VERSION: the row's columns into row_*.
 kernel_row()
 {
 	local version
-	while read -r version row_suite row_image row_source; do
+	while read -r version row_release row_suite row_image row_source; do
 		[ "$version" != "$1" ] || return 0
 	done <<<"$KERNEL_TABLE"
 	die "kernel $1 is not supported; supported: $(supported_kernels)"
@@ -45,37 +48,99 @@ relocate_headers()
 # make_stock_kernel ENTRY RELEASE PACKAGE=VERSION... DIR
 make_stock_kernel()
 {
-	local entry=$1 release=$2 dir=${*: -1}
+	local entry=$1 release=$2 dir=${*: -1} image
 	fetch_and_unpack "${@:3}"
-	mv "$dir/boot/vmlinuz-$release" "$dir/bzImage"
+	for image in "$dir/boot/vmlinuz-$release" "$dir/usr/lib/modules/$release/vmlinuz"; do
+		[ ! -e "$image" ] || mv "$image" "$dir/bzImage"
+	done
+	[ -e "$dir/bzImage" ] || die "there is no kernel in the packages of $release"
 	relocate_headers "$dir" "$CACHE/entry/$entry"
 	ln -s "usr/src/linux-headers-$release" "$dir/build"
+	[ ! -e "$dir/usr/bin/make" ] || prepare_userland "$dir"
 	# Megabytes that no guest of ours needs.
-	rm -rf "${dir:?}/lib/modules" "${dir:?}/boot"
+	rm -rf "${dir:?}/lib/modules" "${dir:?}/usr/lib/modules" "${dir:?}/boot"
 }
 
 # stock_kernel VERSION: Debian's own.
 stock_kernel()
 {
-	local image headers release version common kbuild kbuild_version
 	kernel_row "$1"
-	apt_ready
+	in_release "$row_release" find_stock_kernel
+}
+
+# In trixie linux-image-* only names what the kernel consists of.
+find_stock_kernel()
+{
+	local image release version key packages
 	package_version "$row_image" "${row_suite#-}"
 	depends_on "$row_image" '^linux-image-[0-9]' "$REPLY"
 	image=$REPLY
 	release=${image#linux-image-}
-	headers=linux-headers-$release
+	dependency "$image" '^linux-binary-'
+	image=${REPLY:-$image}
 	package_version "$image"
 	version=$REPLY
-	depends_on "$headers" '^linux-headers-.*-common$'
-	common=$REPLY
-	depends_on "$headers" '^linux-kbuild-'
+	key=stock-$release-${version//[:~]/_}
+	if [ "$RELEASE" = bookworm ]; then
+		headers_packages "linux-headers-$release" "$version"
+	else
+		closure "linux-headers-$release=$version" "${USERLAND[@]}"
+		key+=-$(printf %s "$REPLY" | sha256sum | cut -c1-12)
+	fi
+	mapfile -t packages <<<"$REPLY"
+	cached "$key" make_stock_kernel "$key" "$release" "$image=$version" "${packages[@]}"
+}
+
+# headers_packages HEADERS VERSION: PACKAGE=VERSION, a line each, of what modules are
+# built with; the compiler is this machine's, and so is pahole where there is BTF.
+headers_packages()
+{
+	local list="$1=$2" kbuild
+	depends_on "$1" '^linux-headers-.*-common$'
+	list+=$'\n'"$REPLY=$2"
+	depends_on "$1" '^linux-kbuild-'
 	kbuild=$REPLY
+	dependency "$kbuild" '^pahole$'
+	[ -z "$REPLY" ] || need_tools "pahole pahole"
 	package_version "$kbuild"
-	kbuild_version=$REPLY
-	cached "stock-$release-$version" make_stock_kernel "stock-$release-$version" \
-		"$release" "$image=$version" "$headers=$version" \
-		"$common=$version" "$kbuild=$kbuild_version"
+	REPLY=$list$'\n'$kbuild=$REPLY
+}
+
+# The headers of a later release come with host programs that need its libc, with
+# flags and a vmlinux (for BTF) of its compiler and pahole. Rebuilding the programs
+# here would leave a configuration that asks for what bookworm's gcc lacks, and
+# changing that one makes a module of another kernel than Debian's. So everything a
+# build needs is unpacked beside the headers, and make runs with that as its root:
+# it is what a user of that release does. Nothing is configured, hence the links.
+USERLAND=(base-files binutils coreutils dash diffutils findutils grep make mawk sed)
+
+prepare_userland()
+{
+	mkdir -p "$1/proc" "$1/dev" "$1/tmp" "$1$CACHE"
+	ln -s mawk "$1/usr/bin/awk"
+}
+
+# in_userland_of KERNEL COMMAND...: COMMAND as it is in the release of the kernel. The
+# mounts are in a namespace of their own and gone with COMMAND.
+in_userland_of()
+{
+	local root=$1 namespace=(--mount)
+	shift
+	if [ ! -e "$root/usr/bin/make" ]; then
+		"$@"
+		return
+	fi
+	[ "$(id -u)" -eq 0 ] || namespace+=(--map-root-user)
+	# shellcheck disable=SC2016 # the other shell expands it
+	unshare "${namespace[@]}" sh -euc '
+		mount --rbind /proc "$1/proc"
+		mount --rbind /dev "$1/dev"
+		mount --bind "$2" "$1$2"
+		export PATH=/usr/bin:/usr/sbin
+		root=$1
+		shift 2
+		exec /usr/sbin/chroot "$root" "$@"
+	' sh "$root" "$CACHE" "$@"
 }
 
 make_source_tree()
@@ -95,8 +160,24 @@ make_source_tree()
 source_tree()
 {
 	kernel_row "$1"
-	package_version "$row_source"
-	cached "source-$1-$REPLY" make_source_tree "$row_source" "$REPLY"
+	in_release "$row_release" find_source_tree "$1"
+}
+
+find_source_tree()
+{
+	package_version "$row_source" "${row_suite#-}"
+	cached "source-$1-${REPLY//[:~]/_}" make_source_tree "$row_source" "$REPLY"
+}
+
+# list_fragments VERSION FLAVOUR: the files whose lines make the configuration. A later
+# line overrides an earlier one; NAME-VERSION.config has what only that version needs.
+list_fragments()
+{
+	local name file
+	for name in base "base-$1" "$2" "$2-$1"; do
+		file=$SCRIPTS/configs/$name.config
+		[ ! -e "$file" ] || echo "$file"
+	done
 }
 
 # check_fragments .CONFIG FRAGMENT...: Kconfig drops what it does not like without
@@ -104,21 +185,25 @@ source_tree()
 check_fragments()
 {
 	local config=$1 line name
+	local -A wanted=()
 	shift
 	while read -r line; do
 		case $line in
-		CONFIG_*)
-			grep -qxF "$line" "$config" ||
-				die "the kernel configuration lost $line"
-			;;
+		CONFIG_*) wanted[${line%%=*}]=$line ;;
 		'# CONFIG_'*' is not set')
 			name=${line#\# }
-			name=${name% is not set}
-			! grep -q "^$name=" "$config" ||
-				die "the kernel configuration set $name"
+			wanted[${name% is not set}]=''
 			;;
 		esac
 	done < <(cat "$@")
+	for name in "${!wanted[@]}"; do
+		if [ -n "${wanted[$name]}" ]; then
+			grep -qxF "${wanted[$name]}" "$config" ||
+				die "the kernel configuration lost ${wanted[$name]}"
+		elif grep -q "^$name=" "$config"; then
+			die "the kernel configuration set $name"
+		fi
+	done
 }
 
 # watch_build LOG: a line now and then while make works, in the background.
@@ -142,11 +227,11 @@ strip_object_tree()
 	find "$1" -mindepth 1 -type d -empty -delete
 }
 
-# make_built_kernel SOURCE FLAVOUR DIR
+# make_built_kernel SOURCE FLAVOUR FRAGMENT... DIR
 make_built_kernel()
 {
-	local source=$1 flavour=$2 dir=$3 log=$LOGS/kernel-$2.log
-	local fragments=("$SCRIPTS/configs/base.config" "$SCRIPTS/configs/$2.config")
+	local source=$1 flavour=$2 dir=${*: -1} log=$LOGS/kernel-${1##*/source-}-$2.log
+	local fragments=("${@:3:$#-3}")
 	local kmake=(make -C "$source" O="$dir/build" ARCH=x86_64)
 	say "building a kernel from ${source##*/}, flavour $flavour"
 	mkdir "$dir/build"
@@ -169,22 +254,26 @@ make_built_kernel()
 # built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special.
 built_kernel()
 {
-	local source hash compiler
+	local source hash compiler fragments
 	[ -e "$SCRIPTS/configs/$2.config" ] || die "no flavour $2; there are: $(flavours)"
 	source_tree "$1"
 	source=$REPLY
-	hash_of "$SCRIPTS/configs/base.config" "$SCRIPTS/configs/$2.config"
+	mapfile -t fragments < <(list_fragments "$1" "$2")
+	hash_of "${fragments[@]}"
 	hash=$REPLY
 	compiler=$(gcc -dumpfullversion)
 	cached "kernel-${source##*/source-}-$2-gcc$compiler-$hash" \
-		make_built_kernel "$source" "$2"
+		make_built_kernel "$source" "$2" "${fragments[@]}"
 }
 
 flavours()
 {
 	local config
 	for config in "$SCRIPTS"/configs/*.config; do
-		config=${config##*/}
-		[ "$config" = base.config ] || printf '%s ' "${config%.config}"
+		config=$(basename "$config" .config)
+		case $config in
+		base | *-[0-9]*) ;;
+		*) printf '%s ' "$config" ;;
+		esac
 	done
 }

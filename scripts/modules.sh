@@ -33,11 +33,12 @@ make_modules()
 # build_external KERNEL DIR FLAG...
 build_external()
 {
-	run_logged modules make -C "$1/build" M="$2" -j"$(nproc)" "${@:3}" modules || {
-		say "building the modules failed (see $LOGS/modules.log)"
+	local log=modules-${1##*/}
+	run_logged "$log" in_userland_of "$1" make -C "$1/build" M="$2" -j"$(nproc)" "${@:3}" modules || {
+		say "building the modules failed (see $LOGS/$log.log)"
 		exit 3
 	}
-	! grep -E 'warning:|error:|WARNING' "$LOGS/modules.log" >&2 ||
+	! grep -E 'warning:|error:|WARNING' "$LOGS/$log.log" >&2 ||
 		say "the build has warnings"
 }
 
