@@ -167,4 +167,4 @@ void api_fail_pages(struct kunit *test, bool on)
 
 MODULE_DESCRIPTION("KUnit tests of what one call to pcslab does");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

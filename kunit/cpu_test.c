@@ -217,5 +217,5 @@ u64 live_of(const struct pcslab_stats *st)
 kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &load_suite);
 
 MODULE_DESCRIPTION("Tests of pcslab: books, CPUs, failures, load");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");
 MODULE_LICENSE("GPL");

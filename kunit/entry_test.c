@@ -318,5 +318,5 @@ static struct kunit_suite entry_suite = {
 kunit_test_suites(&entry_suite);
 
 MODULE_DESCRIPTION("Tests of pcslab: calls that interrupt calls");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");
 MODULE_LICENSE("GPL");

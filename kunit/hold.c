@@ -95,4 +95,4 @@ module_exit(hold_exit);
 
 MODULE_DESCRIPTION("A client of pcslab for tests made of commands");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

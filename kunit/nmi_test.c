@@ -316,5 +316,5 @@ static struct kunit_suite nmi_suite = {
 kunit_test_suites(&nmi_suite);
 
 MODULE_DESCRIPTION("Tests of pcslab: NMIs");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");
 MODULE_LICENSE("GPL");

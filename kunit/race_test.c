@@ -101,4 +101,4 @@ kunit_test_suite(suite);
 
 MODULE_DESCRIPTION("KUnit tests of pcslab with debug=1");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

@@ -227,4 +227,4 @@ module_exit(bench_exit);
 
 MODULE_DESCRIPTION("Cost of pcslab, kmalloc and kmem_cache in instructions");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

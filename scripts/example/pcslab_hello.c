@@ -29,4 +29,4 @@ module_init(hello_init);
 module_exit(hello_exit);
 MODULE_DESCRIPTION("A client of pcslab");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

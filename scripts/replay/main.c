@@ -204,4 +204,4 @@ module_exit(replay_module_exit);
 
 MODULE_DESCRIPTION("Replay a trace of kernel allocations through a heap of pcslab");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");
