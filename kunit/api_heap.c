@@ -301,7 +301,7 @@ static void race_once(struct kunit *test, struct job *jobs)
 		fill_job(test, heap, &jobs[i]);
 	for (i = 0; i < JOBS; i++) {
 		INIT_WORK(&jobs[i].work, free_job);
-		queue_work_on(cpu, system_wq, &jobs[i].work);
+		schedule_work_on(cpu, &jobs[i].work);
 		cpu = cpumask_next(cpu, cpu_online_mask);
 		if (cpu >= nr_cpu_ids)
 			cpu = cpumask_first(cpu_online_mask);

@@ -15,6 +15,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "cpu.h"
 #include "params.h"
 
@@ -476,7 +477,7 @@ static void big_load(struct kunit *test)
 }
 
 /* Rounds as parameters: each has KUnit's whole time limit. */
-static const void *next_round(const void *prev, char *desc)
+static COMPAT_GENERATE_PARAMS(next_round, prev, desc)
 {
 	unsigned long round = (unsigned long)prev + 1;
 

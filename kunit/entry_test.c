@@ -18,6 +18,7 @@
 #include <pcslab/pcslab.h>
 
 #include "actor.c"
+#include "compat.h"
 #include "params.h"
 
 /* From one interruption to the next, at least. */
@@ -149,8 +150,8 @@ static void burst(struct site *site)
 
 static void start_timer(struct site *site)
 {
-	hrtimer_init(&site->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	site->timer.function = timer_handler;
+	compat_hrtimer_setup(&site->timer, timer_handler, CLOCK_MONOTONIC,
+			     HRTIMER_MODE_REL_PINNED);
 	hrtimer_start(&site->timer, ns_to_ktime(GAP_NS), HRTIMER_MODE_REL_PINNED);
 }
 

@@ -16,6 +16,7 @@
 #include <pcslab/pcslab.h>
 
 #include "actor.c"
+#include "compat.h"
 
 #define NMI_HITS	100
 #define NMI_SECONDS	60
@@ -191,7 +192,7 @@ static void send_nmis(void)
 			if (READ_ONCE(nmi.site[cpu].sent))
 				continue;
 			WRITE_ONCE(nmi.site[cpu].sent, true);
-			apic->send_IPI(cpu, NMI_VECTOR);
+			compat_send_nmi(cpu);
 		}
 		cond_resched();
 	}

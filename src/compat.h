@@ -79,4 +79,43 @@ static __always_inline void compat_count_release(unsigned long *word)
 #endif
 }
 
+/*
+ * What only tests and clients use. They are macros, for this file not to include
+ * what they need.
+ */
+
+/* 6.13 brought hrtimer_setup(), and hrtimer_init() went by 7.3. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define compat_hrtimer_setup(timer, handler, clock, mode)	\
+do {								\
+	hrtimer_init(timer, clock, mode);			\
+	(timer)->function = handler;				\
+} while (0)
+#else
+#define compat_hrtimer_setup	hrtimer_setup
+#endif
+
+/* 6.6 made static calls of the APIC's functions; modules are given the mask's. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define compat_send_nmi(cpu)	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
+#else
+#define compat_send_nmi(cpu)	__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
+#endif
+
+/* Who wants a workqueue with workers on each CPU must say so since 6.17. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define COMPAT_WQ_PERCPU	0
+#else
+#define COMPAT_WQ_PERCPU	WQ_PERCPU
+#endif
+
+/* 6.18 hands the test to what generates the parameters of a case. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define COMPAT_GENERATE_PARAMS(name, prev, desc)	\
+	const void *name(const void *prev, char *desc)
+#else
+#define COMPAT_GENERATE_PARAMS(name, prev, desc)	\
+	const void *name(struct kunit *test, const void *prev, char *desc)
+#endif
+
 #endif /* _PCSLAB_COMPAT_H */

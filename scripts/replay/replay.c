@@ -30,6 +30,7 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "replay.h"
 
 /**
@@ -265,7 +266,7 @@ int replay_init(void)
 	if (!workers)
 		return -ENOMEM;
 	/* CPU_INTENSIVE: they run for long, other work should not wait for them. */
-	queue = alloc_workqueue("pcslab_replay", WQ_CPU_INTENSIVE, 0);
+	queue = alloc_workqueue("pcslab_replay", WQ_CPU_INTENSIVE | COMPAT_WQ_PERCPU, 0);
 	if (!queue)
 		goto err_workers;
 	heap = pcslab_heap_create("replay", NULL);
