@@ -237,8 +237,11 @@ static void nothing_is_fine(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pcslab_heap_of(ZERO_SIZE_PTR));
 }
 
-/* An address that can't be memory: what uninitialized and stale pointers hold. */
-static const unsigned long nonsense[] = {
+/*
+ * An address that can't be memory: what uninitialized and stale pointers hold.
+ * Half of one on 32-bit.
+ */
+static const u64 nonsense[] = {
 	17, 4095, 0x400000, 0x7fffffffe000, 0x0000800000000000, 0x6b6b6b6b6b6b6b6b,
 	0x5a5a5a5a5a5a5a5a, 0xdead000000000100, 0xdead000000000122, 0xdeadbeef,
 	0xaaaaaaaaaaaaaaaa, 0xffffffffffffffff, 0xfffffffffffffff4, 0xffff7fffffffffff,
@@ -250,7 +253,7 @@ static void nonsense_addresses(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(nonsense); i++)
-		refuse(test, (void *)nonsense[i], "nonsense");
+		refuse(test, (void *)(unsigned long)nonsense[i], "nonsense");
 }
 
 /* In the direct map, but without memory, and where the kernel has its own. */
@@ -258,7 +261,8 @@ static void unmapped_and_reserved(struct kunit *test)
 {
 	refuse(test, high_memory, "end of memory");
 	refuse(test, high_memory + 64, "behind the end of memory");
-	refuse(test, high_memory + (1UL << 40), "a terabyte behind it");
+	if (IS_ENABLED(CONFIG_64BIT))
+		refuse(test, high_memory + (1ULL << 40), "a terabyte behind it");
 	refuse(test, (void *)PAGE_OFFSET - 8, "before the direct map");
 	refuse(test, (void *)PAGE_OFFSET, "first page");
 	refuse(test, __va(0xa0000), "video memory");

@@ -336,6 +336,12 @@ static void drop_handler(void *arg)
 	}
 }
 
+/* CPU 0's is never freed. */
+static bool may_have_cache(unsigned int cpu)
+{
+	return cpu == 0 || cpu_online(cpu);
+}
+
 static bool all_caches_there(struct pcslab_heap *heap)
 {
 	struct pcslab_class *class;
@@ -350,7 +356,7 @@ static bool all_caches_there(struct pcslab_heap *heap)
 		for_each_online_cpu(cpu)
 			there &= !!pcslab_cache_of(class, cpu);
 		for_each_possible_cpu(cpu)
-			there &= cpu_online(cpu) || !cpu || !pcslab_cache_of(class, cpu);
+			there &= may_have_cache(cpu) || !pcslab_cache_of(class, cpu);
 	}
 	cpus_read_unlock();
 	return there;

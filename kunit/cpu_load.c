@@ -191,7 +191,7 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 static size_t next_size(u64 r)
 {
 	if (!(r & 1023))
-		return PCSLAB_MAX_SIZE + 1 + (r >> 10) % (4 * PAGE_SIZE);
+		return PCSLAB_MAX_SIZE + 1 + (r >> 10 & (4 * PAGE_SIZE - 1));
 	return 1 + (r >> 20 & ((8 << (r & 7) << (r >> 3 & 3)) - 1));
 }
 
@@ -213,7 +213,7 @@ static void step(struct worker *w)
 /* Sit on one CPU for a while: left alone they would stay where they are. */
 static void wander(struct worker *w)
 {
-	unsigned int cpu = next(w) % num_present_cpus();
+	unsigned int cpu = (u32)next(w) % num_present_cpus();
 
 	if (cpu_online(cpu))
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));

@@ -107,7 +107,7 @@ static void tasklet_handler(struct tasklet_struct *tasklet)
 static enum hrtimer_restart timer_handler(struct hrtimer *timer)
 {
 	struct site *site = container_of(timer, struct site, timer);
-	u64 entries = site->actor[TIMER].entries;
+	u32 entries = site->actor[TIMER].entries;
 
 	interrupt(site, TIMER);
 	if (arena.tasklets)

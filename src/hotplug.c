@@ -185,7 +185,9 @@ int pcslab_hotplug_init(void)
 	cpu_change(0, true);	/* even if it is offline */
 	hotplug_state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "mm/pcslab:prepare",
 					  cpu_prepare, cpu_dead);
-	return hotplug_state < 0 ? hotplug_state : 0;
+	if (hotplug_state < 0)
+		return hotplug_state;
+	return 0;
 }
 
 /* No heap is left, so no callback has anything to do. */

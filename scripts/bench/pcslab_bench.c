@@ -9,6 +9,7 @@
  * else. Results are lines of the kernel log, in tenths of an instruction.
  */
 #include <linux/init.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -194,7 +195,7 @@ static void measure(const struct subject *subject)
 			least[i] = min(least[i], subject->run(i));
 	}
 	for (i = 0; i < EMPTY; i++)
-		least[i] = (least[i] - least[EMPTY]) * 10 / PAIRS;
+		least[i] = div_u64((least[i] - least[EMPTY]) * 10, PAIRS);
 	pr_info("pcslab_bench: %s %zu %llu %llu %llu\n", subject->what, subject->size,
 		least[PCSLAB], least[KMALLOC], least[KMEM_CACHE]);
 }
