@@ -332,4 +332,4 @@ module_exit(bug_exit);
 
 MODULE_DESCRIPTION("Deliberate bugs, for those who look for bugs");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

@@ -103,4 +103,4 @@ kunit_test_suite(suite);
 
 MODULE_DESCRIPTION("KUnit tests of pcslab with init_on_alloc and init_on_free");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(PCSLAB);
+MODULE_INFO(import_ns, "PCSLAB");

@@ -277,3 +277,78 @@ flavours()
 		esac
 	done
 }
+
+# Trees to build modules against where no kernel is built: another compiler, other
+# machines. name, directory of arch/, compiler, its package, what make is told
+MODULE_TREES="
+clang x86 clang-14 clang-14 ARCH=x86_64 LLVM=-14
+i386 x86 gcc gcc ARCH=i386
+arm64 arm64 aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+"
+LLVM_TOOLS="
+ld.lld-14 lld-14
+llvm-ar-14 llvm-14
+"
+
+# module_tree_row NAME: the row's columns into row_*.
+module_tree_row()
+{
+	local name
+	while read -r name row_arch row_compiler row_package row_flags; do
+		[ "$name" != "$1" ] || return 0
+	done <<<"$MODULE_TREES"
+	die "there is no module tree $1"
+}
+
+# exported_symbols SOURCE ARCH: what modules may use, as Module.symvers has it. No
+# vmlinux says so here, but modpost must know, or it could not tell what nobody
+# exports: __udivdi3, say, which gcc calls for a 64-bit division.
+exported_symbols()
+{
+	(
+		cd "$1" || exit
+		# The excluded are libgcc's for other machines.
+		grep -rhoE --include='*.[chS]' --exclude='*di[23].c' \
+			'EXPORT_(PER_CPU_|TRACEPOINT_|STATIC_CALL_)?SYMBOL[A-Z_]*\(\w+' \
+			"arch/$2" block drivers/{base,char,irqchip} fs init kernel lib mm security
+		# It exports what it pastes together.
+		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c | sed 's/(/&param_ops_/'
+	) | sed 's/.*(//' | sort -u |
+		awk '{ printf "0x00000000\t%s\tvmlinux\tEXPORT_SYMBOL\t\n", $1 }'
+}
+
+# make_module_tree SOURCE ARCH FLAGS FRAGMENT... DIR
+make_module_tree()
+{
+	local source=$1 arch=$2 dir=${*: -1} fragments=("${@:4:$#-4}") flags kmake
+	read -ra flags <<<"$3"
+	kmake=(make -C "$source" O="$dir/build" "${flags[@]}")
+	say "preparing a tree from ${source##*/}, ${flags[*]}"
+	mkdir "$dir/build"
+	cat "${fragments[@]}" >"$dir/fragments"
+	run_logged config "${kmake[@]}" KCONFIG_ALLCONFIG="$dir/fragments" allnoconfig ||
+		die "configuring the tree failed (see $LOGS/config.log)"
+	check_fragments "$dir/build/.config" "${fragments[@]}"
+	run_logged prepare "${kmake[@]}" -j"$(nproc)" modules_prepare ||
+		die "preparing the tree failed (see $LOGS/prepare.log)"
+	exported_symbols "$source" "$arch" >"$dir/build/Module.symvers"
+	echo "$3" >"$dir/flags"
+}
+
+# module_tree VERSION NAME: one of MODULE_TREES: build/, and in flags what make must
+# be told. The one for clang is configured as the kernel for the tests is.
+module_tree()
+{
+	local source fragments=("$SCRIPTS/configs/cross/$2.config")
+	module_tree_row "$2"
+	need_tools "$row_compiler $row_package"
+	if [ "$2" = clang ]; then
+		need_tools "$LLVM_TOOLS"
+		fragments=("$SCRIPTS/configs/base.config" "$SCRIPTS/configs/kunit.config")
+	fi
+	source_tree "$1"
+	source=$REPLY
+	hash_of "${fragments[@]}"
+	cached "tree-${source##*/source-}-$2-$("$row_compiler" -dumpversion)-$REPLY" \
+		make_module_tree "$source" "$row_arch" "$row_flags" "${fragments[@]}"
+}

@@ -11,6 +11,12 @@ source_files()
 		LC_ALL=C sort)
 }
 
+# copy_sources DIR CLIENT...
+copy_sources()
+{
+	(cd "$TREE" && source_files "${@:2}" | cpio -pdm --quiet "$1")
+}
+
 # make_modules KERNEL CLIENTS FLAGS DIR: pcslab first, its symbols for the clients.
 # shellcheck disable=SC2317 # called by cached
 make_modules()
@@ -20,7 +26,7 @@ make_modules()
 	read -ra flags <<<"$3"
 	say "building pcslab ${clients[*]} for ${kernel##*/}"
 	mkdir "$dir/tree"
-	(cd "$TREE" && source_files "${clients[@]}" | cpio -pdm --quiet "$dir/tree")
+	copy_sources "$dir/tree" "${clients[@]}"
 	build_external "$kernel" "$dir/tree" "${flags[@]}"
 	for client in "${clients[@]}"; do
 		build_external "$kernel" "$dir/tree/$client" \
@@ -30,11 +36,13 @@ make_modules()
 	rm -rf "$dir/tree"
 }
 
-# build_external KERNEL DIR FLAG...
+# build_external KERNEL DIR FLAG...: KERNEL may have flags of its own, in a file.
 build_external()
 {
-	local log=modules-${1##*/}
-	run_logged "$log" in_userland_of "$1" make -C "$1/build" M="$2" -j"$(nproc)" "${@:3}" modules || {
+	local log=modules-${1##*/} own=()
+	[ ! -e "$1/flags" ] || read -ra own <"$1/flags"
+	run_logged "$log" in_userland_of "$1" make -C "$1/build" M="$2" -j"$(nproc)" \
+		"${own[@]}" "${@:3}" modules || {
 		say "building the modules failed (see $LOGS/$log.log)"
 		exit 3
 	}
