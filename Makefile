@@ -7,7 +7,7 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-long check-breaks model style clean clean-cache help
+.PHONY: modules run check check-long check-breaks model style cross clean clean-cache help
 
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
@@ -36,6 +36,9 @@ model:
 style:
 	@scripts/style
 
+cross:
+	@scripts/style i386 arm64
+
 clean:
 	@find . -path ./.git -prune -o -type f \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
@@ -52,7 +55,8 @@ help:
 	@echo 'make check-long    the tests that take their time as well'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make model         memory order and hotplug, all states of models of them'
-	@echo 'make style         compiler, checkpatch, sparse, kernel-doc, shellcheck'
+	@echo 'make style         gcc, clang, sparse, coccicheck, checkpatch, kernel-doc, shellcheck'
+	@echo 'make cross         builds for 32-bit x86 and arm64'
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
 	@echo 'KERNEL=6.1         which kernel (run, check)'

@@ -62,6 +62,7 @@ temp_dir()
 {
 	if [ -z "$TMP" ]; then
 		TMP=$(mktemp -d "$CACHE/tmp/$$.XXXXXX")
+		# shellcheck disable=SC2016 # at_exit expands it
 		at_exit 'rm -rf "$TMP"'
 	fi
 	REPLY=$(mktemp -d "$TMP/XXXXXX")

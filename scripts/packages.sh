@@ -32,6 +32,7 @@ python3 python3
 "
 STYLE_TOOLS="
 sparse sparse
+spatch coccinelle
 shellcheck shellcheck
 perl perl
 "
