@@ -7,7 +7,8 @@
  * of every heap are in /sys/kernel/debug/pcslab/ and behind
  * pcslab_heap_stats().
  *
- * A module that uses it says MODULE_IMPORT_NS(PCSLAB).
+ * A module that uses it says MODULE_INFO(import_ns, "PCSLAB"), or the
+ * MODULE_IMPORT_NS() of its kernel.
  */
 #ifndef _PCSLAB_PCSLAB_H
 #define _PCSLAB_PCSLAB_H
@@ -17,6 +18,7 @@
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
 #include <linux/overflow.h>
+#include <linux/slab.h>
 #include <linux/types.h>
 
 struct pcslab_heap;
@@ -95,10 +97,14 @@ struct pcslab_stats {
  * With s the largest index of a requested byte and k the number of its highest
  * bit (6 at least), a class is the top four bits of s, eight classes to a k.
  * The same spacing is found in jemalloc (four to a doubling there).
+ *
+ * Where kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5) only the
+ * classes that are a multiple of that are used.
  */
 static __always_inline unsigned int pcslab_class_index(size_t size)
 {
-	size_t s = size - 1;
+	size_t s = (size - 1) |
+		   (ARCH_KMALLOC_MINALIGN > 8 ? ARCH_KMALLOC_MINALIGN - 1 : 0);
 	unsigned int k = (BITS_PER_LONG - 1) ^ __builtin_clzl(s | 64);
 
 	return (k - 6) * 8 + (s >> (k - 3));
