@@ -7,7 +7,7 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-long check-breaks model style cross clean clean-cache help
+.PHONY: modules run check check-all check-long check-breaks model style cross clean clean-cache help
 
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
@@ -23,6 +23,9 @@ run:
 
 check:
 	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)'
+
+check-all:
+	@scripts/check-all
 
 check-long:
 	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --long
@@ -52,6 +55,7 @@ help:
 	@echo 'make               build pcslab.ko against KDIR ($(KDIR))'
 	@echo 'make run           the main job, on a stock kernel in a guest'
 	@echo 'make check         the tests, in guests'
+	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the tests that take their time as well'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make model         memory order and hotplug, all states of models of them'
