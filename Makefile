@@ -12,6 +12,10 @@ FLAVOUR ?= kunit
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
 	echo 'error: KDIR=$(KDIR) is not a kernel build tree' >&2; exit 2; }
+@release=$$(cat '$(KDIR)/include/config/kernel.release' 2>/dev/null); \
+	printf '%s\n' 6.1 "$$release" | sort -V -C || { \
+	echo "error: pcslab needs Linux 6.1 or later; KDIR is of $${release:-an unknown one}" >&2; \
+	exit 2; }
 endef
 
 modules:
@@ -63,5 +67,5 @@ help:
 	@echo 'make cross         builds for 32-bit x86 and arm64'
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
-	@echo 'KERNEL=6.1         which kernel (run, check)'
+	@echo 'KERNEL=6.1         which kernel (run, check): 6.1, 6.12 or 7.3'
 	@echo 'FLAVOUR=kunit      kunit, debug or kcsan (check)'
