@@ -227,6 +227,15 @@ strip_object_tree()
 	find "$1" -mindepth 1 -type d -empty -delete
 }
 
+# From 6.13 on the tree's Makefile knows where it was built, which is not where it
+# will be; have it look.
+relocate_object_tree()
+{
+	# shellcheck disable=SC2016 # make expands it
+	sed -i 's|^export KBUILD_OUTPUT = /.*|export KBUILD_OUTPUT := $(dir $(realpath $(lastword $(MAKEFILE_LIST))))|' \
+		"$1/Makefile"
+}
+
 # make_built_kernel SOURCE FLAVOUR FRAGMENT... DIR
 make_built_kernel()
 {
@@ -249,6 +258,7 @@ make_built_kernel()
 	kill $!
 	mv "$dir/build/arch/x86/boot/bzImage" "$dir/bzImage"
 	strip_object_tree "$dir/build"
+	relocate_object_tree "$dir/build"
 }
 
 # built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special.
