@@ -368,7 +368,7 @@ static void cycles_leave_nothing(struct kunit *test)
 	KUNIT_EXPECT_LT(test, before - free_pages_now(), some);
 	KUNIT_EXPECT_NULL(test, summary_of(test, "kunit-cycle"));
 	KUNIT_EXPECT_EQ(test, -ENOENT,
-			api_read_file("/sys/kernel/debug/pcslab/heaps/kunit-cycle/stats",
+			api_read_file("pcslab/heaps/kunit-cycle/stats",
 				      buf, sizeof(buf)));
 }
 
