@@ -105,16 +105,33 @@ static void count_free(struct worker *w, unsigned int heap, size_t size)
 		oracle->large_free_bytes += usable_of(size);
 }
 
+/* Until the call is counted, on the CPU that made it; atomic, but on RT. */
+static void stay_here(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		migrate_disable();
+	else
+		preempt_disable();
+}
+
+static void may_leave(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		migrate_enable();
+	else
+		preempt_enable();
+}
+
 static void *checked_alloc(struct worker *w, unsigned int heap, size_t size)
 {
 	void *obj;
 
 	w->ops++;
 	if (heap == KNOWN) {
-		preempt_disable();
+		stay_here();
 		obj = pcslab_alloc(w->load->heap[heap], size, GFP_ATOMIC | __GFP_NOWARN);
 		count_alloc(w, heap, size, obj);
-		preempt_enable();
+		may_leave();
 	} else {
 		obj = pcslab_alloc(w->load->heap[heap], size, GFP_KERNEL);
 		count_alloc(w, heap, size, obj);
@@ -138,10 +155,10 @@ static void checked_free(struct worker *w, void *obj)
 	*(u64 *)obj = 0;	/* handed out twice, it is seen at the second free */
 	w->ops++;
 	if (heap == KNOWN) {
-		preempt_disable();
+		stay_here();
 		pcslab_free(obj);
 		count_free(w, heap, size);
-		preempt_enable();
+		may_leave();
 	} else {
 		pcslab_free(obj);
 		count_free(w, heap, size);
@@ -167,12 +184,12 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 		return obj;
 	}
 	if (heap == KNOWN) {
-		preempt_disable();
+		stay_here();
 		new = pcslab_realloc(w->load->heap[heap], obj, size, GFP_ATOMIC | __GFP_NOWARN);
 		count_alloc(w, heap, size, new);
 		if (new)
 			count_free(w, heap, old);
-		preempt_enable();
+		may_leave();
 	} else {
 		new = pcslab_realloc(w->load->heap[heap], obj, size, GFP_KERNEL);
 		count_alloc(w, heap, size, new);
