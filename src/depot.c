@@ -399,7 +399,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
  * bit was cleared is waited for: its NMI is running on another CPU. If that
  * NMI found the bit set, no one else would come for it.
  *
- * Context: an irq_work.
+ * Context: an irq_work, or the callback of a dead CPU.
  */
 void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 {
