@@ -230,8 +230,9 @@ static void free_page_in_use(void)
 
 static void shift_too_far(void)
 {
-	volatile int bits = 40;
+	int bits = 40;
 
+	OPTIMIZER_HIDE_VAR(bits);
 	objs[0] = (void *)(long)(1 << bits);
 }
 
@@ -272,32 +273,32 @@ static void unlocked_counter(void)
 	pcslab_free(counter);
 }
 
-#define A_BUG(function) { #function, function }
+#define SPECIMEN(function) { #function, function }
 
 static const struct {
 	const char *name;
 	void (*make)(void);
 } bugs[] = {
-	A_BUG(use_after_free),
-	A_BUG(use_after_long_free),
-	A_BUG(one_byte_too_far),
-	A_BUG(one_byte_before),
-	A_BUG(large_overflow),
-	A_BUG(shrunk),
-	A_BUG(double_free),
-	A_BUG(leak),
-	A_BUG(no_leak),
-	A_BUG(sleep_in_atomic),
-	A_BUG(reclaim_deadlock),
-	A_BUG(migrating_cpu_number),
-	A_BUG(list_corruption),
-	A_BUG(call_rcu_twice),
-	A_BUG(init_active_work),
-	A_BUG(write_to_free_page),
-	A_BUG(free_page_in_use),
-	A_BUG(shift_too_far),
-	A_BUG(sleeping_lock_in_atomic),
-	A_BUG(unlocked_counter),
+	SPECIMEN(use_after_free),
+	SPECIMEN(use_after_long_free),
+	SPECIMEN(one_byte_too_far),
+	SPECIMEN(one_byte_before),
+	SPECIMEN(large_overflow),
+	SPECIMEN(shrunk),
+	SPECIMEN(double_free),
+	SPECIMEN(leak),
+	SPECIMEN(no_leak),
+	SPECIMEN(sleep_in_atomic),
+	SPECIMEN(reclaim_deadlock),
+	SPECIMEN(migrating_cpu_number),
+	SPECIMEN(list_corruption),
+	SPECIMEN(call_rcu_twice),
+	SPECIMEN(init_active_work),
+	SPECIMEN(write_to_free_page),
+	SPECIMEN(free_page_in_use),
+	SPECIMEN(shift_too_far),
+	SPECIMEN(sleeping_lock_in_atomic),
+	SPECIMEN(unlocked_counter),
 };
 
 static int __init bug_init(void)

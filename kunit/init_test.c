@@ -99,6 +99,7 @@ static struct kunit_suite suite = {
 	.exit = init_exit,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
 
 MODULE_DESCRIPTION("KUnit tests of pcslab with init_on_alloc and init_on_free");

@@ -81,7 +81,7 @@ find_stock_kernel()
 	package_version "$image"
 	version=$REPLY
 	key=stock-$release-${version//[:~]/_}
-	if [ "$RELEASE" = bookworm ]; then
+	if [ "$row_release" = bookworm ]; then
 		headers_packages "linux-headers-$release" "$version"
 	else
 		closure "linux-headers-$release=$version" "${USERLAND[@]}"
