@@ -494,7 +494,7 @@ static void big_load(struct kunit *test)
 }
 
 /* Rounds as parameters: each has KUnit's whole time limit. */
-static COMPAT_GENERATE_PARAMS(next_round, prev, desc)
+static const void *next_round(COMPAT_PARAM_TEST const void *prev, char *desc)
 {
 	unsigned long round = (unsigned long)prev + 1;
 

@@ -88,8 +88,10 @@ static __always_inline void compat_count_release(unsigned long *word)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define compat_hrtimer_setup(timer, handler, clock, mode)	\
 do {								\
-	hrtimer_init(timer, clock, mode);			\
-	(timer)->function = handler;				\
+	struct hrtimer *__timer = (timer);			\
+								\
+	hrtimer_init(__timer, clock, mode);			\
+	__timer->function = (handler);				\
 } while (0)
 #else
 #define compat_hrtimer_setup	hrtimer_setup
@@ -111,11 +113,9 @@ do {								\
 
 /* 6.18 hands the test to what generates the parameters of a case. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-#define COMPAT_GENERATE_PARAMS(name, prev, desc)	\
-	const void *name(const void *prev, char *desc)
+#define COMPAT_PARAM_TEST
 #else
-#define COMPAT_GENERATE_PARAMS(name, prev, desc)	\
-	const void *name(struct kunit *test, const void *prev, char *desc)
+#define COMPAT_PARAM_TEST	struct kunit *test,
 #endif
 
 #endif /* _PCSLAB_COMPAT_H */
