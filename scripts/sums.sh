@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Adding up the closing lines of checks: `N passed, N failed[, N skipped]`.
+
+passed=0 failed=0 skipped=0
+
+# add_up LOG STATUS: the closing line in LOG of a check that ended with STATUS. One
+# that left no line failed, and so did one that failed without a failed case.
+add_up()
+{
+	local p='' f='' s=''
+	read -r p f s < <(sed -nE \
+		's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p' \
+		"$1" | tail -n 1) || true
+	: "${f:=1}"
+	[ "$2" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+	passed=$((passed + ${p:-0}))
+	failed=$((failed + f))
+	skipped=$((skipped + ${s:-0}))
+}
+
+# The closing line of the sums, and a status to end with.
+close_sums()
+{
+	local closing="$passed passed, $failed failed"
+	[ "$skipped" -eq 0 ] || closing+=", $skipped skipped"
+	echo "$closing"
+	[ "$failed" -eq 0 ]
+}
