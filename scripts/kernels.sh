@@ -14,14 +14,22 @@ KERNEL_TABLE="
 7.3 trixie trixie-backports linux-image-cloud-amd64 linux-source-7.3
 "
 
+# table_row TABLE NAME: the rest of the row that begins with NAME, if there is one.
+table_row()
+{
+	local name
+	while read -r name REPLY; do
+		[ "$name" != "$2" ] || return 0
+	done <<<"$1"
+	return 1
+}
+
 # kernel_row VERSION: the row's columns into row_*.
 kernel_row()
 {
-	local version
-	while read -r version row_release row_suite row_image row_source; do
-		[ "$version" != "$1" ] || return 0
-	done <<<"$KERNEL_TABLE"
-	die "kernel $1 is not supported; supported: $(supported_kernels)"
+	table_row "$KERNEL_TABLE" "$1" ||
+		die "kernel $1 is not supported; supported: $(supported_kernels)"
+	read -r row_release row_suite row_image row_source <<<"$REPLY"
 }
 
 supported_kernels()
@@ -206,6 +214,16 @@ check_fragments()
 	done
 }
 
+# configure DIR FRAGMENT...: make DIR/build and its .config, with the caller's kmake.
+configure()
+{
+	mkdir "$1/build"
+	cat "${@:2}" >"$1/fragments"
+	run_logged config "${kmake[@]}" KCONFIG_ALLCONFIG="$1/fragments" allnoconfig ||
+		die "configuring the kernel failed (see $LOGS/config.log)"
+	check_fragments "$1/build/.config" "${@:2}"
+}
+
 # watch_build LOG: a line now and then while make works, in the background.
 watch_build()
 {
@@ -243,11 +261,7 @@ make_built_kernel()
 	local fragments=("${@:3:$#-3}")
 	local kmake=(make -C "$source" O="$dir/build" ARCH=x86_64)
 	say "building a kernel from ${source##*/}, flavour $flavour"
-	mkdir "$dir/build"
-	cat "${fragments[@]}" >"$dir/fragments"
-	run_logged config "${kmake[@]}" KCONFIG_ALLCONFIG="$dir/fragments" allnoconfig ||
-		die "configuring the kernel failed (see $LOGS/config.log)"
-	check_fragments "$dir/build/.config" "${fragments[@]}"
+	configure "$dir" "${fragments[@]}"
 	: >"$log"
 	watch_build "$log" &
 	at_exit "kill $! 2>/dev/null || true"
@@ -303,11 +317,8 @@ llvm-ar-14 llvm-14
 # module_tree_row NAME: the row's columns into row_*.
 module_tree_row()
 {
-	local name
-	while read -r name row_arch row_compiler row_package row_flags; do
-		[ "$name" != "$1" ] || return 0
-	done <<<"$MODULE_TREES"
-	die "there is no module tree $1"
+	table_row "$MODULE_TREES" "$1" || die "there is no module tree $1"
+	read -r row_arch row_compiler row_package row_flags <<<"$REPLY"
 }
 
 # exported_symbols SOURCE ARCH: what modules may use, as Module.symvers has it. No
@@ -334,11 +345,7 @@ make_module_tree()
 	read -ra flags <<<"$3"
 	kmake=(make -C "$source" O="$dir/build" "${flags[@]}")
 	say "preparing a tree from ${source##*/}, ${flags[*]}"
-	mkdir "$dir/build"
-	cat "${fragments[@]}" >"$dir/fragments"
-	run_logged config "${kmake[@]}" KCONFIG_ALLCONFIG="$dir/fragments" allnoconfig ||
-		die "configuring the tree failed (see $LOGS/config.log)"
-	check_fragments "$dir/build/.config" "${fragments[@]}"
+	configure "$dir" "${fragments[@]}"
 	run_logged prepare "${kmake[@]}" -j"$(nproc)" modules_prepare ||
 		die "preparing the tree failed (see $LOGS/prepare.log)"
 	exported_symbols "$source" "$arch" >"$dir/build/Module.symvers"
@@ -354,7 +361,7 @@ module_tree()
 	need_tools "$row_compiler $row_package"
 	if [ "$2" = clang ]; then
 		need_tools "$LLVM_TOOLS"
-		fragments=("$SCRIPTS/configs/base.config" "$SCRIPTS/configs/kunit.config")
+		mapfile -t fragments < <(list_fragments "$1" kunit)
 	fi
 	source_tree "$1"
 	source=$REPLY
