@@ -4,7 +4,6 @@
 #include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #include "api.h"
@@ -229,14 +228,12 @@ static void free_arg(void *obj)
 /* On each CPU in turn. */
 static void free_in_hardirq(const void *obj)
 {
-	struct interrupt interrupt;
 	static int cpu = -1;
 
 	cpu = cpumask_next(cpu, cpu_online_mask);
 	if (cpu >= nr_cpu_ids)
 		cpu = cpumask_first(cpu_online_mask);
-	if (interrupt_send(&interrupt, cpu, free_arg, (void *)obj))
-		interrupt_wait(&interrupt);
+	interrupt_call(cpu, free_arg, (void *)obj);
 }
 
 static void zombie_freed_from_hardirq(struct kunit *test)

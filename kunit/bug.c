@@ -12,7 +12,6 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
@@ -40,11 +39,11 @@ static void use_after_free(void)
 	touch(obj);
 }
 
-static void free_every(unsigned int nth, unsigned int from)
+static void free_every_second(unsigned int from)
 {
 	unsigned int i;
 
-	for (i = from; i < ARRAY_SIZE(objs); i += nth)
+	for (i = from; i < ARRAY_SIZE(objs); i += 2)
 		pcslab_free(objs[i]);
 }
 
@@ -58,9 +57,9 @@ static void use_after_long_free(void)
 
 	for (i = 0; i < ARRAY_SIZE(objs); i++)
 		objs[i] = pcslab_alloc(heap, 64, GFP_KERNEL);
-	free_every(2, 0);
+	free_every_second(0);
 	touch(objs[ARRAY_SIZE(objs) - 2]);
-	free_every(2, 1);
+	free_every_second(1);
 }
 
 /* Its class has 104. */
@@ -236,16 +235,6 @@ static void shift_too_far(void)
 	objs[0] = (void *)(long)(1 << bits);
 }
 
-static void sleeping_lock_in_atomic(void)
-{
-	static DEFINE_SPINLOCK(lock);
-
-	preempt_disable();
-	spin_lock(&lock);
-	spin_unlock(&lock);
-	preempt_enable();
-}
-
 static int count_up(void *counter)
 {
 	unsigned long end = jiffies + 2 * HZ;
@@ -297,7 +286,6 @@ static const struct {
 	SPECIMEN(write_to_free_page),
 	SPECIMEN(free_page_in_use),
 	SPECIMEN(shift_too_far),
-	SPECIMEN(sleeping_lock_in_atomic),
 	SPECIMEN(unlocked_counter),
 };
 

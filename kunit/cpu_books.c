@@ -211,14 +211,6 @@ static void interrupt_handler(void *arg)
 	}
 }
 
-static void interrupt(unsigned int cpu, struct from_interrupt *call)
-{
-	struct interrupt interrupt;
-
-	if (interrupt_send(&interrupt, cpu, interrupt_handler, call))
-		interrupt_wait(&interrupt);
-}
-
 /* In hard interrupts it is the same, the first use of a class included. */
 static void in_interrupts(struct kunit *test)
 {
@@ -230,8 +222,9 @@ static void in_interrupts(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, call->oracle);
 	call->heap = new_heap(test, "interrupts");
 	for_each_online_cpu(cpu) {
-		interrupt(cpu, call);
-		interrupt(cpumask_next(cpu, cpu_online_mask) % nr_cpu_ids, call);
+		interrupt_call(cpu, interrupt_handler, call);
+		interrupt_call(cpumask_next(cpu, cpu_online_mask) % nr_cpu_ids,
+			       interrupt_handler, call);
 	}
 	for_each_online_cpu(cpu)
 		expect_rows(test, call->heap, call->oracle, cpu);

@@ -381,9 +381,7 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 		/* A CPU that is just going still does what it was sent. */
 		if (use[cpu].sent)
 			interrupt_wait(&use[cpu].interrupt);
-		if (interrupt_send(&use[cpu].interrupt, cpu, drop_handler, &use[cpu]))
-			interrupt_wait(&use[cpu].interrupt);
-		else
+		if (!interrupt_call(cpu, drop_handler, &use[cpu]))
 			drop_handler(&use[cpu]);
 		allocs += use[cpu].allocs;
 		fails += use[cpu].fails;

@@ -46,4 +46,15 @@ static inline void interrupt_wait(struct interrupt *interrupt)
 	irq_work_sync(&interrupt->work);
 }
 
+/* The same, and it has been called on return. */
+static inline bool interrupt_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
+{
+	struct interrupt interrupt;
+	bool sent = interrupt_send(&interrupt, cpu, fn, arg);
+
+	if (sent)
+		interrupt_wait(&interrupt);
+	return sent;
+}
+
 #endif /* _PCSLAB_KUNIT_INTERRUPT_H */
