@@ -241,7 +241,8 @@ static int count_up(void *counter)
 
 	while (time_before(jiffies, end)) {
 		(*(int *)counter)++;
-		cond_resched();
+		/* Else one read would do for all of them. */
+		barrier();
 	}
 	while (!kthread_should_stop())
 		msleep(20);
@@ -260,6 +261,17 @@ static void unlocked_counter(void)
 	kthread_stop(a);
 	kthread_stop(b);
 	pcslab_free(counter);
+}
+
+/* Sleeps with PREEMPT_RT only. */
+static void sleeping_lock(void)
+{
+	static DEFINE_SPINLOCK(lock);
+
+	preempt_disable();
+	spin_lock(&lock);
+	spin_unlock(&lock);
+	preempt_enable();
 }
 
 #define SPECIMEN(function) { #function, function }
@@ -287,6 +299,7 @@ static const struct {
 	SPECIMEN(free_page_in_use),
 	SPECIMEN(shift_too_far),
 	SPECIMEN(unlocked_counter),
+	SPECIMEN(sleeping_lock),
 };
 
 static int __init bug_init(void)
