@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Kernels: stock ones from Debian's packages, and ones built from Debian's
 # kernel source for the tests. Either is a directory in the cache with
-#   bzImage    what QEMU boots
+#   bzImage    what QEMU boots, whatever the machine calls it
 #   build/     the tree modules are built against (KDIR)
+#   flags      what make must be told for it, if anything
 # Nothing is installed on this machine.
 
 # version, release, suite (- for the newest of the release and its updates),
@@ -13,16 +14,6 @@ KERNEL_TABLE="
 6.12 bookworm bookworm-backports linux-image-cloud-amd64 linux-source-6.12
 7.3 trixie trixie-backports linux-image-cloud-amd64 linux-source-7.3
 "
-
-# table_row TABLE NAME: the rest of the row that begins with NAME, if there is one.
-table_row()
-{
-	local name
-	while read -r name REPLY; do
-		[ "$name" != "$2" ] || return 0
-	done <<<"$1"
-	return 1
-}
 
 # kernel_row VERSION: the row's columns into row_*.
 kernel_row()
@@ -254,40 +245,46 @@ relocate_object_tree()
 		"$1/Makefile"
 }
 
-# make_built_kernel SOURCE FLAVOUR FRAGMENT... DIR
+# make_built_kernel SOURCE FLAVOUR ARCH FLAGS FRAGMENT... DIR
 make_built_kernel()
 {
-	local source=$1 flavour=$2 dir=${*: -1} log=$LOGS/kernel-${1##*/source-}-$2.log
-	local fragments=("${@:3:$#-3}")
-	local kmake=(make -C "$source" O="$dir/build" ARCH=x86_64)
+	local source=$1 flavour=$2 arch=$3 dir=${*: -1} log=$LOGS/kernel-${1##*/source-}-$2.log
+	local fragments=("${@:5:$#-5}") flags kmake image=bzImage
+	[ "$arch" = x86 ] || image=Image
+	read -ra flags <<<"$4"
+	kmake=(make -C "$source" O="$dir/build" "${flags[@]}")
 	say "building a kernel from ${source##*/}, flavour $flavour"
 	configure "$dir" "${fragments[@]}"
 	: >"$log"
 	watch_build "$log" &
 	at_exit "kill $! 2>/dev/null || true"
-	if ! "${kmake[@]}" -j"$(nproc)" bzImage modules >"$log" 2>&1; then
+	if ! "${kmake[@]}" -j"$(nproc)" "$image" modules >"$log" 2>&1; then
 		log_tail "$log"
 		die "building the kernel failed (see $log)"
 	fi
 	kill $!
-	mv "$dir/build/arch/x86/boot/bzImage" "$dir/bzImage"
+	mv "$dir/build/arch/$arch/boot/$image" "$dir/bzImage"
+	echo "$4" >"$dir/flags"
 	strip_object_tree "$dir/build"
 	relocate_object_tree "$dir/build"
 }
 
-# built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special.
+# built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special. It is
+# for x86 unless the flavour has the name of another machine.
 built_kernel()
 {
-	local source hash compiler fragments
+	local source hash fragments row_arch=x86 row_compiler=gcc row_package=gcc
+	local row_flags=ARCH=x86_64
 	[ -e "$SCRIPTS/configs/$2.config" ] || die "no flavour $2; there are: $(flavours)"
+	! table_row "$MODULE_TREES" "$2" || module_tree_row "$2"
+	need_tools "$row_compiler $row_package"
 	source_tree "$1"
 	source=$REPLY
 	mapfile -t fragments < <(list_fragments "$1" "$2")
 	hash_of "${fragments[@]}"
 	hash=$REPLY
-	compiler=$(gcc -dumpfullversion)
-	cached "kernel-${source##*/source-}-$2-gcc$compiler-$hash" \
-		make_built_kernel "$source" "$2" "${fragments[@]}"
+	cached "kernel-${source##*/source-}-$2-gcc$("$row_compiler" -dumpfullversion)-$hash" \
+		make_built_kernel "$source" "$2" "$row_arch" "$row_flags" "${fragments[@]}"
 }
 
 flavours()

@@ -68,6 +68,16 @@ temp_dir()
 	REPLY=$(mktemp -d "$TMP/XXXXXX")
 }
 
+# table_row TABLE NAME: the rest of the row that begins with NAME, if there is one.
+table_row()
+{
+	local name
+	while read -r name REPLY; do
+		[ "$name" != "$2" ] || return 0
+	done <<<"$1"
+	return 1
+}
+
 # hash_of FILE...: of their contents, wherever they are.
 hash_of()
 {

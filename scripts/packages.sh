@@ -13,8 +13,9 @@ DEFAULT_MIRROR=http://deb.debian.org/debian
 DEFAULT_SECURITY_MIRROR=http://deb.debian.org/debian-security
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The configuration in use; in_release changes it for one command.
+# The configuration in use; in_release and for_machine change it for one command.
 RELEASE=bookworm
+MACHINE=$(dpkg --print-architecture)
 APT=$CACHE/apt
 
 # What the host needs: "command package" (or "/file package").
@@ -39,7 +40,11 @@ perl perl
 
 # 7.2 corrupts the flags after cmpxchg16b; 8.1 brought one-insn-per-tb.
 QEMU_NEEDED=8.1
-QEMU_PACKAGES="qemu-system-x86 qemu-system-common qemu-system-data seabios"
+# What QEMU calls the machine, Debian's package with it and what that must match.
+QEMU_PACKAGES="
+x86_64 qemu-system-x86 qemu-system-common qemu-system-data seabios
+aarch64 qemu-system-arm qemu-system-common qemu-system-data
+"
 
 # mirror_of SUITE DEFAULT: where this machine fetches SUITE from.
 mirror_of()
@@ -57,6 +62,15 @@ in_release()
 {
 	local RELEASE=$1 APT=$CACHE/apt
 	[ "$RELEASE" = bookworm ] || APT+=-$RELEASE
+	"${@:2}"
+}
+
+# for_machine ARCH COMMAND...: COMMAND finds the packages for that machine.
+for_machine()
+{
+	local APT=$APT
+	[ "$1" = "$MACHINE" ] || APT+=-$1
+	local MACHINE=$1
 	"${@:2}"
 }
 
@@ -80,6 +94,8 @@ write_apt_conf()
 	Dir::Cache "$APT/cache";
 	Acquire::Languages "none";
 	APT::Sandbox::User "root";
+	APT::Architecture "$MACHINE";
+	APT::Architectures "$MACHINE";
 	END
 }
 
@@ -207,7 +223,7 @@ unpacked()
 {
 	local package=$1
 	package_version "$package"
-	cached "deb-$package-${REPLY//[:~]/_}" fetch_and_unpack "$package=$REPLY"
+	cached "deb-$package-${REPLY//[:~]/_}-$MACHINE" fetch_and_unpack "$package=$REPLY"
 }
 
 as_root()
@@ -255,22 +271,23 @@ need_tools()
 	[ -z "$REPLY" ] || install_packages $REPLY
 }
 
+# qemu_is_new_enough MACHINE
 qemu_is_new_enough()
 {
 	local version
-	version=$(qemu-system-x86_64 --version 2>/dev/null |
+	version=$("qemu-system-$1" --version 2>/dev/null |
 		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
 	[ -n "$version" ] &&
 		printf '%s\n' "$QEMU_NEEDED" "$version" | sort -V -C
 }
 
+# need_qemu MACHINE
 need_qemu()
 {
-	local package wanted=()
-	! qemu_is_new_enough || return 0
-	for package in $QEMU_PACKAGES; do
-		wanted+=("$package/bookworm-backports")
-	done
-	install_packages "${wanted[@]}"
-	qemu_is_new_enough || die "QEMU is older than $QEMU_NEEDED"
+	local packages
+	! qemu_is_new_enough "$1" || return 0
+	table_row "$QEMU_PACKAGES" "$1" || die "there is no QEMU for $1"
+	read -ra packages <<<"$REPLY"
+	install_packages "${packages[@]/%//bookworm-backports}"
+	qemu_is_new_enough "$1" || die "QEMU is older than $QEMU_NEEDED"
 }
