@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
@@ -263,6 +264,36 @@ static void unlocked_counter(void)
 	pcslab_free(counter);
 }
 
+/* Does not survive it. The address does not matter: the object is looked at first. */
+static int copy_too_much(void *obj)
+{
+	size_t size = 2 * PCSLAB_MAX_SIZE + 1;
+
+	OPTIMIZER_HIDE_VAR(size);
+	pr_info("copied, but for %lu\n", copy_to_user((void __user *)PAGE_SIZE, obj, size));
+	return 0;
+}
+
+static void copied(size_t size)
+{
+	void *obj = pcslab_alloc(heap, size, GFP_KERNEL);
+
+	kthread_run(copy_too_much, obj, "pcslab-copy");
+	msleep(500);
+	pcslab_free(obj);
+}
+
+/* Beyond the slab; where in it an object ends only a kmem_cache can say. */
+static void copied_beyond_slab(void)
+{
+	copied(64);
+}
+
+static void copied_beyond_large(void)
+{
+	copied(2 * PCSLAB_MAX_SIZE);
+}
+
 /* Sleeps with PREEMPT_RT only. */
 static void sleeping_lock(void)
 {
@@ -299,6 +330,8 @@ static const struct {
 	SPECIMEN(free_page_in_use),
 	SPECIMEN(shift_too_far),
 	SPECIMEN(unlocked_counter),
+	SPECIMEN(copied_beyond_slab),
+	SPECIMEN(copied_beyond_large),
 	SPECIMEN(sleeping_lock),
 };
 
