@@ -98,18 +98,23 @@ size_t usable_of(size_t size)
 	return pcslab_class_size(pcslab_class_index(size));
 }
 
+static u64 sum_words(const unsigned long *words)
+{
+	return READ_ONCE(words[0]) + READ_ONCE(words[1]);
+}
+
 u64 own_allocs(struct pcslab_class *class, unsigned int cpu)
 {
 	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
 
-	return c ? READ_ONCE(c->count.allocs) + READ_ONCE(c->direct.allocs) : 0;
+	return c ? sum_words(c->count.allocs) + sum_words(c->direct.allocs) : 0;
 }
 
 u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 {
 	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
 
-	return c ? READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees) : 0;
+	return c ? sum_words(c->count.frees) + sum_words(c->direct.frees) : 0;
 }
 
 static u64 sum_column(const u64 (*rows)[PCSLAB_LARGE + 1], unsigned int i)

@@ -9,8 +9,8 @@
  * the guard needs no atomic operation, only the compiler's barriers: this CPU
  * sees its own stores in order.
  *
- * One preemption-off section holds both the hand-over of an object and its
- * count: whoever has seen every CPU outside such a section has seen a cut.
+ * One preemption-off section holds the look at the turn and the count, as exact
+ * reads need it (stats.c).
  */
 #ifndef _PCSLAB_CACHE_H
 #define _PCSLAB_CACHE_H
@@ -19,7 +19,7 @@
 #include <linux/preempt.h>
 
 #include "compat.h"
-#include "types.h"
+#include "internal.h"
 
 static __always_inline bool guard_enter(struct pcslab_cache *c)
 {
@@ -45,7 +45,7 @@ static __always_inline void *cache_pop(struct pcslab_cache *c)
 
 	WRITE_ONCE(*round->state, PCSLAB_LIVE);
 	WRITE_ONCE(c->n, n);
-	compat_count(&c->count.allocs);
+	compat_count(pcslab_word(c->count.allocs));
 	return obj;
 }
 
@@ -63,7 +63,7 @@ static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *st
 	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). Whoever sees
 	 * this free counted sees the allocation of the object counted.
 	 */
-	compat_count_release(&c->count.frees);
+	compat_count_release(pcslab_word(c->count.frees));
 }
 
 #endif /* _PCSLAB_CACHE_H */

@@ -162,21 +162,20 @@ DEFINE_TABLE(exact);
 static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
 		     const struct pcslab_cache *c)
 {
-	unsigned long frees = READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees);
-	unsigned long allocs;
+	struct pcslab_sum own = pcslab_own_sum(class, c);
+	bool large = class->index == PCSLAB_LARGE;
+	unsigned long inherited;
 	char size[8];
 
-	smp_rmb();	/* as in pcslab_class_sum() */
-	allocs = READ_ONCE(c->count.allocs) + READ_ONCE(c->direct.allocs);
-	if (!allocs && !frees && !c->inherited.allocs && !c->inherited.frees)
+	inherited = large ? 0 : c->inherited.allocs;
+	if (!own.allocs && !own.frees && !inherited && !c->inherited.frees)
 		return;
-	if (class->index == PCSLAB_LARGE)
+	if (large)
 		strscpy(size, "large", sizeof(size));
 	else
 		snprintf(size, sizeof(size), "%u", class->size);
-	seq_printf(m, "%5u %6s %14lu %14lu %14lu %14lu %7u\n", cpu, size, allocs, frees,
-		   c->inherited.allocs, c->inherited.frees,
-		   READ_ONCE(c->n) + READ_ONCE(c->spare_n));
+	seq_printf(m, "%5u %6s %14llu %14llu %14lu %14lu %7u\n", cpu, size, own.allocs,
+		   own.frees, inherited, c->inherited.frees, READ_ONCE(c->n) + READ_ONCE(c->spare_n));
 }
 
 static int percpu_show(struct seq_file *m, void *unused)

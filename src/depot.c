@@ -303,7 +303,7 @@ static void *take_one(struct pcslab_class *class, struct pcslab_depot *depot)
 			push(&depot->idle, &depot->nr_idle, pop_full(depot));
 	}
 	WRITE_ONCE(*state, PCSLAB_LIVE);
-	compat_count(&pcslab_direct_row(class)->allocs);
+	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
 	return obj;
 }
 
@@ -384,7 +384,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	row = pcslab_direct_row(slab->class);
 	put_into_slab(depot, slab, state);
-	compat_count_release(&row->frees);	/* pairs as in cache_push() */
+	compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 	trim(depot, slab, &doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	pcslab_slabs_destroy(&doomed);
@@ -421,7 +421,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 			continue;
 		sanitize_free(slab->base + i * slab->class->size, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i]);
-		compat_count_release(&row->frees);	/* pairs as in cache_push() */
+		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 	}
 	trim(depot, slab, &doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);

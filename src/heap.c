@@ -177,7 +177,7 @@ static u64 class_live(struct pcslab_heap *heap, unsigned int index)
 		return 0;
 	sum = pcslab_class_sum(class);
 	if (index == PCSLAB_LARGE)
-		sum.allocs = atomic_long_read(&heap->large_allocs);
+		sum.allocs = pcslab_large_allocs(heap);
 	return sum.allocs - sum.frees;
 }
 

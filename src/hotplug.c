@@ -127,18 +127,18 @@ static int add_cache(struct pcslab_class *class, unsigned int cpu)
 	return *slot ? 0 : -ENOMEM;
 }
 
-static void add_row(struct pcslab_count *to, const struct pcslab_count *from)
+/* The allocations may be bytes. */
+static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from)
 {
-	to->allocs += from->allocs;
-	to->frees += from->frees;
-	to->bytes += from->bytes;
+	to->allocs += from->allocs[0] + from->allocs[1];
+	to->frees += from->frees[0] + from->frees[1];
 }
 
 /*
  * Plain additions: @to is CPU 0's inherited row, written only here, with CPU
  * hotplug held for writing, and read with it held for reading.
  */
-static void donate(struct pcslab_cache *from, struct pcslab_count *to)
+static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
 {
 	add_row(to, &from->count);
 	add_row(to, &from->direct);

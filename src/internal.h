@@ -105,8 +105,28 @@ struct pcslab_sum {
 	u64 allocs, frees, bytes;
 };
 
+extern unsigned int pcslab_turn;		/* 0 or 1 */
+
+struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
+				 const struct pcslab_cache *c);
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
+u64 pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
+
+/*
+ * What to count in: the word of a row, the part of a heap. To be done with before
+ * preemption or interrupts are on again. Pointers are added to, not indexed: nobody
+ * needs the bounds checked.
+ */
+static __always_inline unsigned long *pcslab_word(unsigned long *words)
+{
+	return words + READ_ONCE(pcslab_turn);
+}
+
+static inline struct pcslab_heap_count *pcslab_heap_count(struct pcslab_heap *heap)
+{
+	return heap->count + READ_ONCE(pcslab_turn);
+}
 
 /* audit.c: the walk */
 struct pcslab_audit {

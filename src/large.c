@@ -93,6 +93,7 @@ static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
 	unsigned int order = get_order(size);
+	struct pcslab_heap_count *count;
 	struct pcslab_class *class;
 	unsigned long flags;
 	struct page *page;
@@ -112,8 +113,9 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	pcslab_stamp(page, order, &pcslab_large_tag, class);
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_add(heap, page);
-	atomic_long_inc(&heap->large_allocs);
-	atomic_long_add(PAGE_SIZE << order, &heap->large_alloc_bytes);
+	count = pcslab_heap_count(heap);
+	atomic_long_inc(&count->large_allocs);
+	atomic_long_add(PAGE_SIZE << order, &count->large_alloc_bytes);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
 	sanitize_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
@@ -131,7 +133,7 @@ void pcslab_large_release(struct page *page)
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
 	struct pcslab_count *row;
-	unsigned long flags;
+	unsigned long flags, *word;
 
 	kmemleak_free(page_address(page));
 	sanitize_open(page_address(page), PAGE_SIZE << order);
@@ -139,8 +141,10 @@ void pcslab_large_release(struct page *page)
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);
-	WRITE_ONCE(row->bytes, row->bytes + (PAGE_SIZE << order));
-	compat_count_release(&row->frees);	/* pairs with pcslab_class_sum() */
+	word = pcslab_word(row->bytes);
+	/* Release: both pair with the smp_rmb()s of readers. */
+	smp_store_release(word, *word + (PAGE_SIZE << order));
+	compat_count_release(pcslab_word(row->frees));
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
 	if (static_branch_unlikely(&pcslab_track))
 		pcslab_untrack_large(page);

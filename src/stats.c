@@ -11,47 +11,110 @@
  * two passes whoever is seen freed is seen allocated, and live = allocs - frees
  * is never negative, on any memory model.
  *
- * An exact read does the same sum with all other CPUs stopped. An operation's
- * hand-over and count are in one section with preemption off, or in one with
- * interrupts off, and stop_machine() runs when every CPU is outside of such:
- * the values were all true at that instant.
+ * An exact read is a cut. A counter is two words; every call looks at pcslab_turn
+ * for which of them it counts in, and does so with preemption or interrupts off
+ * from before the look until it has counted. Between two exact reads only the
+ * words of the present turn change. A reader sums the others, which stand still;
+ * changes the turn; waits with synchronize_rcu() for all who may have looked
+ * before, for a section with preemption off is one RCU waits for; and sums the
+ * words of the turn that ended, which now stand still in turn. What was counted is
+ * what looked before the change, all of it and nothing else: the values were true
+ * together when the turn changed. A call that looked before can't have been caused
+ * by one that looked after, as no two of them see the one word change back and
+ * forth. (The Go runtime's consistentHeapStats has generations to the same end.)
  *
  * Context: process, may sleep.
  */
+#include <linux/bits.h>
 #include <linux/cpu.h>
-#include <linux/stop_machine.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 
 #include "compat.h"
 #include "internal.h"
 
+/* Written under turn_lock by exact reads, seldom; read by every call. */
+unsigned int pcslab_turn __read_mostly;
+/* Inside the CPU hotplug lock. */
+static DEFINE_MUTEX(turn_lock);
+
+/* Parts of a counter, to be ored together. */
+#define WORD(turn)	BIT(turn)
+#define OWN		(WORD(0) | WORD(1))
+#define INHERITED	BIT(2)
+#define ALL		(OWN | INHERITED)
+
+static u64 sum_words(const unsigned long *words, unsigned int parts)
+{
+	u64 sum = 0;
+
+	if (parts & WORD(0))
+		sum += READ_ONCE(words[0]);
+	if (parts & WORD(1))
+		sum += READ_ONCE(words[1]);
+	return sum;
+}
+
+static u64 sum_frees(const struct pcslab_cache *c, unsigned int parts)
+{
+	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts) +
+	       (parts & INHERITED ? c->inherited.frees : 0);
+}
+
+/* Of large objects these are bytes. */
+static u64 sum_allocs(const struct pcslab_cache *c, unsigned int parts)
+{
+	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts) +
+	       (parts & INHERITED ? c->inherited.allocs : 0);
+}
+
+static struct pcslab_sum sum_of(struct pcslab_class *class, u64 allocs, u64 frees)
+{
+	if (class->index == PCSLAB_LARGE)
+		return (struct pcslab_sum){ .frees = frees, .bytes = allocs };
+	return (struct pcslab_sum){ .frees = frees, .allocs = allocs };
+}
+
+/**
+ * pcslab_own_sum() - what one CPU counted itself
+ * @class: of what
+ * @c: the CPU's cache
+ *
+ * Context, Return: as pcslab_class_sum().
+ */
+struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
+				 const struct pcslab_cache *c)
+{
+	u64 frees = sum_frees(c, OWN);
+
+	smp_rmb();	/* pairs with compat_count_release() */
+	return sum_of(class, sum_allocs(c, OWN), frees);
+}
+
+static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int parts)
+{
+	u64 allocs = 0, frees = 0;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &pcslab_cpus)
+		frees += sum_frees(pcslab_cache_of(class, cpu), parts);
+	smp_rmb();	/* pairs with compat_count_release() */
+	for_each_cpu(cpu, &pcslab_cpus)
+		allocs += sum_allocs(pcslab_cache_of(class, cpu), parts);
+	return sum_of(class, allocs, frees);
+}
+
 /**
  * pcslab_class_sum() - the sum over all CPUs
  * @class: of what
  *
- * Context: the CPU hotplug lock is held for reading, by the caller or on his
- *	behalf.
+ * Context: the CPU hotplug lock is held for reading.
  * Return: the sums; allocs is 0 for large objects, which the heap counts.
  */
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class)
 {
-	struct pcslab_sum sum = {};
-	struct pcslab_cache *c;
-	unsigned int cpu;
-
-	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
-		sum.frees += READ_ONCE(c->count.frees) + READ_ONCE(c->direct.frees) +
-			     c->inherited.frees;
-		sum.bytes += READ_ONCE(c->direct.bytes) + c->inherited.bytes;
-	}
-	smp_rmb();	/* pairs with compat_count_release() */
-	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
-		sum.allocs += READ_ONCE(c->count.allocs) + READ_ONCE(c->direct.allocs) +
-			      c->inherited.allocs;
-	}
-	return sum;
+	return class_sum(class, ALL);
 }
 
 static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *st)
@@ -61,6 +124,7 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	unsigned int cpu;
 	int node;
 
+	st->objects_per_slab = (PAGE_SIZE << class->order) / class->size;
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		st->cached += READ_ONCE(c->n) + READ_ONCE(c->spare_n);
@@ -73,41 +137,87 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	}
 }
 
-static void read_class(struct pcslab_heap *heap, unsigned int i,
-		       struct pcslab_class_stats *st)
+static u64 sum_pair(const atomic_long_t *a, const atomic_long_t *b, unsigned int parts)
+{
+	return (parts & WORD(0) ? atomic_long_read(a) : 0) +
+	       (parts & WORD(1) ? atomic_long_read(b) : 0);
+}
+
+#define heap_sum(heap, what, parts)	\
+	sum_pair(&(heap)->count[0].what, &(heap)->count[1].what, parts)
+
+/**
+ * pcslab_large_allocs() - large objects handed out
+ * @heap: by which heap
+ *
+ * Context: any; after pcslab_class_sum() of the large ones.
+ * Return: their number.
+ */
+u64 pcslab_large_allocs(struct pcslab_heap *heap)
+{
+	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
+	return heap_sum(heap, large_allocs, ALL);
+}
+
+static void add_class(struct pcslab_heap *heap, unsigned int i,
+		      struct pcslab_class_stats *st, unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, i);
 	struct pcslab_sum sum;
 
-	st->size = pcslab_class_size(i);
-	st->fails = atomic_long_read(&heap->fails[i]);
+	st->fails += heap_sum(heap, fails[i], parts);
 	if (!class)
 		return;
-	sum = pcslab_class_sum(class);
-	st->allocs = sum.allocs;
-	st->frees = sum.frees;
-	st->objects_per_slab = (PAGE_SIZE << class->order) / class->size;
-	read_gauges(class, st);
+	sum = class_sum(class, parts);
+	st->allocs += sum.allocs;
+	st->frees += sum.frees;
 }
 
-static void read_large(struct pcslab_heap *heap, struct pcslab_stats *st)
+static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
+		      unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, PCSLAB_LARGE);
 	struct pcslab_sum sum;
 
 	if (class) {
-		sum = pcslab_class_sum(class);
-		st->large_frees = sum.frees;
-		st->large_free_bytes = sum.bytes;
+		sum = class_sum(class, parts);
+		st->large_frees += sum.frees;
+		st->large_free_bytes += sum.bytes;
 	}
-	/* After the frees, as above: the sum's smp_rmb() is between. */
-	st->large_allocs = atomic_long_read(&heap->large_allocs);
-	st->large_alloc_bytes = atomic_long_read(&heap->large_alloc_bytes);
-	st->large_fails = atomic_long_read(&heap->fails[PCSLAB_LARGE]);
+	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
+	st->large_allocs += heap_sum(heap, large_allocs, parts);
+	st->large_alloc_bytes += heap_sum(heap, large_alloc_bytes, parts);
+	st->large_fails += heap_sum(heap, fails[PCSLAB_LARGE], parts);
+}
+
+static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
+			 unsigned int parts)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		add_class(heap, i, &st->class[i], parts);
+	add_large(heap, st, parts);
+}
+
+/* What a heap has now, after @st was cleared. */
+static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
+{
+	struct pcslab_class *class;
+	unsigned int i;
+
+	st->nr_classes = PCSLAB_NR_CLASSES;
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		st->class[i].size = pcslab_class_size(i);
+		class = pcslab_class_at(heap, i);
+		if (class)
+			read_gauges(class, &st->class[i]);
+	}
+	st->bad_frees = atomic_long_read(&heap->bad_frees);
 }
 
 /**
- * pcslab_heap_read() - read the books, the caller having seen to the locks
+ * pcslab_heap_read() - read the books of a heap, the caller having seen to the locks
  * @heap: the heap
  * @st: filled
  *
@@ -115,14 +225,9 @@ static void read_large(struct pcslab_heap *heap, struct pcslab_stats *st)
  */
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
-	unsigned int i;
-
 	memset(st, 0, sizeof(*st));
-	st->nr_classes = PCSLAB_NR_CLASSES;
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		read_class(heap, i, &st->class[i]);
-	read_large(heap, st);
-	st->bad_frees = atomic_long_read(&heap->bad_frees);
+	add_counters(heap, st, ALL);
+	read_rest(heap, st);
 }
 
 /**
@@ -149,36 +254,38 @@ int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats);
 
-struct cut {
-	struct pcslab_heap *heap;
-	struct pcslab_stats *st;
-};
-
-static int read_cut(void *arg)
-{
-	struct cut *cut = arg;
-
-	pcslab_heap_read(cut->heap, cut->st);
-	return 0;
-}
-
 /**
  * pcslab_heap_stats_exact() - read the books of a heap at one instant
  * @heap: the heap
  * @st: filled; about 4.5 KiB, too large for the stack
  *
- * All values were true together. The other CPUs are stopped while the counters
- * are summed.
+ * Allocations, frees, failures and bytes were all true together, at an instant
+ * between call and return; no CPU is stopped or interrupted for that. The gauges
+ * (cached, depot, slabs, pages) and bad_frees are read after it, one by one.
+ *
+ * It takes an RCU grace period, some milliseconds to tens of them. Exact reads, of
+ * whatever heaps, go one after the other.
  *
  * Context: as pcslab_heap_stats().
  * Return: 0, or -EINVAL if @heap or @st is NULL.
  */
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
-	struct cut cut = { .heap = heap, .st = st };
+	unsigned int turn;
 
 	if (!heap || !st)
 		return -EINVAL;
-	return stop_machine(read_cut, &cut, NULL);
+	memset(st, 0, sizeof(*st));
+	cpus_read_lock();
+	mutex_lock(&turn_lock);
+	turn = pcslab_turn;
+	add_counters(heap, st, WORD(!turn) | INHERITED);
+	WRITE_ONCE(pcslab_turn, !turn);
+	synchronize_rcu();
+	add_counters(heap, st, WORD(turn));
+	mutex_unlock(&turn_lock);
+	read_rest(heap, st);
+	cpus_read_unlock();
+	return 0;
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats_exact);

@@ -75,13 +75,26 @@ struct pcslab_magazine {
 };
 
 /*
- * A row of the record. Words are native: 64 bits on 64-bit kernels, and never
- * torn on any.
+ * A row of the record. A counter is two words: a call counts in that of the turn
+ * (stats.c) it sees, and the counter's value is their sum. Words are native: 64
+ * bits on 64-bit kernels, and never torn on any.
  */
 struct pcslab_count {
-	unsigned long allocs;
+	union {
+		unsigned long allocs[2];
+		/* Freed; of large objects, whose allocations the heap counts. */
+		unsigned long bytes[2];
+	};
+	unsigned long frees[2];
+};
+
+/* What dead CPUs counted, in whatever turn. */
+struct pcslab_inherited {
+	union {
+		unsigned long allocs;
+		unsigned long bytes;
+	};
 	unsigned long frees;
-	unsigned long bytes;		/* freed, large objects only */
 };
 
 /**
@@ -95,11 +108,11 @@ struct pcslab_count {
  * @node: the node this CPU allocates from
  * @count: the record of calls that held the guard
  * @spare: the other magazine, full or empty, or NULL
- * @spare_n: rounds in @spare
  * @direct: the record of calls that did not hold the guard; written with
  *	interrupts off, by this CPU
  * @inherited: what dead CPUs donated; CPU 0's only, written with CPU hotplug
  *	held for writing
+ * @spare_n: rounds in @spare
  *
  * All but @inherited is written by the one CPU alone, none of it with an atomic
  * operation. Two rows, because a call that interrupts another must not count
@@ -113,10 +126,10 @@ struct pcslab_cache {
 	int node;
 	struct pcslab_count count;
 	struct pcslab_magazine *spare;
-	unsigned int spare_n;
 
 	struct pcslab_count direct ____cacheline_aligned;
-	struct pcslab_count inherited;
+	struct pcslab_inherited inherited;
+	unsigned int spare_n;
 } ____cacheline_aligned;
 
 /**
@@ -221,6 +234,21 @@ struct pcslab_class {
 };
 
 /**
+ * struct pcslab_heap_count - what a heap counts itself, one of each turn
+ * @fails: allocations that returned NULL, by class
+ * @large_allocs: large objects handed out
+ * @large_alloc_bytes: and their bytes
+ *
+ * Not on any fast path, and failures are counted in NMI too, hence atomic and not
+ * per CPU.
+ */
+struct pcslab_heap_count {
+	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
+	atomic_long_t large_allocs;
+	atomic_long_t large_alloc_bytes;
+};
+
+/**
  * struct pcslab_heap - a named, private allocator
  * @name: as given
  * @node: in pcslab_heaps, under pcslab_heaps_lock
@@ -229,11 +257,8 @@ struct pcslab_class {
  * @zombie: destroyed with objects live, under pcslab_heaps_lock
  * @release: frees it when the last reference went in a context that can't
  * @dir: in debugfs
- * @fails: allocations that returned NULL, by class; not on any fast path, and
- *	counted in NMI too, hence atomic and not per CPU
+ * @count: what is not counted per CPU
  * @bad_frees: refused frees of this heap's memory
- * @large_allocs: large objects handed out
- * @large_alloc_bytes: and their bytes
  * @large_lock: of @large; innermost, interrupts off
  * @large: all large objects, for the audit
  * @class: by index, NULL until used; with the large one
@@ -246,10 +271,8 @@ struct pcslab_heap {
 	bool zombie;
 	struct work_struct release;
 	struct dentry *dir;
-	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
+	struct pcslab_heap_count count[2];
 	atomic_long_t bad_frees;
-	atomic_long_t large_allocs;
-	atomic_long_t large_alloc_bytes;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	/* Flexible, not [65]: bounds checks of a constant array cost the fast path. */

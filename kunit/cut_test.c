@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Is an exact read a cut? Movers keep a number of objects in slots that all of them
+ * share. A mover allocates, changes the new object for one in a slot, and frees that:
+ * mostly another class, allocated on another CPU. So at every instant there are as
+ * many live objects as slots, and at most one more for each mover; but a sum that is
+ * not of one instant may see the allocations of one CPU and miss the frees of another.
+ *
+ * A timer on each CPU is a mover too. Live objects are counted over all classes and
+ * the large ones.
+ */
+#include <kunit/test.h>
+#include <linux/cpu.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/prandom.h>
+#include <linux/slab.h>
+
+#include <pcslab/pcslab.h>
+
+#include "compat.h"
+#include "params.h"
+
+#define SLOTS		64
+#define TIMER_PERIOD	NSEC_PER_MSEC
+
+struct mover {
+	struct rnd_state random;
+	struct task_struct *task;
+	struct hrtimer timer;
+	bool failed;
+};
+
+static DEFINE_PER_CPU(struct mover, tasks);
+static DEFINE_PER_CPU(struct mover, timers);
+static struct pcslab_heap *heap;
+static void *slots[SLOTS];
+static struct pcslab_stats st;
+
+/* Few classes, for magazines to run full and empty; now and then a large object. */
+static size_t some_size(struct rnd_state *random)
+{
+	u32 r = prandom_u32_state(random);
+
+	return r % 256 ? 8 << (r % 9) : 3 * PAGE_SIZE;
+}
+
+static void move_one(struct mover *m, gfp_t gfp)
+{
+	void *obj = pcslab_alloc(heap, some_size(&m->random), gfp | __GFP_NOWARN);
+
+	if (!obj) {
+		m->failed = true;
+		return;
+	}
+	pcslab_free(xchg(&slots[prandom_u32_state(&m->random) % SLOTS], obj));
+}
+
+static int move_on(void *arg)
+{
+	struct mover *m = arg;
+
+	while (!kthread_should_stop()) {
+		move_one(m, GFP_KERNEL);
+		cond_resched();
+	}
+	return 0;
+}
+
+static enum hrtimer_restart move_now(struct hrtimer *timer)
+{
+	move_one(container_of(timer, struct mover, timer), GFP_ATOMIC);
+	hrtimer_forward_now(timer, ns_to_ktime(TIMER_PERIOD));
+	return HRTIMER_RESTART;
+}
+
+static void start_timer(void *unused)
+{
+	hrtimer_start(&this_cpu_ptr(&timers)->timer, ns_to_ktime(TIMER_PERIOD),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
+/* Returns their number. */
+static unsigned int start_movers(struct kunit *test)
+{
+	unsigned int cpu, n = 0;
+	struct mover *m;
+
+	for_each_online_cpu(cpu) {
+		m = per_cpu_ptr(&timers, cpu);
+		prandom_seed_state(&m->random, ++n);
+		/* On RT pcslab is for interrupts that are threads. */
+		compat_hrtimer_setup(&m->timer, move_now, CLOCK_MONOTONIC,
+				     HRTIMER_MODE_REL_PINNED_SOFT);
+		m = per_cpu_ptr(&tasks, cpu);
+		m->task = NULL;
+		/* One is left to the reader. */
+		if (cpu == cpumask_first(cpu_online_mask))
+			continue;
+		prandom_seed_state(&m->random, ++n);
+		m->task = kthread_create_on_cpu(move_on, m, cpu, "pcslab-move/%u");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m->task);
+		wake_up_process(m->task);
+	}
+	on_each_cpu(start_timer, NULL, true);
+	return n;
+}
+
+static void stop_movers(struct kunit *test)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		if (per_cpu_ptr(&tasks, cpu)->task)
+			kthread_stop(per_cpu_ptr(&tasks, cpu)->task);
+		hrtimer_cancel(&per_cpu_ptr(&timers, cpu)->timer);
+		KUNIT_EXPECT_FALSE(test, per_cpu_ptr(&tasks, cpu)->failed);
+	}
+}
+
+static u64 live(int (*read)(struct pcslab_heap *heap, struct pcslab_stats *st))
+{
+	u64 sum;
+	unsigned int i;
+
+	if (read(heap, &st))
+		return 0;
+	sum = st.large_allocs - st.large_frees;
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		sum += st.class[i].allocs - st.class[i].frees;
+	return sum;
+}
+
+static void cut_holds_while_objects_move(struct kunit *test)
+{
+	unsigned int movers, i, wrong = 0, relaxed_wrong = 0;
+	u64 n, least = U64_MAX, most = 0;
+
+	movers = start_movers(test);
+	for (i = 0; i < pcslab_test_cuts; i++) {
+		n = live(pcslab_heap_stats_exact);
+		least = min(least, n);
+		most = max(most, n);
+		wrong += n < SLOTS || n > SLOTS + movers;
+		n = live(pcslab_heap_stats);
+		relaxed_wrong += n < SLOTS || n > SLOTS + movers;
+	}
+	stop_movers(test);
+	kunit_info(test, "%u cuts, live %llu to %llu with %u objects and %u movers; sums beyond that: %u\n",
+		   i, least, most, SLOTS, movers, relaxed_wrong);
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	/* Else the test sees nothing. */
+	KUNIT_EXPECT_GT(test, relaxed_wrong, 0);
+	KUNIT_EXPECT_EQ(test, live(pcslab_heap_stats_exact), SLOTS);
+}
+
+static int fill_slots(struct kunit *test)
+{
+	unsigned int i;
+
+	heap = pcslab_heap_create("kunit-cut", NULL);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+	for (i = 0; i < SLOTS; i++)
+		slots[i] = pcslab_alloc(heap, 64, GFP_KERNEL);
+	return 0;
+}
+
+static void empty_slots(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS; i++)
+		pcslab_free(slots[i]);
+	KUNIT_EXPECT_EQ(test, live(pcslab_heap_stats_exact), 0);
+	pcslab_heap_destroy(heap);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(cut_holds_while_objects_move),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "pcslab_cut",
+	.init = fill_slots,
+	.exit = empty_slots,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of pcslab's exact reads");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");
