@@ -227,11 +227,17 @@ static void step(struct worker *w)
 	checked_free(w, xchg(slot, obj));
 }
 
-/* Sit on one CPU for a while: left alone they would stay where they are. */
+/*
+ * Sit on one CPU for a while: left alone they would stay where they are. Not on RT:
+ * when a CPU goes, the scheduler of 6.12 can't cope with a task that has both chosen
+ * the CPU and disabled its migration, as stay_here() does there.
+ */
 static void wander(struct worker *w)
 {
 	unsigned int cpu = (u32)next(w) % num_present_cpus();
 
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return;
 	if (cpu_online(cpu))
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
 	else
