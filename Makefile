@@ -68,4 +68,4 @@ help:
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
 	@echo 'KERNEL=6.1         which kernel (run, check): 6.1, 6.12 or 7.3'
-	@echo 'FLAVOUR=kunit      kunit, debug or kcsan (check)'
+	@echo 'FLAVOUR=kunit      kunit, debug, kcsan, rt or arm64 (check)'
