@@ -185,8 +185,7 @@ static void one_cpu_left(struct kunit *test)
 	expect_quiet(test, keep->heap);
 
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
-	cached = READ_ONCE(pcslab_cache_of(keep->heap->class[7], 0)->n) +
-		 READ_ONCE(pcslab_cache_of(keep->heap->class[7], 0)->spare_n);
+	cached = pcslab_cached(pcslab_cache_of(keep->heap->class[7], 0));
 	KUNIT_EXPECT_EQ(test, st.class[7].cached, cached);
 	free_all(keep);
 	bring_all_up(test);

@@ -100,7 +100,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 }
 
 static __always_inline void *alloc_class(struct pcslab_heap *heap,
-					 unsigned int index, size_t size, gfp_t gfp)
+					 unsigned long index, size_t size, gfp_t gfp)
 {
 	struct pcslab_class *class = READ_ONCE(heap->class[index]);
 	struct pcslab_cache *c;
@@ -115,7 +115,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 	c = raw_cpu_read(*class->caches);
 	if (unlikely(!guard_enter(c)))
 		goto slow_preempt;
-	if (unlikely(!c->n))
+	if (unlikely(!c->top))
 		goto slow_guarded;
 	obj = cache_pop(c);
 	guard_exit(c);
@@ -130,7 +130,7 @@ slow:
 	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, _RET_IP_);
 }
 
-void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp)
 {
 	return alloc_class(heap, index, 0, gfp);
 }
@@ -265,7 +265,7 @@ void pcslab_free(const void *obj)
 	c = raw_cpu_read(*slab->caches);
 	if (unlikely(!guard_enter(c)))
 		goto slow_preempt;
-	if (unlikely(READ_ONCE(*state) != PCSLAB_LIVE || c->n == c->cap ||
+	if (unlikely(READ_ONCE(*state) != PCSLAB_LIVE || c->top == c->cap ||
 		     slab->node != c->node))
 		goto slow_guarded;
 	sanitize_free(obj, slab->class->size);

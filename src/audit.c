@@ -90,8 +90,8 @@ static int walk_cache(void *arg)
 	preempt_disable();
 	c = raw_cpu_read(*visit->class->caches);
 	guard_enter(c);
-	walk_rounds(c->loaded, c->n, visit->audit);
-	walk_rounds(c->spare, c->spare_n, visit->audit);
+	walk_rounds(c->loaded, c->top / sizeof(struct pcslab_round), visit->audit);
+	walk_rounds(c->spare, c->spare_top / sizeof(struct pcslab_round), visit->audit);
 	guard_exit(c);
 	preempt_enable();
 	return 0;

@@ -35,20 +35,20 @@ static void cache_exit(struct pcslab_cache *c)
 }
 
 static void load(struct pcslab_class *class, struct pcslab_cache *c,
-		 struct pcslab_magazine *mag, unsigned int n)
+		 struct pcslab_magazine *mag, unsigned int top)
 {
 	c->loaded = mag;
-	c->cap = class->cap;
-	WRITE_ONCE(c->n, n);
+	c->cap = class->cap * sizeof(struct pcslab_round);
+	WRITE_ONCE(c->top, top);
 }
 
 /* Make @mag the loaded magazine and the one that was loaded the spare. */
 static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
-		   struct pcslab_magazine *mag, unsigned int n)
+		   struct pcslab_magazine *mag, unsigned int top)
 {
 	c->spare = c->loaded;
-	WRITE_ONCE(c->spare_n, c->n);
-	load(class, c, mag, n);
+	WRITE_ONCE(c->spare_top, c->top);
+	load(class, c, mag, top);
 }
 
 static struct pcslab_magazine *take_idle(struct pcslab_class *class,
@@ -76,8 +76,8 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
 {
 	struct pcslab_magazine *mag;
 
-	if (c->spare_n) {
-		rotate(class, c, c->spare, c->spare_n);
+	if (c->spare_top) {
+		rotate(class, c, c->spare, c->spare_top);
 		return true;
 	}
 	if (!c->loaded) {
@@ -87,8 +87,8 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
 		load(class, c, mag, 0);
 	}
 	mag = pcslab_depot_trade_empty(class, c->node, c->loaded);
-	load(class, c, mag, mag->n);
-	return c->n;
+	load(class, c, mag, mag->n * sizeof(struct pcslab_round));
+	return c->top;
 }
 
 /**
@@ -112,7 +112,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 		if (!c)
 			break;
 		may = may_cache(class) && (node == NUMA_NO_NODE || node == c->node);
-		if (may && (c->n || refill(class, c, &fresh)))
+		if (may && (c->top || refill(class, c, &fresh)))
 			obj = cache_pop(c);
 		want = may && !c->loaded;
 		cache_exit(c);
@@ -133,7 +133,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 {
 	struct pcslab_magazine *mag;
 
-	if (c->spare && !c->spare_n) {
+	if (c->spare && !c->spare_top) {
 		rotate(class, c, c->spare, 0);
 		return true;
 	}
@@ -182,7 +182,7 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 		if (slab->node != c->node || !may_cache(class))
 			last = true;
 		else
-			done = c->n < c->cap ||
+			done = c->top < c->cap ||
 			       make_room(class, c, &fresh, last, &doomed);
 		if (done)
 			cache_push(c, obj, state);
@@ -199,12 +199,12 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 
 /* Empty a cache for good: its CPU is dead, or this runs on it. */
 static void drain_one(struct pcslab_class *class, int node,
-		      struct pcslab_magazine *mag, unsigned int n,
+		      struct pcslab_magazine *mag, unsigned int top,
 		      struct list_head *doomed)
 {
 	if (!mag)
 		return;
-	mag->n = n;
+	mag->n = top / sizeof(struct pcslab_round);
 	pcslab_depot_flush(class, node, mag, doomed);
 	kfree(mag);
 }
@@ -220,24 +220,24 @@ static void drain_one(struct pcslab_class *class, int node,
 void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 {
 	struct pcslab_magazine *loaded, *spare;
-	unsigned int n, spare_n;
+	unsigned int top, spare_top;
 	LIST_HEAD(doomed);
 
 	preempt_disable();
 	guard_enter(cache);
 	loaded = cache->loaded;
 	spare = cache->spare;
-	n = cache->n;
-	spare_n = cache->spare_n;
+	top = cache->top;
+	spare_top = cache->spare_top;
 	cache->loaded = NULL;
 	cache->spare = NULL;
-	WRITE_ONCE(cache->n, 0);
-	WRITE_ONCE(cache->spare_n, 0);
+	WRITE_ONCE(cache->top, 0);
+	WRITE_ONCE(cache->spare_top, 0);
 	cache->cap = 0;
 	guard_exit(cache);
 	preempt_enable();
 
-	drain_one(class, cache->node, loaded, n, &doomed);
-	drain_one(class, cache->node, spare, spare_n, &doomed);
+	drain_one(class, cache->node, loaded, top, &doomed);
+	drain_one(class, cache->node, spare, spare_top, &doomed);
 	pcslab_slabs_destroy(&doomed);
 }

@@ -39,12 +39,12 @@ static __always_inline void guard_exit(struct pcslab_cache *c)
 /* With a round in the magazine: hand out its object. */
 static __always_inline void *cache_pop(struct pcslab_cache *c)
 {
-	unsigned int n = c->n - 1;
-	struct pcslab_round *round = &c->loaded->round[n];
+	unsigned long top = c->top;
+	struct pcslab_round *round = (void *)c->loaded->round + top - sizeof(*round);
 	void *obj = round->obj;
 
 	WRITE_ONCE(*round->state, PCSLAB_LIVE);
-	WRITE_ONCE(c->n, n);
+	WRITE_ONCE(c->top, top - sizeof(*round));
 	compat_count(pcslab_word(c->count.allocs));
 	return obj;
 }
@@ -52,13 +52,13 @@ static __always_inline void *cache_pop(struct pcslab_cache *c)
 /* With room in the magazine: take an object back. */
 static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
 {
-	unsigned int n = c->n;
-	struct pcslab_round *round = &c->loaded->round[n];
+	unsigned long top = c->top;
+	struct pcslab_round *round = (void *)c->loaded->round + top;
 
 	WRITE_ONCE(*state, PCSLAB_CACHED);
 	round->obj = obj;
 	round->state = state;
-	WRITE_ONCE(c->n, n + 1);
+	WRITE_ONCE(c->top, top + sizeof(*round));
 	/*
 	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). Whoever sees
 	 * this free counted sees the allocation of the object counted.

@@ -175,7 +175,7 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 	else
 		snprintf(size, sizeof(size), "%u", class->size);
 	seq_printf(m, "%5u %6s %14llu %14llu %14lu %14lu %7u\n", cpu, size, own.allocs,
-		   own.frees, inherited, c->inherited.frees, READ_ONCE(c->n) + READ_ONCE(c->spare_n));
+		   own.frees, inherited, c->inherited.frees, pcslab_cached(c));
 }
 
 static int percpu_show(struct seq_file *m, void *unused)

@@ -169,6 +169,12 @@ static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
 	return &raw_cpu_read(*class->caches)->direct;
 }
 
+/* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
+static inline unsigned int pcslab_cached(const struct pcslab_cache *c)
+{
+	return (READ_ONCE(c->top) + READ_ONCE(c->spare_top)) / sizeof(struct pcslab_round);
+}
+
 static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 						   unsigned int cpu)
 {

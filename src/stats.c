@@ -127,7 +127,7 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	st->objects_per_slab = (PAGE_SIZE << class->order) / class->size;
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
-		st->cached += READ_ONCE(c->n) + READ_ONCE(c->spare_n);
+		st->cached += pcslab_cached(c);
 	}
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];

@@ -62,7 +62,7 @@ struct pcslab_round {
 /**
  * struct pcslab_magazine - an array of free objects of one class
  * @next: in a depot's stack
- * @n: rounds in it while in a depot; a cache counts those of its own two
+ * @n: rounds in it while in a depot; a cache knows that of its own two
  * @round: class->cap of them
  *
  * The term and the exchange of whole magazines with a depot are from Bonwick
@@ -102,17 +102,18 @@ struct pcslab_inherited {
  * @busy: the guard: set while a call on this CPU is between its first look at
  *	the magazine and its count; a call that interrupts it then does not
  *	touch the rest of this line
- * @n: rounds in @loaded
- * @loaded: the magazine in use, or NULL
- * @cap: rounds @loaded can hold: 0 without one, and for good in a dying heap
  * @node: the node this CPU allocates from
+ * @top: bytes of rounds in @loaded, which is where the next one goes; an index would
+ *	have to be multiplied
+ * @cap: bytes of rounds @loaded can hold: 0 without one, and for good in a dying heap
+ * @loaded: the magazine in use, or NULL
  * @count: the record of calls that held the guard
- * @spare: the other magazine, full or empty, or NULL
  * @direct: the record of calls that did not hold the guard; written with
  *	interrupts off, by this CPU
  * @inherited: what dead CPUs donated; CPU 0's only, written with CPU hotplug
  *	held for writing
- * @spare_n: rounds in @spare
+ * @spare: the other magazine, full or empty, or NULL
+ * @spare_top: bytes of rounds in @spare
  *
  * All but @inherited is written by the one CPU alone, none of it with an atomic
  * operation. Two rows, because a call that interrupts another must not count
@@ -120,16 +121,16 @@ struct pcslab_inherited {
  */
 struct pcslab_cache {
 	unsigned int busy;
-	unsigned int n;
-	struct pcslab_magazine *loaded;
-	unsigned int cap;
 	int node;
+	unsigned long top;
+	unsigned long cap;
+	struct pcslab_magazine *loaded;
 	struct pcslab_count count;
-	struct pcslab_magazine *spare;
 
 	struct pcslab_count direct ____cacheline_aligned;
 	struct pcslab_inherited inherited;
-	unsigned int spare_n;
+	struct pcslab_magazine *spare;
+	unsigned int spare_top;
 } ____cacheline_aligned;
 
 /**

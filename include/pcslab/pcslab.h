@@ -123,7 +123,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap);
 
 /* Behind the inlines below; not for callers. */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __malloc;
-void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned int index,
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index,
 			   gfp_t gfp) __malloc;
 
 /**
