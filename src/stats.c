@@ -81,7 +81,8 @@ static struct pcslab_sum sum_of(struct pcslab_class *class, u64 allocs, u64 free
  * @class: of what
  * @c: the CPU's cache
  *
- * Context, Return: as pcslab_class_sum().
+ * Context: as pcslab_class_sum().
+ * Return: the sums, as pcslab_class_sum() gives them.
  */
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cache *c)
@@ -143,9 +144,6 @@ static u64 sum_pair(const atomic_long_t *a, const atomic_long_t *b, unsigned int
 	       (parts & WORD(1) ? atomic_long_read(b) : 0);
 }
 
-#define heap_sum(heap, what, parts)	\
-	sum_pair(&(heap)->count[0].what, &(heap)->count[1].what, parts)
-
 /**
  * pcslab_large_allocs() - large objects handed out
  * @heap: by which heap
@@ -155,17 +153,20 @@ static u64 sum_pair(const atomic_long_t *a, const atomic_long_t *b, unsigned int
  */
 u64 pcslab_large_allocs(struct pcslab_heap *heap)
 {
+	const struct pcslab_heap_count *count = heap->count;
+
 	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
-	return heap_sum(heap, large_allocs, ALL);
+	return sum_pair(&count[0].large_allocs, &count[1].large_allocs, ALL);
 }
 
 static void add_class(struct pcslab_heap *heap, unsigned int i,
 		      struct pcslab_class_stats *st, unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, i);
+	const struct pcslab_heap_count *count = heap->count;
 	struct pcslab_sum sum;
 
-	st->fails += heap_sum(heap, fails[i], parts);
+	st->fails += sum_pair(&count[0].fails[i], &count[1].fails[i], parts);
 	if (!class)
 		return;
 	sum = class_sum(class, parts);
@@ -177,6 +178,7 @@ static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
 		      unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, PCSLAB_LARGE);
+	const struct pcslab_heap_count *count = heap->count;
 	struct pcslab_sum sum;
 
 	if (class) {
@@ -185,9 +187,11 @@ static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
 		st->large_free_bytes += sum.bytes;
 	}
 	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
-	st->large_allocs += heap_sum(heap, large_allocs, parts);
-	st->large_alloc_bytes += heap_sum(heap, large_alloc_bytes, parts);
-	st->large_fails += heap_sum(heap, fails[PCSLAB_LARGE], parts);
+	st->large_allocs += sum_pair(&count[0].large_allocs, &count[1].large_allocs, parts);
+	st->large_alloc_bytes += sum_pair(&count[0].large_alloc_bytes,
+					  &count[1].large_alloc_bytes, parts);
+	st->large_fails += sum_pair(&count[0].fails[PCSLAB_LARGE],
+				    &count[1].fails[PCSLAB_LARGE], parts);
 }
 
 static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
