@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The exact read: is it a cut?
+ *
+ * Three movers: a task on each of two CPUs, and on CPU 1 an interrupt, which may come
+ * between any two steps of the task. A mover allocates, changes the new object for the
+ * one in a slot, mostly another CPU's, and frees that. An allocation or a free is a
+ * section: in, with a look at the turn; the count, a load and a store where an
+ * interrupt may come; out. A free counts in a second word by the same look, as that of
+ * a large object does its bytes. The reader reads exactly, READS times. CPU 1 may die
+ * when all is moved, and CPU 0 inherits.
+ *
+ * Turns are numbered, and the number's last bit is the word. A CPU sees a change of the
+ * turn when it likes and never back; at the latest when it was found outside of a
+ * section, or took an object from one who had seen it, for objects are handed over with
+ * order. What that rests on is in the litmus tests cut-*. What the reader sums stands
+ * still (that is asserted), so that a sum is one step.
+ *
+ * Never: a read of anything but what looked before the change, all of it; fewer live
+ * objects than slots, or more than one more for each mover; a free counted and not its
+ * allocation, or one word of it and not the other; a count in words of another turn,
+ * but while the reader waits. In the end no count is lost.
+ *
+ * Knobs, each a deliberate break:
+ *   NO_WAIT	the reader does not wait for those who may have looked before
+ *   LOOK_EARLY	a call looks at the turn before its section
+ *   BOTH_LATE	the reader sums both words after the change
+ *   OTHER_LATE	the reader sums the other turn's words after the change, as he may if
+ *		nothing keeps his loads before it
+ *   ONE_ROW	an interrupt counts in the row of the call that it interrupts
+ *   TWO_LOOKS	a free looks again for its second word
+ *   NO_ORDER	objects are handed over without order
+ *   NO_LOCK	the reader does not hold CPU hotplug
+ */
+
+#ifndef MOVES
+#define MOVES	3	/* of the tasks together; one of the interrupt */
+#endif
+#ifndef READS
+#define READS	2
+#endif
+#define SLOTS	1
+#define MOVERS	3
+
+/* What is counted. Each CPU allocates of a class of its own: whose free is it? */
+#define ALLOC(class)	(class)
+#define FREE(class)	(2 + (class))
+#define BYTES		4	/* of frees: the second word, 1 for each */
+#define KINDS		5
+
+/* The rows of the CPUs, and that of calls which interrupt another on CPU 1. */
+#define DIRECT		2
+#define ROWS		3
+#define WORD(row, t, kind)	(((row) * 2 + (t) % 2) * KINDS + (kind))
+byte words[ROWS * 2 * KINDS], inherited[KINDS];
+
+byte turn, seen[2];		/* seen: by each CPU */
+bit waiting;			/* the reader, for the words of the turn that ended */
+bit in_section[2], in_irq;	/* in_irq: CPU 1 */
+bit hotplug_held;
+byte moves, done;
+
+/* The object in the slot: its class, and the turn seen by who put it there. */
+byte slot, slot_seen;
+
+/* What looked, and what of it looked before the last change. */
+byte all[KINDS], before[KINDS];
+
+#ifdef LOOK_EARLY
+#define LOOKS_IN	0
+#else
+#define LOOKS_IN	1
+#endif
+#ifdef ONE_ROW
+#define IRQ_ROW		1
+#else
+#define IRQ_ROW		(in_section[1] -> DIRECT : 1)
+#endif
+
+inline load_turn(cpu)
+{
+	if
+	:: t = seen[cpu]
+	:: seen[cpu] < turn -> seen[cpu] = turn; t = turn
+	fi
+}
+
+inline look(cpu, kind)
+{
+	load_turn(cpu);
+	all[kind]++;
+	if
+	:: t < turn -> before[kind]++
+	:: else
+	fi
+}
+
+inline enter(cpu, kind)
+{
+	in_section[cpu] = LOOKS_IN;
+	look(cpu, kind)
+}
+
+inline leave(cpu)
+{
+	t = 0; in_section[cpu] = 0
+}
+
+inline store(row, kind, value)
+{
+	assert(t == turn || waiting);
+	words[WORD(row, t, kind)] = value
+}
+
+inline add(row, kind)
+{
+	store(row, kind, words[WORD(row, t, kind)] + 1)
+}
+
+inline add_bytes(cpu, row)
+{
+#ifdef TWO_LOOKS
+	load_turn(cpu);
+#endif
+	add(row, BYTES)
+}
+
+/* xchg() */
+inline swap(cpu)
+{
+#ifndef NO_ORDER
+	seen[cpu] = (slot_seen > seen[cpu] -> slot_seen : seen[cpu]);
+#endif
+	slot_seen = seen[cpu];
+	class = slot;
+	slot = cpu
+}
+
+/* Nothing interrupts CPU 0: a count is one step. */
+proctype task0()
+{
+	byte t, class;
+
+	do
+	:: atomic { moves < MOVES -> moves++; enter(0, ALLOC(0)) };
+	   atomic { add(0, ALLOC(0)); leave(0) };
+	   atomic { swap(0); enter(0, FREE(class)) };
+	   atomic { add(0, FREE(class)); add_bytes(0, 0); class = 0; leave(0) }
+	:: moves == MOVES -> break
+	od;
+	done++
+}
+
+/* No step of it while the interrupt runs. */
+proctype task1()
+{
+	byte t, class, r;
+
+	do
+	:: atomic { moves < MOVES && !in_irq -> moves++; enter(1, ALLOC(1)) };
+	   atomic { !in_irq -> in_section[1] = 1; r = words[WORD(1, t, ALLOC(1))] };
+	   atomic {
+		!in_irq -> store(1, ALLOC(1), r + 1);
+		r = 0;
+		leave(1)
+	   };
+	   atomic { !in_irq -> swap(1); enter(1, FREE(class)) };
+	   atomic { !in_irq -> in_section[1] = 1; r = words[WORD(1, t, FREE(class))] };
+	   atomic {
+		!in_irq -> store(1, FREE(class), r + 1);
+		r = 0;
+		add_bytes(1, 1);
+		class = 0;
+		leave(1)
+	   }
+	:: moves == MOVES -> break
+	od;
+	done++
+}
+
+/* All of it is a section. Who interrupted is done before the task goes on. */
+proctype interrupt()
+{
+	byte t, class, row;
+
+	atomic { in_irq = 1; row = IRQ_ROW; look(1, ALLOC(1)) };
+	add(row, ALLOC(1));
+	atomic { swap(1); look(1, FREE(class)) };
+	atomic {
+		add(row, FREE(class));
+		add_bytes(1, row);
+		t = 0; class = 0; row = 0;
+		in_irq = 0;
+		done++
+	}
+}
+
+inline donate(kind)
+{
+	inherited[kind] = words[WORD(1, 0, kind)] + words[WORD(1, 1, kind)] +
+			  words[WORD(DIRECT, 0, kind)] + words[WORD(DIRECT, 1, kind)];
+	words[WORD(1, 0, kind)] = 0; words[WORD(1, 1, kind)] = 0;
+	words[WORD(DIRECT, 0, kind)] = 0; words[WORD(DIRECT, 1, kind)] = 0
+}
+
+/* With CPU hotplug held for writing: for the reader it is one step. */
+proctype donor()
+{
+	byte i;
+
+	if
+	:: d_step {
+		done == MOVERS && !hotplug_held ->
+		for (i : 0 .. KINDS - 1) { donate(i) }
+		i = 0
+	   }
+	:: true
+	fi;
+	done++
+}
+
+inline sum_words(t)
+{
+	for (i : 0 .. KINDS - 1) {
+		sum[i] = sum[i] + words[WORD(0, t, i)] + words[WORD(1, t, i)] +
+			 words[WORD(DIRECT, t, i)]
+	}
+	i = 0
+}
+
+inline sum_inherited()
+{
+	for (i : 0 .. KINDS - 1) { sum[i] = sum[i] + inherited[i] }
+	i = 0
+}
+
+inline change_turn()
+{
+	for (i : 0 .. KINDS - 1) { before[i] = all[i] }
+	i = 0;
+	turn++
+}
+
+/* In the end nobody is left who would see an older turn. */
+inline synchronize_rcu()
+{
+	atomic { !in_section[0] -> seen[0] = turn };
+	atomic { !in_section[1] && !in_irq -> seen[1] = turn; slot_seen = turn }
+}
+
+inline check(counted)
+{
+	assert(sum[ALLOC(0)] >= sum[FREE(0)] && sum[ALLOC(1)] >= sum[FREE(1)]);
+	live = sum[ALLOC(0)] + sum[ALLOC(1)] - sum[FREE(0)] - sum[FREE(1)];
+	assert(SLOTS <= live && live <= SLOTS + MOVERS);
+	live = 0;
+	assert(sum[BYTES] == sum[FREE(0)] + sum[FREE(1)]);
+	for (i : 0 .. BYTES - 1) { assert(sum[i] == counted) }
+	i = 0
+}
+
+proctype reader()
+{
+	byte sum[KINDS], live, n, i;
+
+	do
+	:: n < READS ->
+		d_step {
+#ifndef NO_LOCK
+			hotplug_held = 1;
+#endif
+			sum_inherited();
+#if !defined(BOTH_LATE) && !defined(OTHER_LATE)
+			sum_words(turn + 1)
+#endif
+		}
+		d_step {
+			waiting = 1;
+			change_turn()
+		}
+#ifdef OTHER_LATE
+		d_step { sum_words(turn) }
+#endif
+#ifndef NO_WAIT
+		synchronize_rcu();
+#endif
+		d_step {
+			waiting = 0;
+			sum_words(turn + 1);
+#ifdef BOTH_LATE
+			sum_words(turn);
+#endif
+			check(before[i]);
+			for (i : 0 .. KINDS - 1) { sum[i] = 0; before[i] = 0 }
+			i = 0;
+			hotplug_held = 0;
+			n++
+		}
+	:: else -> break
+	od;
+
+	done == MOVERS + 1;
+	d_step {
+		sum_inherited(); sum_words(0); sum_words(1);
+		check(all[i])
+	}
+}
+
+init {
+	atomic {
+		words[WORD(0, 0, ALLOC(0))] = SLOTS;
+		all[ALLOC(0)] = SLOTS;
+		run task0(); run task1(); run interrupt(); run donor(); run reader()
+	}
+}
