@@ -133,7 +133,8 @@ void pcslab_large_release(struct page *page)
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
 	struct pcslab_count *row;
-	unsigned long flags, *word;
+	unsigned long flags;
+	unsigned int turn;
 
 	kmemleak_free(page_address(page));
 	sanitize_open(page_address(page), PAGE_SIZE << order);
@@ -141,10 +142,10 @@ void pcslab_large_release(struct page *page)
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);
-	word = pcslab_word(row->bytes);
-	/* Release: both pair with the smp_rmb()s of readers. */
-	smp_store_release(word, *word + (PAGE_SIZE << order));
-	compat_count_release(pcslab_word(row->frees));
+	/* One look for both. Release: they pair with the smp_rmb()s of readers. */
+	turn = READ_ONCE(pcslab_turn);
+	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
+	compat_count_release(&row->frees[turn]);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
 	if (static_branch_unlikely(&pcslab_track))
 		pcslab_untrack_large(page);

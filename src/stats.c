@@ -13,15 +13,17 @@
  *
  * An exact read is a cut. A counter is two words; every call looks at pcslab_turn
  * for which of them it counts in, and does so with preemption or interrupts off
- * from before the look until it has counted. Between two exact reads only the
- * words of the present turn change. A reader sums the others, which stand still;
+ * from before the look until it has counted. Between two exact reads nobody counts
+ * but in the words of the present turn. A reader sums the others, which stand still;
  * changes the turn; waits with synchronize_rcu() for all who may have looked
  * before, for a section with preemption off is one RCU waits for; and sums the
  * words of the turn that ended, which now stand still in turn. What was counted is
  * what looked before the change, all of it and nothing else: the values were true
- * together when the turn changed. A call that looked before can't have been caused
- * by one that looked after, as no two of them see the one word change back and
- * forth. (The Go runtime's consistentHeapStats has generations to the same end.)
+ * together when the turn changed. A call that looked before was not caused by one
+ * that looked after. That one looked before it handed its object over, with release
+ * order as anyone should; the other got the object before it looked, and for a free
+ * the smp_rmb()s in page_owner() keep it so; and nobody sees one word change back.
+ * (The Go runtime's consistentHeapStats has generations to the same end.)
  *
  * Context: process, may sleep.
  */
@@ -284,7 +286,8 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 	mutex_lock(&turn_lock);
 	turn = pcslab_turn;
 	add_counters(heap, st, WORD(!turn) | INHERITED);
-	WRITE_ONCE(pcslab_turn, !turn);
+	/* Release: the sums so far must not see what the change brings about. */
+	smp_store_release(&pcslab_turn, !turn);
 	synchronize_rcu();
 	add_counters(heap, st, WORD(turn));
 	mutex_unlock(&turn_lock);
