@@ -142,8 +142,8 @@ void pcslab_large_release(struct page *page)
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);
-	/* One look for both. Release: they pair with the smp_rmb()s of readers. */
-	turn = READ_ONCE(pcslab_turn);
+	turn = READ_ONCE(pcslab_turn);	/* one look for both */
+	/* Release, like that of the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
 	compat_count_release(&row->frees[turn]);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);

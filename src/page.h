@@ -20,9 +20,10 @@
  * private, and then the page may go to someone else, who stores into private what
  * he likes. A reader loads the tag, private, and the tag again: if it is there
  * both times private was ours. smp_wmb() in both pairs with the two smp_rmb() in
- * page_owner(); exact reads need the latter too (stats.c). A legal free can't race with unstamping, its object keeps the
- * page; a bad free or heap_of() can. (To be fooled, either would have to see
- * between its two looks the page go, be used by someone else, and be ours again.)
+ * page_owner(); exact reads need the latter too (stats.c). A legal free can't race
+ * with unstamping, its object keeps the page; a bad free or heap_of() can. (To be
+ * fooled, either would have to see between its two looks the page go, be used by
+ * someone else, and be ours again.)
  * What private points to is freed after an RCU grace period, and readers have
  * preemption off.
  */
