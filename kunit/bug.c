@@ -23,7 +23,7 @@ MODULE_PARM_DESC(bug, "which");
 
 static struct pcslab_heap *heap;
 static void *objs[4000];
-/* An object that points to one of kmalloc, in a form kmemleak does not know. */
+/* An object that points to another, in a form kmemleak does not know. */
 static unsigned long hidden;
 
 static noinline void touch(u8 *byte)
@@ -114,7 +114,7 @@ static void leak(void)
 {
 	void **obj = pcslab_alloc(heap, 72, GFP_KERNEL);
 
-	*obj = kmalloc(200, GFP_KERNEL);
+	*obj = pcslab_alloc(heap, 200, GFP_KERNEL);
 	hidden = ~(unsigned long)obj;
 }
 
@@ -267,7 +267,7 @@ static void unlocked_counter(void)
 /* Does not survive it. The address does not matter: the object is looked at first. */
 static int copy_too_much(void *obj)
 {
-	size_t size = 2 * PCSLAB_MAX_SIZE + 1;
+	size_t size = 1 << 20;	/* more than any slab */
 
 	OPTIMIZER_HIDE_VAR(size);
 	pr_info("copied, but for %lu\n", copy_to_user((void __user *)PAGE_SIZE, obj, size));
@@ -283,10 +283,13 @@ static void copied(size_t size)
 	pcslab_free(obj);
 }
 
-/* Beyond the slab; where in it an object ends only a kmem_cache can say. */
+/*
+ * Beyond a slab of several pages: one of a single page looks like any page. Where in
+ * it an object ends only a kmem_cache can say.
+ */
 static void copied_beyond_slab(void)
 {
-	copied(64);
+	copied(PCSLAB_MAX_SIZE);
 }
 
 static void copied_beyond_large(void)
@@ -356,7 +359,10 @@ static void __exit bug_exit(void)
 	void **obj = (void **)~hidden;
 
 	if (hidden) {
-		kfree(*obj);
+		if (pcslab_heap_of(*obj))
+			pcslab_free(*obj);
+		else
+			kfree(*obj);
 		pcslab_free(obj);
 	}
 	pcslab_heap_destroy(heap);

@@ -86,11 +86,14 @@ scan_for_leaks()
 {
 	kmemleak=/sys/kernel/debug/kmemleak
 	[ -e "$kmemleak" ] || return 0
-	# An object counts as leaked when two scans have not found it.
+	# An object counts as leaked when it is old enough and as many scans as that have
+	# not found it, after one that saw what is in it.
+	scans=$(cat /sys/module/kmemleak/parameters/min_unref_scans 2>/dev/null || echo 1)
 	sleep 5
-	echo scan >"$kmemleak"
-	sleep 1
-	echo scan >"$kmemleak"
+	for _ in $(seq 0 "$scans"); do
+		echo scan >"$kmemleak"
+		sleep 1
+	done
 	while read -r line; do
 		log "kmemleak: $line"
 	done <"$kmemleak"
