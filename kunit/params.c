@@ -35,7 +35,7 @@ module_param_named(seconds, pcslab_test_seconds, uint, 0444);
 MODULE_PARM_DESC(seconds, "after which so many hits will not come any more");
 EXPORT_SYMBOL_GPL(pcslab_test_seconds);
 
-unsigned int pcslab_test_cuts = 2000;
+unsigned int pcslab_test_cuts = 1000;
 module_param_named(cuts, pcslab_test_cuts, uint, 0444);
 MODULE_PARM_DESC(cuts, "exact reads while objects move");
 EXPORT_SYMBOL_GPL(pcslab_test_cuts);
