@@ -267,7 +267,8 @@ static void unlocked_counter(void)
 /* Does not survive it. The address does not matter: the object is looked at first. */
 static int copy_too_much(void *obj)
 {
-	size_t size = 1 << 20;	/* more than any slab */
+	/* More than a slab, and than the large object below. */
+	size_t size = (PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER) + 1;
 
 	OPTIMIZER_HIDE_VAR(size);
 	pr_info("copied, but for %lu\n", copy_to_user((void __user *)PAGE_SIZE, obj, size));
