@@ -34,7 +34,7 @@ void api_exit(struct kunit *test)
 
 	if (!api)
 		return;
-	KUNIT_EXPECT_EQ_MSG(test, api_live(api_books(test)), 0, "objects left behind");
+	KUNIT_EXPECT_EQ_MSG(test, stats_live(api_books(test)), 0, "objects left behind");
 	pcslab_heap_destroy(api->heap);
 }
 
@@ -68,16 +68,6 @@ bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
 	       a->large_frees == b->large_frees &&
 	       a->large_alloc_bytes == b->large_alloc_bytes &&
 	       a->large_free_bytes == b->large_free_bytes;
-}
-
-u64 api_live(const struct pcslab_stats *st)
-{
-	u64 live = st->large_allocs - st->large_frees;
-	unsigned int i;
-
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		live += st->class[i].allocs - st->class[i].frees;
-	return live;
 }
 
 /*

@@ -7,6 +7,8 @@
 
 #include <pcslab/pcslab.h>
 
+#include "live.h"
+
 /* Bytes of the largest large object */
 #define API_MAX_LARGE	(4UL << 20)
 
@@ -32,7 +34,6 @@ void api_exit(struct kunit *test);
 void api_snapshot(struct kunit *test);
 struct pcslab_stats *api_books(struct kunit *test);
 bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b);
-u64 api_live(const struct pcslab_stats *st);
 u64 api_refused(struct kunit *test);
 
 /* debugfs: the content of a seq_file, NUL terminated; its length or an error */

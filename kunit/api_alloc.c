@@ -342,7 +342,7 @@ static void atomic_with_interrupts_off(struct kunit *test)
 		for (k = 0; k < ARRAY_SIZE(sizes); k++)
 			KUNIT_EXPECT_NOT_NULL_MSG(test, objs[k], "size %zu", sizes[k]);
 	}
-	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
 }
 
 static void other_flags(struct kunit *test)

@@ -39,12 +39,12 @@ static void *new_object(struct kunit *test, size_t size)
 /* The object is as it was and can be freed, which counts. */
 static void expect_intact(struct kunit *test, void *obj)
 {
-	u64 live = api_live(api_books(test));
+	u64 live = stats_live(api_books(test));
 
 	KUNIT_EXPECT_TRUE(test, api_filled(obj, SEED, pcslab_usable_size(obj)));
 	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(obj), api_heap(test));
 	pcslab_free(obj);
-	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), live - 1);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), live - 1);
 }
 
 /*
@@ -167,7 +167,7 @@ static void double_free_after_others(struct kunit *test)
 		pcslab_free(objs[i]);
 	}
 	KUNIT_EXPECT_EQ(test, damaged, 0);
-	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
 	/* Most of the slabs are gone now. */
 	api_snapshot(test);
 	for (i = 0; i < MANY; i++)

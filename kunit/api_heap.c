@@ -255,7 +255,7 @@ static void name_of_a_zombie_is_free(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(left); i++)
 		pcslab_free(r.obj[i]);
 	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, ((struct api *)test->priv)->now), 0);
-	KUNIT_EXPECT_EQ(test, api_live(((struct api *)test->priv)->now), 0);
+	KUNIT_EXPECT_EQ(test, stats_live(((struct api *)test->priv)->now), 0);
 	pcslab_heap_destroy(heap);
 	KUNIT_EXPECT_TRUE(test, goes(test, "kunit-again"));
 }

@@ -35,7 +35,7 @@ static void zero_frees(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, small, 0, GFP_KERNEL), ZERO_SIZE_PTR);
 	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, large, 0, GFP_KERNEL), ZERO_SIZE_PTR);
 	KUNIT_EXPECT_PTR_EQ(test, pcslab_realloc(heap, NULL, 0, GFP_KERNEL), ZERO_SIZE_PTR);
-	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
 }
 
 static const struct {
@@ -82,7 +82,7 @@ static void growing_keeps_content(struct kunit *test)
 		KUNIT_EXPECT_PTR_NE(test, got, obj);
 		KUNIT_EXPECT_GE(test, pcslab_usable_size(got), grows[i].to);
 		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, usable));
-		KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 1);
+		KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 1);
 		pcslab_free(got);
 	}
 }
@@ -110,7 +110,7 @@ static void moves_to_the_heap_named(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(got), other);
 	KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, 500));
-	KUNIT_EXPECT_EQ(test, api_live(api_books(test)), 0);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
 	pcslab_free(got);
 	pcslab_heap_destroy(other);
 }

@@ -8,6 +8,7 @@
 #include <pcslab/pcslab.h>
 
 #include "internal.h"
+#include "live.h"
 #include "quiet.h"
 
 /* The guest's CPUs; a larger one is told by cpu_suite_init(). */
@@ -51,7 +52,6 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 		 const struct oracle *oracle, unsigned int cpu);
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 			const struct pcslab_stats *b);
-u64 live_of(const struct pcslab_stats *st);
 
 extern struct kunit_suite books_suite, hotplug_suite, fault_suite, load_suite;
 

@@ -235,7 +235,7 @@ static void free_never_fails(struct kunit *test)
 			pcslab_free(obj[i]);
 		stop_failing(test);
 		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
-		KUNIT_EXPECT_EQ(test, live_of(&st), 0ull);
+		KUNIT_EXPECT_EQ(test, stats_live(&st), 0ull);
 		expect_quiet(test, heap);
 	}
 	move_anywhere();

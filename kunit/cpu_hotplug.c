@@ -286,7 +286,7 @@ static void heaps_come_and_go(struct kunit *test)
 		}
 		use_all_classes(test, keep);
 		pcslab_heap_stats(keep->heap, &st);
-		KUNIT_EXPECT_EQ(test, live_of(&st),
+		KUNIT_EXPECT_EQ(test, stats_live(&st),
 				(u64)ARRAY_SIZE(keep->obj) * ARRAY_SIZE(keep->obj[0]) / 3);
 		free_all(keep);
 		pcslab_heap_destroy(keep->heap);
@@ -383,7 +383,7 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 	}
 	KUNIT_EXPECT_TRUE(test, all_caches_there(use[0].heap));
 	pcslab_heap_stats(use[0].heap, &st);
-	KUNIT_EXPECT_EQ(test, live_of(&st), 0ull);
+	KUNIT_EXPECT_EQ(test, stats_live(&st), 0ull);
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		allocs -= st.class[i].allocs;
 		failed += st.class[i].fails;

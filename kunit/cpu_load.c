@@ -494,7 +494,7 @@ static void big_load(struct kunit *test)
 	expect_books(test, load);
 	for (heap = 0; heap < NR_HEAPS; heap++) {
 		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(load->heap[heap], &st), 0);
-		KUNIT_EXPECT_EQ(test, live_of(&st), 0ull);
+		KUNIT_EXPECT_EQ(test, stats_live(&st), 0ull);
 		destroy_heap(test, load->heap[heap]);
 	}
 }

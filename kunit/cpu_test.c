@@ -209,16 +209,6 @@ void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 	KUNIT_EXPECT_EQ(test, a->large_fails, b->large_fails);
 }
 
-u64 live_of(const struct pcslab_stats *st)
-{
-	u64 live = st->large_allocs - st->large_frees;
-	unsigned int i;
-
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		live += st->class[i].allocs - st->class[i].frees;
-	return live;
-}
-
 kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &load_suite);
 
 MODULE_DESCRIPTION("Tests of pcslab: books, CPUs, failures, load");

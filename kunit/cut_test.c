@@ -21,6 +21,7 @@
 #include <pcslab/pcslab.h>
 
 #include "compat.h"
+#include "live.h"
 #include "params.h"
 
 #define SLOTS		64
@@ -124,15 +125,7 @@ static void stop_movers(struct kunit *test)
 
 static u64 live(int (*read)(struct pcslab_heap *heap, struct pcslab_stats *st))
 {
-	u64 sum;
-	unsigned int i;
-
-	if (read(heap, &st))
-		return 0;
-	sum = st.large_allocs - st.large_frees;
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		sum += st.class[i].allocs - st.class[i].frees;
-	return sum;
+	return read(heap, &st) ? 0 : stats_live(&st);
 }
 
 static void cut_holds_while_objects_move(struct kunit *test)
