@@ -10,7 +10,6 @@
  * Context: any; NMI as the public header says. No locks here.
  */
 #include <linux/hardirq.h>
-#include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
@@ -21,8 +20,6 @@
 #include "internal.h"
 #include "page.h"
 #include "sanitize.h"
-
-DEFINE_STATIC_KEY_FALSE(pcslab_debug);
 
 /*
  * Tell lockdep and the sleep checker of what the slow path may do. Elsewhere
@@ -42,16 +39,21 @@ static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
 	return NULL;
 }
 
-static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
+static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
 
-	if (likely(!(gfp & PCSLAB_GFP_REFUSED)))
-		return false;
 	if (__ratelimit(&limit))
 		pr_err("pcslab: heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
 		       heap->name, &gfp);
+}
+
+static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
+{
+	if (likely(!(gfp & PCSLAB_GFP_REFUSED)))
+		return false;
+	tell_of_gfp(heap, gfp);
 	return true;
 }
 
@@ -85,7 +87,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 
 	if (gfp_refused(heap, gfp) || in_nmi())
 		return alloc_failed(heap, index);
-	class = pcslab_class_get(heap, index, gfp);
+	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
 		return alloc_failed(heap, index);
 
@@ -94,30 +96,38 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
 	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
 		return alloc_failed(heap, index);
-	if (static_branch_unlikely(&pcslab_track))
+	if (heap->flags & PCSLAB_CHECKED)
+		pcslab_check_alloc(slab_of(obj), obj, caller);
+	else if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
-	return hand_out(class, obj, size, gfp);
+	obj = hand_out(class, obj, size, gfp);
+	if (heap->flags & PCSLAB_HEAP_REDZONE)
+		pcslab_check_fence(slab_of(obj), obj, size ?: class->size);
+	return obj;
 }
 
 static __always_inline void *alloc_class(struct pcslab_heap *heap,
 					 unsigned long index, size_t size, gfp_t gfp)
 {
-	struct pcslab_class *class = READ_ONCE(heap->class[index]);
+	/* NULL, or the one it will be from then on. */
+	struct pcslab_class *class = compat_peek(*((struct pcslab_class **)heap->class + index));
 	struct pcslab_cache *c;
 	void *obj;
+	long top;
 
 	check_context(gfp);
-	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) ||
-	    static_branch_unlikely(&pcslab_track) || sanitize_forbids())
+	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) || pcslab_is_slow(class) ||
+	    sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
 	c = raw_cpu_read(*class->caches);
 	if (unlikely(!guard_enter(c)))
 		goto slow_preempt;
-	if (unlikely(!c->top))
+	top = cache_next_top(c);
+	if (unlikely(top < 0))
 		goto slow_guarded;
-	obj = cache_pop(c);
+	obj = cache_pop(c, top);
 	guard_exit(c);
 	preempt_enable();
 	return hand_out(class, obj, size, gfp);
@@ -148,7 +158,7 @@ static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
 	if (!obj)
 		return alloc_failed(heap, PCSLAB_LARGE);
-	if (static_branch_unlikely(&pcslab_track))
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
 	return obj;
 }
@@ -160,6 +170,16 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 	return alloc_class(heap, pcslab_class_index(size), size, gfp);
 }
 EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
+
+/* Of any size on any node, in the name of @caller. */
+static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		       unsigned long caller)
+{
+	check_context(gfp);
+	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
+		return alloc_other(heap, size, gfp, node, caller);
+	return alloc_slow(heap, pcslab_class_index(size), gfp, node, size, caller);
+}
 
 /**
  * pcslab_alloc_node() - allocate an object on a node
@@ -177,20 +197,17 @@ EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
  */
 void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
-	check_context(gfp);
-	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
-		return alloc_other(heap, size, gfp, node, _RET_IP_);
-	return alloc_slow(heap, pcslab_class_index(size), gfp, node, size, _RET_IP_);
+	return alloc_for(heap, size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_alloc_node);
 
 /*
- * Take the object from the caller: true for one call only. Without debug two
- * CPUs that free the same object in the same instant may both get true.
+ * Take the object from the caller: true for one call only. If the heap has no checks
+ * two CPUs that free the same object in the same instant may both get true.
  */
-static bool claim(u8 *state, enum pcslab_state to)
+static bool claim(struct pcslab_slab *slab, u8 *state, enum pcslab_state to)
 {
-	if (static_branch_unlikely(&pcslab_debug))
+	if (slab->class->flags & PCSLAB_CHECKED)
 		return cmpxchg(state, PCSLAB_LIVE, to) == PCSLAB_LIVE;
 	if (READ_ONCE(*state) != PCSLAB_LIVE)
 		return false;
@@ -203,24 +220,20 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	if (ZERO_OR_NULL_PTR(obj))
+	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj))
 		return;
 	preempt_disable();	/* holds slab until the claim pins it */
 	slab = slab_of(obj);
-	if (!slab) {
-		preempt_enable();
-		if (!pcslab_large_free(obj))
-			pcslab_bad_free(obj, caller);
-		return;
-	}
-	if (!find_state(slab, obj, &state) ||
-	    !claim(state, in_nmi() ? PCSLAB_PENDING : PCSLAB_CACHED)) {
+	if (!slab || !find_state(slab, obj, &state) ||
+	    !claim(slab, state, in_nmi() ? PCSLAB_PENDING : PCSLAB_CACHED)) {
 		preempt_enable();
 		pcslab_bad_free(obj, caller);
 		return;
 	}
 	preempt_enable();
 
+	if (slab->class->flags & PCSLAB_CHECKED)
+		pcslab_check_free(slab, (void *)obj, caller);
 	if (want_init_on_free()) {
 		sanitize_open(obj, slab->class->size);
 		memset((void *)obj, 0, slab->class->size);
@@ -242,7 +255,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
  * object that is free - is refused: a line in the log with the heap, the class
  * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
  * Two CPUs that free one object at the same instant are told from each other
- * only with pcslab.debug=1 (large objects: always).
+ * only in a heap with checks (large objects: always).
  *
  * Context: any, NMI included, where the free is done by an irq_work soon after.
  * Does not sleep.
@@ -253,19 +266,18 @@ void pcslab_free(const void *obj)
 	struct pcslab_cache *c;
 	u8 *state;
 
-	if (static_branch_unlikely(&pcslab_debug) || unlikely(want_init_on_free()) ||
-	    sanitize_forbids())
+	if (unlikely(want_init_on_free()) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
 	if (unlikely(!find_slab(obj, &slab)))
 		goto slow_preempt;
-	if (unlikely(!find_state(slab, obj, &state)))
+	if (unlikely(!find_state(slab, obj, &state)) || pcslab_is_slow(slab->class))
 		goto slow_preempt;
 	c = raw_cpu_read(*slab->caches);
 	if (unlikely(!guard_enter(c)))
 		goto slow_preempt;
-	if (unlikely(READ_ONCE(*state) != PCSLAB_LIVE || c->top == c->cap ||
+	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->cap ||
 		     slab->node != c->node))
 		goto slow_guarded;
 	sanitize_free(obj, slab->class->size);
@@ -307,6 +319,8 @@ size_t pcslab_usable_size(const void *obj)
 	}
 	if (size)
 		sanitize_open(obj, size);
+	if (size && slab && slab->class->flags & PCSLAB_HEAP_REDZONE)
+		pcslab_check_open(slab, (void *)obj, _RET_IP_);
 	preempt_enable();
 	return size;
 }
@@ -367,7 +381,7 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		return ZERO_SIZE_PTR;
 	}
 	if (ZERO_OR_NULL_PTR(obj))
-		return pcslab_alloc(heap, size, gfp);
+		return alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	old = pcslab_usable_size(obj);
 	if (!old) {
 		pcslab_bad_free(obj, _RET_IP_);
@@ -375,13 +389,13 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 	}
 	if (size <= old && pcslab_heap_of(obj) == heap) {
 		sanitize_trim(obj, size, old);
+		if (heap->flags & PCSLAB_HEAP_REDZONE && old <= PCSLAB_MAX_SIZE)
+			pcslab_check_fence(slab_of(obj), (void *)obj, size);
 		return (void *)obj;
 	}
 
-	new = pcslab_alloc(heap, size, gfp);
+	new = alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	if (new) {
-		if (static_branch_unlikely(&pcslab_track))
-			pcslab_track_alloc(new, _RET_IP_);
 		memcpy(new, obj, min(size, old));
 		pcslab_free(obj);
 	}

@@ -8,15 +8,20 @@
  * every round must lead to a cached object. With the heap quiet live equals
  * allocs - frees, and rounds equals cached, object for object.
  *
- * Costs what the heap holds. No lock but a depot's, for its full magazines.
+ * Costs what the heap holds. Locks: one audit at a time; a depot's lock for one full
+ * magazine each time, the cursor leads to the next.
  * Context: process, the CPU hotplug lock held for reading.
  */
+#include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/smp.h>
 
 #include "cache.h"
 #include "internal.h"
 #include "page.h"
+
+/* Of the cursors of all depots. */
+static DEFINE_MUTEX(audits);
 
 static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
 {
@@ -59,21 +64,33 @@ static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 	}
 }
 
-static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)
+/* Who takes the magazine the cursor is at moves it on; what comes meanwhile is above. */
+static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 {
 	struct pcslab_magazine *mag;
-	struct pcslab_slab *slab;
 	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	depot->cursor = depot->full;
+	while (depot->cursor) {
+		mag = depot->cursor;
+		walk_rounds(mag, mag->n, audit);
+		depot->cursor = mag->next;
+		raw_spin_unlock_irqrestore(&depot->lock, flags);
+		raw_spin_lock_irqsave(&depot->lock, flags);
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+}
+
+static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)
+{
+	struct pcslab_slab *slab;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(slab, &depot->all, all)
 		walk_slab(slab, audit);
 	rcu_read_unlock();
-
-	raw_spin_lock_irqsave(&depot->lock, flags);
-	for (mag = depot->full; mag; mag = mag->next)
-		walk_rounds(mag, mag->n, audit);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	walk_full(depot, audit);
 }
 
 struct visit {
@@ -111,8 +128,10 @@ int pcslab_class_audit(struct pcslab_class *class, struct pcslab_audit *audit)
 	int node, err = 0;
 
 	*audit = (struct pcslab_audit){};
+	mutex_lock(&audits);
 	for_each_node_state(node, N_MEMORY)
 		walk_depot(&class->depot[node], audit);
+	mutex_unlock(&audits);
 	for_each_online_cpu(cpu) {
 		err = smp_call_on_cpu(cpu, walk_cache, &visit, false);
 		if (err)

@@ -30,14 +30,14 @@ static void report_slab(const void *obj, struct pcslab_slab *slab)
 	bool start = find_state(slab, obj, &state) &&
 		     READ_ONCE(*state) != PCSLAB_NONE;
 	unsigned int offset = (const char *)obj - slab->base;
-	u32 size = slab->class->size;
+	u32 size = slab->class->size, stride = slab->class->stride;
 
 	if (start)
 		pr_err("pcslab: bad free of %p: already free (heap %s, class %u)\n",
 		       obj, slab->class->heap->name, size);
-	else if (offset / size < slab->nr)
+	else if (offset / stride < slab->nr)
 		pr_err("pcslab: bad free of %p: %u bytes into an object (heap %s, class %u)\n",
-		       obj, offset % size, slab->class->heap->name, size);
+		       obj, offset % stride, slab->class->heap->name, size);
 	else
 		pr_err("pcslab: bad free of %p: behind the last object of a slab (heap %s, class %u)\n",
 		       obj, slab->class->heap->name, size);

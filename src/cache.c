@@ -37,7 +37,7 @@ static void cache_exit(struct pcslab_cache *c)
 static void load(struct pcslab_class *class, struct pcslab_cache *c,
 		 struct pcslab_magazine *mag, unsigned int top)
 {
-	c->loaded = mag;
+	WRITE_ONCE(c->loaded, mag);
 	c->cap = class->cap * sizeof(struct pcslab_round);
 	WRITE_ONCE(c->top, top);
 }
@@ -70,7 +70,10 @@ static bool may_cache(struct pcslab_class *class)
 	return !READ_ONCE(class->heap->dying);
 }
 
-/* The loaded magazine is empty: find rounds without allocating anything. */
+/*
+ * The loaded magazine is empty: find rounds without allocating anything. @fresh is one
+ * to use, or comes back as one to free.
+ */
 static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
 		   struct pcslab_magazine **fresh)
 {
@@ -86,7 +89,7 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
 			return false;
 		load(class, c, mag, 0);
 	}
-	mag = pcslab_depot_trade_empty(class, c->node, c->loaded);
+	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, fresh);
 	load(class, c, mag, mag->n * sizeof(struct pcslab_round));
 	return c->top;
 }
@@ -113,7 +116,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 			break;
 		may = may_cache(class) && (node == NUMA_NO_NODE || node == c->node);
 		if (may && (c->top || refill(class, c, &fresh)))
-			obj = cache_pop(c);
+			obj = cache_pop(c, cache_next_top(c));
 		want = may && !c->loaded;
 		cache_exit(c);
 		if (want)
@@ -216,8 +219,9 @@ static void drain_one(struct pcslab_class *class, int node,
  *
  * Context: process context with preemption on; the guard is free then, as a
  * holder has preemption off.
+ * Return: the number of pages that went back to the page allocator.
  */
-void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
+unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 {
 	struct pcslab_magazine *loaded, *spare;
 	unsigned int top, spare_top;
@@ -229,7 +233,7 @@ void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 	spare = cache->spare;
 	top = cache->top;
 	spare_top = cache->spare_top;
-	cache->loaded = NULL;
+	WRITE_ONCE(cache->loaded, NULL);
 	cache->spare = NULL;
 	WRITE_ONCE(cache->top, 0);
 	WRITE_ONCE(cache->spare_top, 0);
@@ -239,5 +243,5 @@ void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 
 	drain_one(class, cache->node, loaded, top, &doomed);
 	drain_one(class, cache->node, spare, spare_top, &doomed);
-	pcslab_slabs_destroy(&doomed);
+	return pcslab_slabs_destroy(&doomed);
 }

@@ -23,11 +23,7 @@
 
 static __always_inline bool guard_enter(struct pcslab_cache *c)
 {
-	if (unlikely(READ_ONCE(c->busy)))
-		return false;
-	WRITE_ONCE(c->busy, 1);
-	barrier();
-	return true;
+	return !compat_test_and_set(&c->busy);
 }
 
 static __always_inline void guard_exit(struct pcslab_cache *c)
@@ -36,15 +32,22 @@ static __always_inline void guard_exit(struct pcslab_cache *c)
 	WRITE_ONCE(c->busy, 0);
 }
 
-/* With a round in the magazine: hand out its object. */
-static __always_inline void *cache_pop(struct pcslab_cache *c)
+/* What top will be after the next pop; negative if there is no round. */
+static __always_inline long cache_next_top(const struct pcslab_cache *c)
 {
-	unsigned long top = c->top;
-	struct pcslab_round *round = (void *)c->loaded->round + top - sizeof(*round);
-	void *obj = round->obj;
+	return c->top - sizeof(struct pcslab_round);
+}
 
+/* With a round in the magazine: hand out its object. */
+static __always_inline void *cache_pop(struct pcslab_cache *c, long top)
+{
+	struct pcslab_round *round;
+	void *obj;
+
+	WRITE_ONCE(c->top, top);	/* first: then its register is free */
+	round = (void *)c->loaded->round + top;
+	obj = round->obj;
 	WRITE_ONCE(*round->state, PCSLAB_LIVE);
-	WRITE_ONCE(c->top, top - sizeof(*round));
 	compat_count(pcslab_word(c->count.allocs));
 	return obj;
 }

@@ -18,39 +18,56 @@
 #define MAG_ROUNDS \
 	((1024 - sizeof(struct pcslab_magazine)) / sizeof(struct pcslab_round))
 #define MAG_BYTES	16384
-#define MAG_MIN_ROUNDS	4
+#define MAG_MIN_ROUNDS	8
 
-/* Objects a slab should have, and the most pages it may take for that. */
-#define SLAB_MIN_OBJECTS	8
+/*
+ * Objects a slab should have, and the most pages it may take for that. Few, for what is
+ * free in slabs is held for nothing; more where one of them is picked at random.
+ */
+#define SLAB_MIN_OBJECTS	2
+#define SLAB_RANDOM_OBJECTS	8
 #define SLAB_MAX_ORDER		3
 
 /* The smallest order with enough objects that wastes a sixteenth at most, or the largest. */
-static unsigned int slab_order(u32 size)
+static unsigned int slab_order(u32 stride, unsigned int objects)
 {
 	unsigned int order, bytes;
 
-	for (order = get_order(size); order < SLAB_MAX_ORDER; order++) {
+	for (order = get_order(stride); order < SLAB_MAX_ORDER; order++) {
 		bytes = PAGE_SIZE << order;
-		if (bytes / size >= SLAB_MIN_OBJECTS && bytes % size * 16 <= bytes)
+		if (bytes / stride >= objects && bytes % stride * 16 <= bytes)
 			break;
 	}
 	return order;
+}
+
+/*
+ * What a redzone takes, at the least, is what keeps every object as aligned as its
+ * size says: the largest power of two that divides it.
+ */
+static u32 redzone(u32 size, unsigned int flags)
+{
+	return flags & PCSLAB_HEAP_REDZONE ? size & -size : 0;
 }
 
 /**
  * pcslab_class_shape() - what follows from the size of a class
  * @class: @size to @min_order are filled
  * @index: of a size class
+ * @flags: of the heap
  */
-void pcslab_class_shape(struct pcslab_class *class, unsigned int index)
+void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
+			unsigned int flags)
 {
 	class->index = index;
 	class->size = pcslab_class_size(index);
-	class->recip = size_recip(class->size);
+	class->stride = class->size + redzone(class->size, flags);
+	class->recip = size_recip(class->stride);
 	class->cap = clamp_t(unsigned int, MAG_BYTES / class->size,
 			     MAG_MIN_ROUNDS, MAG_ROUNDS);
-	class->order = slab_order(class->size);
-	class->min_order = get_order(class->size);
+	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?
+				  SLAB_RANDOM_OBJECTS : SLAB_MIN_OBJECTS);
+	class->min_order = get_order(class->stride);
 }
 
 static void free_caches(struct pcslab_class *class)
@@ -98,7 +115,7 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	/* Many nodes make it too large for __GFP_NOFAIL; pcslab_class_get() waits. */
+	/* Many nodes make it too large for __GFP_NOFAIL; pcslab_class_make() waits. */
 	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp & ~__GFP_NOFAIL);
 	if (!class)
 		return NULL;
@@ -108,16 +125,17 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 		return NULL;
 	}
 	class->heap = heap;
+	class->flags = heap->flags;
 	pcslab_depot_init(class);
 	if (index == PCSLAB_LARGE)
 		class->index = index;
 	else
-		pcslab_class_shape(class, index);
+		pcslab_class_shape(class, index, heap->flags);
 	return class;
 }
 
 /* One attempt: true if the heap has the class now, whoever made it. */
-static bool class_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
+static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 {
 	struct pcslab_class *class;
 	unsigned long seq;
@@ -139,29 +157,26 @@ static bool class_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 }
 
 /**
- * pcslab_class_get() - the class of a heap, made if it is not there yet
+ * pcslab_class_make() - make a class of a heap
  * @heap: the heap
  * @index: of the class
  * @gfp: the caller's
  *
  * Context: as @gfp, not NMI.
- * Return: the class, or NULL if there is no memory and no __GFP_NOFAIL.
+ * Return: the class, whoever made it, or NULL if there is no memory and no
+ *	__GFP_NOFAIL.
  */
-struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
-				      unsigned int index, gfp_t gfp)
+struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
+				       unsigned int index, gfp_t gfp)
 {
-	struct pcslab_class *class = pcslab_class_at(heap, index);
 	gfp_t meta = gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_MEMALLOC |
 			    __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY |
 			    __GFP_RETRY_MAYFAIL | __GFP_NOFAIL);
 
-	while (!class) {
-		if (!class_make(heap, index, meta)) {
-			if (!(gfp & __GFP_NOFAIL))
-				return NULL;
-			memalloc_retry_wait(gfp);
-		}
-		class = pcslab_class_at(heap, index);
+	while (!try_to_make(heap, index, meta)) {
+		if (!(gfp & __GFP_NOFAIL))
+			return NULL;
+		memalloc_retry_wait(gfp);
 	}
-	return class;
+	return pcslab_class_at(heap, index);
 }

@@ -9,6 +9,8 @@
 #include <linux/compiler.h>
 #include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #ifdef CONFIG_X86
@@ -38,6 +40,55 @@ static inline unsigned long *compat_page_word(struct page *page)
 	return &page->index;
 #else
 	return &page->__folio_index;
+#endif
+}
+
+/* 6.4 gave it a function, and the word another name. A macro: <linux/swap.h> has much. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define compat_account_reclaimed(pages)				\
+do {								\
+	if (current->reclaim_state)				\
+		current->reclaim_state->reclaimed_slab += (pages); \
+} while (0)
+#else
+#define compat_account_reclaimed	mm_account_reclaimed_pages
+#endif
+
+typedef unsigned long (*compat_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
+
+/* A registered shrinker, or NULL. Since 6.7 the kernel allocates them. */
+static inline struct shrinker *
+compat_shrinker_create(const char *name, compat_shrink_fn count, compat_shrink_fn scan)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+#else
+	struct shrinker *s = shrinker_alloc(0, "%s", name);
+#endif
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = DEFAULT_SEEKS;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+#else
+	shrinker_register(s);
+#endif
+	return s;
+}
+
+static inline void compat_shrinker_destroy(struct shrinker *s)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	unregister_shrinker(s);
+	kfree(s);
+#else
+	shrinker_free(s);
 #endif
 }
 
@@ -78,6 +129,43 @@ static __always_inline void compat_count_release(unsigned long *word)
 	smp_store_release(word, *word + 1);	/* pairs with pcslab_class_sum() */
 #endif
 }
+
+/*
+ * A word that others may be writing, used once and at once. On x86 the load becomes part
+ * of the instruction that compares it or indexes with it, which gcc does not do to the
+ * volatile one of READ_ONCE(). Elsewhere that is what orders what depends on it.
+ */
+#ifdef CONFIG_X86
+/* The race is the point. */
+#define compat_peek(word)	data_race(word)
+#else
+#define compat_peek(word)	READ_ONCE(word)
+#endif
+
+/*
+ * Set a flag that only this CPU touches, its interrupts included; true if it was set. An
+ * interrupt between the two halves, where there are two, leaves it as it was.
+ */
+static __always_inline bool compat_test_and_set(unsigned int *flag)
+{
+	bool was;
+
+#ifdef CONFIG_X86
+	asm volatile("btsl $0, %0" : "+m" (*flag), "=@ccc" (was) : : "memory");
+#else
+	was = READ_ONCE(*flag);
+	WRITE_ONCE(*flag, 1);
+	barrier();
+#endif
+	return was;
+}
+
+/*
+ * Does a fault attribute hold its directory by a reference that no one drops? In 6.1 and
+ * 6.12 it does, in 7.3 it has but a copy of the name.
+ */
+#define COMPAT_FAULT_HOLDS_DIR \
+	(sizeof_field(struct fault_attr, dname) == sizeof(struct dentry *))
 
 /*
  * What only tests and clients use. They are macros, for this file not to include

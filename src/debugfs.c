@@ -276,24 +276,24 @@ static int sites_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(sites);
 
 static void show_summary(struct seq_file *m, const char *name, const char *state,
-			 const struct line *line, u64 bad_frees)
+			 const struct line *line, u64 bad_frees, u64 corruptions)
 {
-	seq_printf(m, "%-20s %-6s %12llu %12llu %9llu %5llu %11llu %7llu %9llu\n",
+	seq_printf(m, "%-16s %-6s %11llu %11llu %9llu %5llu %10llu %7llu %9llu %7llu\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
-		   line->live_bytes, line->pages, bad_frees);
+		   line->live_bytes, line->pages, bad_frees, corruptions);
 }
 
 static int summary_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
-	u64 bad_frees = atomic_long_read(&pcslab_bad_frees);
+	u64 bad_frees = atomic_long_read(&pcslab_bad_frees), corruptions = 0;
 	struct line line, total = {};
 	struct pcslab_heap *heap;
 
 	if (!st)
 		return -ENOMEM;
 	seq_puts(m, "pcslab heaps version 1\n");
-	seq_puts(m, "# heap               state        allocs        frees      live fails  live_bytes   pages bad_frees\n");
+	seq_puts(m, "# heap           state       allocs       frees      live fails live_bytes   pages bad_frees corrupt\n");
 	cpus_read_lock();
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
@@ -302,12 +302,13 @@ static int summary_show(struct seq_file *m, void *unused)
 		sum_heap(&line, st);
 		sum_heap(&total, st);
 		bad_frees += st->bad_frees;
+		corruptions += st->corruptions;
 		show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &line,
-			     st->bad_frees);
+			     st->bad_frees, st->corruptions);
 	}
 	mutex_unlock(&pcslab_heaps_lock);
 	cpus_read_unlock();
-	show_summary(m, "total", "-", &total, bad_frees);
+	show_summary(m, "total", "-", &total, bad_frees, corruptions);
 	kvfree(st);
 	return 0;
 }
@@ -321,10 +322,10 @@ static int classes_show(struct seq_file *m, void *unused)
 	seq_puts(m, "pcslab classes version 1\n");
 	seq_puts(m, "# size slab_pages objects unused magazine\n");
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		pcslab_class_shape(&class, i);
+		pcslab_class_shape(&class, i, pcslab_heap_flags);
 		bytes = PAGE_SIZE << class.order;
 		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
-			   bytes / class.size, bytes % class.size, class.cap);
+			   bytes / class.stride, bytes % class.stride, class.cap);
 	}
 	return 0;
 }
@@ -339,7 +340,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file("audit", 0400, dir, heap, &audit_fops);
-	if (static_branch_unlikely(&pcslab_track))
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file("sites", 0400, dir, heap, &sites_fops);
 	return dir;
 }
@@ -356,4 +357,5 @@ void pcslab_debugfs_init(void)
 void pcslab_debugfs_exit(void)
 {
 	debugfs_remove(root);
+	pcslab_fault_exit();
 }

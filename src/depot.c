@@ -6,13 +6,22 @@
  * and behind them the slabs. Objects are counted here only when they go to or
  * come from a caller without passing a magazine of a CPU.
  *
+ * How many full ones it keeps is learnt: each that is filled from the slabs when one
+ * was emptied into them before raises the limit by one, and each look halves it. Who
+ * takes and gives back the same thousands of objects over and over stops paying for
+ * their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
+ * and Adams keep all and look at what was not needed; FreeBSD's UMA does, too.)
+ *
  * Locks: depot->lock, raw, interrupts off, for one magazine of objects at most.
  * Pages and metadata are allocated and freed outside of it: slabs that are to
  * go are handed back in a list.
  * Context: as the caller of alloc or free, not NMI.
  */
 #include <linux/interrupt.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/nodemask.h>
+#include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -22,14 +31,23 @@
 #include "page.h"
 #include "sanitize.h"
 
-/* Full magazines a depot keeps; more are emptied into the slabs. */
-#define DEPOT_MAX_FULL	8
+/* Full magazines a depot may keep at first; more are emptied into the slabs. */
+#define DEPOT_MIN_FULL	8
+/*
+ * Empty magazines it keeps; more are freed. On RT kfree() takes sleeping locks, and a
+ * caller that may not take them would have to be told apart: there they stay until a
+ * look or the shrinker.
+ */
+#define DEPOT_MAX_IDLE	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
+/* Slabs that are searched for one magazine: what bounds the time under the lock. */
+#define DEPOT_MAX_SEARCHED	8
 /* Empty slabs it keeps; more go back to the page allocator. */
 #define DEPOT_MAX_EMPTY	2
 
 void pcslab_depot_init(struct pcslab_class *class)
 {
 	struct pcslab_depot *depot;
+	u64 seed;
 	int node;
 
 	for (node = 0; node < nr_node_ids; node++) {
@@ -38,6 +56,11 @@ void pcslab_depot_init(struct pcslab_class *class)
 		INIT_LIST_HEAD(&depot->partial);
 		INIT_LIST_HEAD(&depot->empty);
 		INIT_LIST_HEAD(&depot->all);
+		depot->max_full = DEPOT_MIN_FULL;
+		if (class->flags & PCSLAB_HEAP_RANDOM) {
+			get_random_bytes(&seed, sizeof(seed));
+			prandom_seed_state(&depot->random, seed);
+		}
 	}
 }
 
@@ -91,6 +114,8 @@ static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
 
 	if (mag)
 		depot->nr_rounds -= mag->n;
+	if (depot->cursor == mag)
+		depot->cursor = depot->full;
 	return mag;
 }
 
@@ -115,26 +140,64 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 	depot->nr_free -= slab->nr;
 }
 
-/* A free object out of the slabs, still PCSLAB_FREE; NULL if there is none. */
-static u8 *take_from_slabs(struct pcslab_depot *depot, void **obj, u32 size)
+/* One with free objects, for at least one of them to be taken. */
+static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 {
 	struct pcslab_slab *slab;
-	u8 *state;
 
 	slab = list_first_entry_or_null(&depot->partial, struct pcslab_slab, list);
-	if (!slab) {
-		slab = list_first_entry_or_null(&depot->empty, struct pcslab_slab, list);
-		if (!slab)
-			return NULL;
+	if (slab)
+		return slab;
+	slab = list_first_entry_or_null(&depot->empty, struct pcslab_slab, list);
+	if (slab) {
 		list_move(&slab->list, &depot->partial);
 		depot->nr_empty--;
 	}
-	state = pcslab_slab_take(slab);
-	if (!slab->nr_free)
-		list_del_init(&slab->list);
-	depot->nr_free--;
-	*obj = slab->base + (state - slab->state) * size;
-	return state;
+	return slab;
+}
+
+/* A number below @n. */
+static u32 random_below(struct pcslab_depot *depot, u32 n)
+{
+	return reciprocal_scale(prandom_u32_state(&depot->random), n);
+}
+
+/* Durstenfeld's: every order is as likely as any other. */
+static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsigned int n)
+{
+	u32 other;
+
+	for (; n > 1; n--) {
+		other = random_below(depot, n);
+		swap(round[n - 1], round[other]);
+	}
+}
+
+/* Up to @n free objects out of the first slabs; returns how many: 0 if there are none. */
+static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_depot *depot,
+				    struct pcslab_round *round, unsigned int n)
+{
+	bool random = class->flags & PCSLAB_HEAP_RANDOM;
+	unsigned int taken = 0, part, searched;
+	struct pcslab_slab *slab;
+
+	for (searched = 0; taken < n && searched < DEPOT_MAX_SEARCHED; searched++) {
+		slab = usable_slab(depot);
+		if (!slab)
+			break;
+		part = min_t(unsigned int, n - taken, slab->nr_free);
+		if (random && n == 1)
+			pcslab_slab_take_from(slab, round, random_below(depot, slab->nr));
+		else
+			pcslab_slab_take(slab, &round[taken], part);
+		taken += part;
+		if (!slab->nr_free)
+			list_del_init(&slab->list);
+	}
+	depot->nr_free -= taken;
+	if (random)
+		shuffle(depot, round, taken);
+	return taken;
 }
 
 static void put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
@@ -153,25 +216,38 @@ static void put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
 	depot->nr_empty++;
 }
 
-/* Let a slab go that is empty and not needed, nor in the list of nmi.c. */
-static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
-		 struct list_head *doomed)
+/* Let a slab go that is empty, nor in the list of nmi.c, if @keep others stay. */
+static void trim_to(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		    unsigned int keep, struct list_head *doomed)
 {
-	if (slab->nr_free < slab->nr || test_bit(0, &slab->deferred_queued))
-		return;
-	if (depot->nr_empty > DEPOT_MAX_EMPTY || READ_ONCE(slab->class->heap->dying))
+	if (depot->nr_empty > keep && !test_bit(0, &slab->deferred_queued))
 		remove_empty_slab(depot, slab, doomed);
 }
 
+static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		 struct list_head *doomed)
+{
+	if (slab->nr_free < slab->nr)
+		return;
+	trim_to(depot, slab, READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_EMPTY,
+		doomed);
+}
+
+/* Objects of one slab mostly come one after the other. */
 static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
 		  struct list_head *doomed)
 {
+	unsigned long start = 0, bytes = 0;
+	struct pcslab_slab *slab = NULL;
 	struct pcslab_round *round;
-	struct pcslab_slab *slab;
 
 	while (mag->n) {
 		round = &mag->round[--mag->n];
-		slab = slab_of(round->obj);
+		if ((unsigned long)round->obj - start >= bytes) {
+			slab = slab_of_ours(round->obj);
+			start = (unsigned long)slab->base;
+			bytes = PAGE_SIZE << slab->order;
+		}
 		put_into_slab(depot, slab, round->state);
 		trim(depot, slab, doomed);
 	}
@@ -212,33 +288,31 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
  * @class: of the objects
  * @node: theirs
  * @empty: a magazine without rounds
+ * @surplus: if it is NULL it may become @empty, for the caller to free
  *
  * Return: a full magazine, or @empty filled from the slabs as far as they go.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty)
+			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *mag;
-	struct pcslab_round *round;
 	unsigned long flags;
-	u8 *state;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	mag = pop_full(depot);
-	if (mag) {
+	if (!mag) {
+		if (depot->nr_missed) {
+			depot->nr_missed--;
+			depot->max_full++;
+		}
+		mag = empty;
+		mag->n = take_from_slabs(class, depot, mag->round, class->cap);
+	} else if (*surplus || depot->nr_idle < DEPOT_MAX_IDLE) {
 		push(&depot->idle, &depot->nr_idle, empty);
 	} else {
-		mag = empty;
-		for (mag->n = 0; mag->n < class->cap; mag->n++) {
-			round = &mag->round[mag->n];
-			state = take_from_slabs(depot, &round->obj, class->size);
-			if (!state)
-				break;
-			round->state = state;
-			WRITE_ONCE(*state, PCSLAB_CACHED);
-		}
+		*surplus = empty;
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return mag;
@@ -266,14 +340,17 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *empty = NULL;
 	unsigned long flags;
+	bool enough;
 
 	full->n = class->cap;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	if (depot->nr_full < DEPOT_MAX_FULL)
+	enough = depot->nr_full >= depot->max_full;
+	if (!enough)
 		empty = fresh ?: pop(&depot->idle, &depot->nr_idle);
 	if (empty) {
 		push_full(depot, full);
-	} else if (may_flush || depot->nr_full >= DEPOT_MAX_FULL) {
+	} else if (enough || may_flush) {
+		depot->nr_missed += enough;
 		flush(depot, full, doomed);
 		empty = full;
 	}
@@ -284,27 +361,22 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 /* Any free object of a node, magazines included; handed out, so counted. */
 static void *take_one(struct pcslab_class *class, struct pcslab_depot *depot)
 {
+	struct pcslab_round round;
 	struct pcslab_magazine *mag;
-	struct pcslab_round *round;
-	void *obj;
-	u8 *state;
 
 	lockdep_assert_held(&depot->lock);
-	state = take_from_slabs(depot, &obj, class->size);
-	if (!state) {
+	if (!take_from_slabs(class, depot, &round, 1)) {
 		mag = depot->full;
 		if (!mag)
 			return NULL;
-		round = &mag->round[--mag->n];
+		round = mag->round[--mag->n];
 		depot->nr_rounds--;
-		obj = round->obj;
-		state = round->state;
 		if (!mag->n)
 			push(&depot->idle, &depot->nr_idle, pop_full(depot));
 	}
-	WRITE_ONCE(*state, PCSLAB_LIVE);
+	WRITE_ONCE(*round.state, PCSLAB_LIVE);
 	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
-	return obj;
+	return round.obj;
 }
 
 static void *take(struct pcslab_class *class, int node)
@@ -419,7 +491,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		/* Acquire: the NMI is done with the slab. */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
 			continue;
-		sanitize_free(slab->base + i * slab->class->size, slab->class->size);
+		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i]);
 		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 	}
@@ -438,43 +510,114 @@ static void free_stack(struct pcslab_magazine *mag)
 	}
 }
 
-static void drain_node(struct pcslab_class *class, int node)
+/* Empty full magazines into the slabs, each under the lock for itself, but for @keep. */
+static void empty_full(struct pcslab_depot *depot, unsigned int keep,
+		       struct list_head *doomed)
 {
-	struct pcslab_depot *depot = &class->depot[node];
-	struct pcslab_magazine *mag, *idle;
-	struct pcslab_slab *slab, *next;
+	struct pcslab_magazine *mag;
 	unsigned long flags;
-	LIST_HEAD(doomed);
 
 	do {
 		raw_spin_lock_irqsave(&depot->lock, flags);
-		mag = pop_full(depot);
+		mag = depot->nr_full > keep ? pop_full(depot) : NULL;
 		if (mag)
-			flush(depot, mag, &doomed);
+			flush(depot, mag, doomed);
 		raw_spin_unlock_irqrestore(&depot->lock, flags);
 		kfree(mag);
 	} while (mag);
+}
+
+/* All but @keep full magazines goes back; what it may keep it has to learn anew. */
+static unsigned long drain_to(struct pcslab_depot *depot, unsigned int keep)
+{
+	struct pcslab_slab *slab, *next;
+	struct pcslab_magazine *idle;
+	unsigned long flags;
+	LIST_HEAD(doomed);
+
+	empty_full(depot, keep, &doomed);
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
+	depot->max_full = max_t(unsigned int, keep, DEPOT_MIN_FULL);
+	depot->nr_missed = 0;
 	idle = depot->idle;
 	depot->idle = NULL;
 	depot->nr_idle = 0;
 	list_for_each_entry_safe(slab, next, &depot->empty, list)
-		trim(depot, slab, &doomed);
+		trim_to(depot, slab, 0, &doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 
 	free_stack(idle);
-	pcslab_slabs_destroy(&doomed);
+	return pcslab_slabs_destroy(&doomed);
 }
 
 /**
  * pcslab_depot_drain() - give all free objects of a class back as pages
- * @class: of a dying heap, its caches drained
+ * @class: the class
+ *
+ * Context: any but NMI; on RT any that may sleep.
+ * Return: the number of pages given back.
  */
-void pcslab_depot_drain(struct pcslab_class *class)
+unsigned long pcslab_depot_drain(struct pcslab_class *class)
 {
+	unsigned long pages = 0;
 	int node;
 
 	for_each_node_state(node, N_MEMORY)
-		drain_node(class, node);
+		pages += drain_to(&class->depot[node], 0);
+	return pages;
+}
+
+/**
+ * pcslab_depot_spare() - how much draining would bring
+ * @class: the class
+ *
+ * Return: about so many pages: those of empty slabs, and what the objects in full
+ *	magazines take.
+ */
+unsigned long pcslab_depot_spare(struct pcslab_class *class)
+{
+	struct pcslab_depot *depot;
+	unsigned long pages = 0;
+	int node;
+
+	for_each_node_state(node, N_MEMORY) {
+		depot = &class->depot[node];
+		pages += pcslab_gauge(depot->nr_empty) << class->order;
+		pages += pcslab_gauge(depot->nr_rounds) * class->stride >> PAGE_SHIFT;
+	}
+	return pages;
+}
+
+static bool has_spare(const struct pcslab_depot *depot)
+{
+	return pcslab_gauge(depot->nr_empty || depot->nr_full || depot->nr_idle);
+}
+
+static unsigned long nr_free(const struct pcslab_depot *depot)
+{
+	return pcslab_gauge(depot->nr_free + depot->nr_rounds);
+}
+
+/**
+ * pcslab_depot_look() - drain what was not used since the last look
+ * @class: the class
+ *
+ * A depot that is used keeps half of what it learnt to keep.
+ */
+void pcslab_depot_look(struct pcslab_class *class)
+{
+	struct pcslab_depot *depot;
+	unsigned int may_keep;
+	int node;
+
+	for_each_node_state(node, N_MEMORY) {
+		depot = &class->depot[node];
+		may_keep = pcslab_gauge(depot->max_full);
+		if (has_spare(depot) && nr_free(depot) == depot->seen)
+			drain_to(depot, 0);
+		else if (may_keep > DEPOT_MIN_FULL)
+			drain_to(depot, may_keep / 2);
+		depot->seen = nr_free(depot);
+	}
 }

@@ -8,8 +8,11 @@
  *
  * Context: any.
  */
+#include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/fault-inject.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static DECLARE_FAULT_ATTR(fail_pages);
@@ -20,8 +23,16 @@ bool pcslab_should_fail(gfp_t gfp)
 	return !(gfp & __GFP_NOFAIL) && should_fail(&fail_pages, PAGE_SIZE);
 }
 
+static struct dentry *files;
+
 void pcslab_fault_init(struct dentry *dir)
 {
 	fail_pages.verbose = 0;	/* a stack per failure hides what the test says */
-	fault_create_debugfs_attr("fail_pages", dir, &fail_pages);
+	files = fault_create_debugfs_attr("fail_pages", dir, &fail_pages);
+}
+
+void pcslab_fault_exit(void)
+{
+	if (COMPAT_FAULT_HOLDS_DIR && !IS_ERR(files))
+		dput(files);
 }

@@ -17,8 +17,8 @@
 #include <linux/err.h>
 #include <linux/jump_label.h>
 #include <linux/module.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -26,7 +26,14 @@
 
 LIST_HEAD(pcslab_heaps);
 DEFINE_MUTEX(pcslab_heaps_lock);	/* of the list, the names, zombie */
-static struct workqueue_struct *release_wq;
+struct workqueue_struct *pcslab_wq;
+/* What every heap gets, by the module's parameters. */
+u8 pcslab_heap_flags __ro_after_init;
+DEFINE_STATIC_KEY_FALSE(pcslab_slow);
+
+/* What a caller may ask for. */
+#define PCSLAB_HEAP_FLAGS \
+	(PCSLAB_HEAP_RANDOM | PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 
 static int check_name(const char *name)
 {
@@ -64,11 +71,13 @@ static void heap_release(struct pcslab_heap *heap)
 	unsigned int i;
 
 	mutex_lock(&pcslab_heaps_lock);
-	list_del(&heap->node);
+	list_del_rcu(&heap->node);
 	mutex_unlock(&pcslab_heaps_lock);
-	synchronize_rcu();	/* heap_of() and bad frees; the last free's own section */
+	synchronize_rcu();	/* heap_of(), bad frees, reclaim; the last free's own section */
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
+	if (heap->flags & PCSLAB_SLOW)
+		static_branch_dec(&pcslab_slow);
 	kfree(heap);
 }
 
@@ -87,7 +96,21 @@ static void release_zombie(struct work_struct *work)
 void pcslab_heap_put(struct pcslab_heap *heap)
 {
 	if (refcount_dec_and_test(&heap->refs))
-		queue_work(release_wq, &heap->release);
+		queue_work(pcslab_wq, &heap->release);
+}
+
+static int heap_register(struct pcslab_heap *heap)
+{
+	int err = -EEXIST;
+
+	mutex_lock(&pcslab_heaps_lock);
+	if (!name_taken(heap->name)) {
+		list_add_tail_rcu(&heap->node, &pcslab_heaps);
+		heap->dir = pcslab_debugfs_add(heap);
+		err = 0;
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	return err;
 }
 
 /**
@@ -95,7 +118,7 @@ void pcslab_heap_put(struct pcslab_heap *heap)
  * @name: 1 to 31 printable ASCII characters without '/'; copied
  * @attr: how it differs from the default, or NULL
  *
- * An empty heap costs its structure of about 1.2 KiB; classes come with their
+ * An empty heap costs its structure of about 1.7 KiB; classes come with their
  * first object.
  *
  * Context: process. May sleep.
@@ -111,61 +134,27 @@ struct pcslab_heap *pcslab_heap_create(const char *name,
 
 	if (err)
 		return ERR_PTR(err);
-	if (attr && attr->flags)
+	if (attr && attr->flags & ~PCSLAB_HEAP_FLAGS)
 		return ERR_PTR(-EINVAL);
-	heap = kzalloc(struct_size(heap, class, PCSLAB_NR_CLASSES + 1), GFP_KERNEL);
+	heap = kzalloc(sizeof(*heap), GFP_KERNEL);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
 	strscpy(heap->name, name, sizeof(heap->name));
+	heap->flags = pcslab_heap_flags | (attr ? attr->flags : 0);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
 	INIT_WORK(&heap->release, release_zombie);
 
-	mutex_lock(&pcslab_heaps_lock);
-	if (name_taken(name)) {
-		mutex_unlock(&pcslab_heaps_lock);
+	err = heap_register(heap);
+	if (err) {
 		kfree(heap);
-		return ERR_PTR(-EEXIST);
+		return ERR_PTR(err);
 	}
-	list_add_tail(&heap->node, &pcslab_heaps);
-	heap->dir = pcslab_debugfs_add(heap);
-	mutex_unlock(&pcslab_heaps_lock);
+	if (heap->flags & PCSLAB_SLOW)
+		static_branch_inc(&pcslab_slow);
 	return heap;
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_create);
-
-static int drain_this_cpu(void *arg)
-{
-	struct pcslab_heap *heap = arg;
-	struct pcslab_class *class;
-	unsigned int i;
-
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class)
-			pcslab_cache_drain(class, pcslab_cache_of(class, smp_processor_id()));
-	}
-	return 0;
-}
-
-/*
- * Everything that is free goes back to the slabs, and empty slabs go. A cache
- * is only ever touched on its own CPU; after that CPU was here it sees dying.
- */
-static void heap_drain(struct pcslab_heap *heap)
-{
-	unsigned int cpu, i;
-
-	WRITE_ONCE(heap->dying, true);
-	cpus_read_lock();
-	for_each_online_cpu(cpu)
-		smp_call_on_cpu(cpu, drain_this_cpu, heap, false);
-	cpus_read_unlock();
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		if (heap->class[i])
-			pcslab_depot_drain(heap->class[i]);
-	}
-}
 
 /* Objects of one class that callers have. */
 static u64 class_live(struct pcslab_heap *heap, unsigned int index)
@@ -201,7 +190,7 @@ static void report_live(struct pcslab_heap *heap)
 	if (!total)
 		return;
 	pr_warn("pcslab: heap %s destroyed with %llu objects live\n", heap->name, total);
-	if (static_branch_unlikely(&pcslab_track))
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
 }
 
@@ -227,7 +216,9 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 	heap->zombie = true;
 	mutex_unlock(&pcslab_heaps_lock);
 
-	heap_drain(heap);
+	/* A cache is drained on its own CPU; after that was done the CPU sees dying. */
+	WRITE_ONCE(heap->dying, true);
+	pcslab_heap_shrink(heap);
 	report_live(heap);
 	/* Before the reference goes: after it the heap may go at any moment. */
 	__module_get(THIS_MODULE);
@@ -240,12 +231,12 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);
 
 int pcslab_heap_init(void)
 {
-	release_wq = alloc_workqueue("pcslab", WQ_UNBOUND, 0);
-	return release_wq ? 0 : -ENOMEM;
+	pcslab_wq = alloc_workqueue("pcslab", WQ_UNBOUND, 0);
+	return pcslab_wq ? 0 : -ENOMEM;
 }
 
 /* The module goes, so no heap is left; a release may be in its last instructions. */
 void pcslab_heap_exit(void)
 {
-	destroy_workqueue(release_wq);
+	destroy_workqueue(pcslab_wq);
 }

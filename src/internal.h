@@ -17,20 +17,24 @@
 #define PCSLAB_GFP_REFUSED \
 	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
-/* alloc.c */
-DECLARE_STATIC_KEY_FALSE(pcslab_debug);
-
 /* track.c: who allocated what */
-DECLARE_STATIC_KEY_FALSE(pcslab_track);
 void pcslab_track_alloc(const void *obj, unsigned long caller);
 void pcslab_untrack_large(struct page *page);
 void pcslab_track_report(struct pcslab_heap *heap);
 int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
 
+/* check.c: patterns in free objects and behind live ones */
+void pcslab_check_new(struct pcslab_slab *slab);
+void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
+void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size);
+void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
+void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
+
 /* cache.c: the magazines of a CPU, and the record */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
-void pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache);
+unsigned long pcslab_cache_drain(struct pcslab_class *class,
+				 struct pcslab_cache *cache);
 
 /* depot.c: magazines and slabs of a node */
 void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node);
@@ -38,7 +42,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, u8 *state);
 void pcslab_depot_free_deferred(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty);
+			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus);
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
 			struct pcslab_magazine *full,
@@ -47,15 +51,41 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node);
 void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed);
-void pcslab_depot_drain(struct pcslab_class *class);
+unsigned long pcslab_depot_drain(struct pcslab_class *class);
+unsigned long pcslab_depot_spare(struct pcslab_class *class);
+void pcslab_depot_look(struct pcslab_class *class);
 void pcslab_depot_init(struct pcslab_class *class);
 struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
 
 /* slab.c: pages cut into objects */
+/* State bytes: addresses behind the last object lead here; words may follow them. */
+static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
+					    unsigned int order)
+{
+	return round_up(DIV_ROUND_UP(PAGE_SIZE << order, class->stride), sizeof(long));
+}
+
+/*
+ * For each object of a heap with PCSLAB_SLOW, written by who owns it: who allocated it,
+ * or if it is free who freed it; and the bytes it was allocated for.
+ */
+static inline unsigned long *pcslab_callers(struct pcslab_slab *slab)
+{
+	return (void *)&slab->state[pcslab_nr_states(slab->class, slab->order)];
+}
+
+static inline u16 *pcslab_sizes(struct pcslab_slab *slab)
+{
+	return (void *)&pcslab_callers(slab)[pcslab_nr_states(slab->class, slab->order)];
+}
+
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order);
-void pcslab_slabs_destroy(struct list_head *doomed);
-u8 *pcslab_slab_take(struct pcslab_slab *slab);
+unsigned long pcslab_slabs_destroy(struct list_head *doomed);
+void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
+		      unsigned int n);
+void pcslab_slab_take_from(struct pcslab_slab *slab, struct pcslab_round *round,
+			   unsigned int start);
 
 /* A class of a heap as it was published, or NULL. */
 static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
@@ -66,9 +96,10 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 }
 
 /* class.c: the size classes of a heap */
-struct pcslab_class *pcslab_class_get(struct pcslab_heap *heap,
-				      unsigned int index, gfp_t gfp);
-void pcslab_class_shape(struct pcslab_class *class, unsigned int index);
+struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
+				       unsigned int index, gfp_t gfp);
+void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
+			unsigned int flags);
 void pcslab_class_free(struct pcslab_class *class);
 
 /* large.c: objects with pages of their own */
@@ -86,11 +117,18 @@ void pcslab_defer_dead(void);
 void pcslab_defer_sync(void);
 
 /* heap.c: life and death */
-extern struct list_head pcslab_heaps;		/* zombies included */
+extern struct list_head pcslab_heaps;		/* zombies included; also under RCU */
 extern struct mutex pcslab_heaps_lock;
+extern u8 pcslab_heap_flags;			/* of every heap */
+DECLARE_STATIC_KEY_FALSE(pcslab_slow);		/* a heap has one of PCSLAB_SLOW */
+extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
+
+/* reclaim.c: what is free goes back */
+int pcslab_reclaim_init(void);
+void pcslab_reclaim_exit(void);
 
 /* hotplug.c: CPUs come and go */
 extern struct cpumask pcslab_cpus;		/* those that have caches */
@@ -128,6 +166,13 @@ static inline struct pcslab_heap_count *pcslab_heap_count(struct pcslab_heap *he
 	return heap->count + READ_ONCE(pcslab_turn);
 }
 
+/*
+ * Do calls on this class's heap take the slow path? A macro, for @class not to be loaded
+ * where no heap is slow.
+ */
+#define pcslab_is_slow(class) \
+	(static_branch_unlikely(&pcslab_slow) && (class)->flags & PCSLAB_SLOW)
+
 /* audit.c: the walk */
 struct pcslab_audit {
 	u64 slabs, objects, live, cached, free, deferred;
@@ -150,6 +195,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);
 void pcslab_fault_init(struct dentry *dir);
+void pcslab_fault_exit(void);
 #else
 static inline bool pcslab_should_fail(gfp_t gfp)
 {
@@ -157,6 +203,7 @@ static inline bool pcslab_should_fail(gfp_t gfp)
 }
 
 static inline void pcslab_fault_init(struct dentry *dir) { }
+static inline void pcslab_fault_exit(void) { }
 #endif
 
 /*
@@ -168,6 +215,9 @@ static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
 	lockdep_assert_irqs_disabled();
 	return &raw_cpu_read(*class->caches)->direct;
 }
+
+/* Of a depot: under its lock it would still be of the past. */
+#define pcslab_gauge(words)	data_race(words)
 
 /* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
 static inline unsigned int pcslab_cached(const struct pcslab_cache *c)

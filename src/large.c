@@ -10,14 +10,16 @@
  * Context: as the caller of alloc or free; freeing in NMI is put off (nmi.c).
  */
 #include <linux/hardirq.h>
-#include <linux/jump_label.h>
 #include <linux/mm.h>
-#include <linux/sched/mm.h>
+#include <linux/mutex.h>
 
 #include "compat.h"
 #include "internal.h"
 #include "page.h"
 #include "sanitize.h"
+
+/* Of the cursors of all heaps. */
+static DEFINE_MUTEX(walks);
 
 static struct page *link_next(struct page *page)
 {
@@ -49,6 +51,8 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
 {
 	struct page *next = link_next(page), *prev = link_prev(page);
 
+	if (heap->large_cursor == page)
+		heap->large_cursor = next;
 	if (next)
 		set_links(next, link_next(next), prev);
 	if (prev)
@@ -56,28 +60,6 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
 	else
 		heap->large = next;
 	set_links(page, NULL, NULL);
-}
-
-/*
- * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does
- * ask for it: the waiting is done here.
- */
-static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
-{
-	bool nofail = gfp & __GFP_NOFAIL;
-	struct page *page;
-
-	gfp &= ~(__GFP_NOFAIL | __GFP_MOVABLE | __GFP_RECLAIMABLE);
-	if (nofail)
-		gfp |= __GFP_NOWARN;
-	else if (pcslab_should_fail(gfp))
-		return NULL;
-	for (;;) {
-		page = alloc_pages_node(node, gfp | __GFP_COMP, order);
-		if (page || !nofail)
-			return page;
-		memalloc_retry_wait(gfp);
-	}
 }
 
 /**
@@ -102,10 +84,12 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		WARN_ON_ONCE(!(gfp & __GFP_NOWARN) && size != SIZE_MAX);
 		return NULL;
 	}
-	class = pcslab_class_get(heap, PCSLAB_LARGE, gfp);
+	class = pcslab_class_at(heap, PCSLAB_LARGE) ?:
+		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
-	page = get_pages(gfp, node, order);
+	gfp &= ~(__GFP_MOVABLE | __GFP_RECLAIMABLE);
+	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(gfp, node, order);
 	if (!page)
 		return NULL;
 
@@ -147,7 +131,7 @@ void pcslab_large_release(struct page *page)
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
 	compat_count_release(&row->frees[turn]);
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
-	if (static_branch_unlikely(&pcslab_track))
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_untrack_large(page);
 	__free_pages(page, order);
 	pcslab_heap_put(heap);
@@ -172,12 +156,9 @@ static bool claim(struct page *page)
  */
 bool pcslab_large_free(const void *obj)
 {
-	struct page *page;
+	struct page *page = large_page_of(obj);
 
-	if (!large_class_of(obj))
-		return false;
-	page = virt_to_page(obj);
-	if (!claim(page))
+	if (!page || !claim(page))
 		return false;
 	if (in_nmi())
 		pcslab_defer_large(page);
@@ -194,9 +175,9 @@ bool pcslab_large_free(const void *obj)
  */
 size_t pcslab_large_size(const void *obj)
 {
-	if (!large_class_of(obj))
-		return 0;
-	return PAGE_SIZE << compound_order(virt_to_page(obj));
+	struct page *page = large_page_of(obj);
+
+	return page ? PAGE_SIZE << compound_order(page) : 0;
 }
 
 /**
@@ -204,6 +185,11 @@ size_t pcslab_large_size(const void *obj)
  * @heap: the heap
  * @visit: called with the first page of each and @arg, interrupts off
  * @arg: for @visit
+ *
+ * Those that come meanwhile are not visited. Whoever frees the one that is next moves
+ * the cursor on.
+ *
+ * Context: process. May sleep.
  */
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg)
@@ -211,8 +197,16 @@ void pcslab_large_walk(struct pcslab_heap *heap,
 	unsigned long flags;
 	struct page *page;
 
+	mutex_lock(&walks);
 	raw_spin_lock_irqsave(&heap->large_lock, flags);
-	for (page = heap->large; page; page = link_next(page))
+	heap->large_cursor = heap->large;
+	while (heap->large_cursor) {
+		page = heap->large_cursor;
 		visit(page, arg);
+		heap->large_cursor = link_next(page);
+		raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+		raw_spin_lock_irqsave(&heap->large_lock, flags);
+	}
 	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	mutex_unlock(&walks);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The module: what is set up in which order, and taken down in the reverse one. */
-#include <linux/jump_label.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
@@ -8,29 +7,34 @@
 
 static bool debug;
 module_param(debug, bool, 0444);
-MODULE_PARM_DESC(debug, "catch two CPUs freeing one object at the same instant (slower)");
+MODULE_PARM_DESC(debug, "all heaps have all checks: poison, redzones, frees at the same instant (slower)");
 
 static bool track;
 module_param(track, bool, 0444);
-MODULE_PARM_DESC(track, "remember who allocated each object (slower, a word per object)");
+MODULE_PARM_DESC(track, "remember who allocated each object (slower, ten bytes per object)");
 
 static int __init pcslab_init(void)
 {
 	int err;
 
 	if (debug)
-		static_branch_enable(&pcslab_debug);
+		pcslab_heap_flags |= PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED;
 	if (track)
-		static_branch_enable(&pcslab_track);
+		pcslab_heap_flags |= PCSLAB_HEAP_TRACK;
 	err = pcslab_heap_init();
 	if (err)
 		return err;
 	err = pcslab_hotplug_init();
 	if (err)
 		goto err_heap;
+	err = pcslab_reclaim_init();
+	if (err)
+		goto err_hotplug;
 	pcslab_debugfs_init();
 	return 0;
 
+err_hotplug:
+	pcslab_hotplug_exit();
 err_heap:
 	pcslab_heap_exit();
 	return err;
@@ -40,6 +44,7 @@ err_heap:
 static void __exit pcslab_exit(void)
 {
 	pcslab_debugfs_exit();
+	pcslab_reclaim_exit();
 	pcslab_hotplug_exit();
 	pcslab_defer_sync();
 	pcslab_heap_exit();

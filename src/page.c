@@ -1,13 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Marking pages as ours; see page.h for what is written and in which order.
+ * Getting pages, and marking them as ours; see page.h for what is written and in
+ * which order.
  *
- * No locks. Any context.
+ * No locks. Any context but for getting them, which is as the flags say.
  */
+#include <linux/sched/mm.h>
+
 #include "page.h"
 
 unsigned long pcslab_span __read_mostly;
 unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+
+static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int order)
+{
+	struct page *page;
+
+	for (;;) {
+		page = alloc_pages_node(node, gfp | __GFP_COMP | __GFP_NOWARN, order);
+		if (page)
+			return page;
+		memalloc_retry_wait(gfp);
+	}
+}
+
+/**
+ * pcslab_pages_get() - get compound pages
+ * @gfp: the caller's
+ * @node: where, or NUMA_NO_NODE
+ * @order: of how many
+ *
+ * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does ask for
+ * it: the waiting is done here.
+ *
+ * Return: the first page, or NULL if there is none and no __GFP_NOFAIL.
+ */
+struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order)
+{
+	if (unlikely(gfp & __GFP_NOFAIL))
+		return wait_for_pages(gfp & ~__GFP_NOFAIL, node, order);
+	return alloc_pages_node(node, gfp | __GFP_COMP, order);
+}
 
 /* Only grows, so a reader that was handed an object sees a span that holds it. */
 static void span_cover(const void *end)

@@ -40,6 +40,7 @@ extern unsigned long pcslab_span;
 /* Tags; only the addresses matter. */
 extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
+struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 		  void *owner);
 void pcslab_unstamp(struct page *page);
@@ -49,7 +50,7 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 {
 	unsigned long addr = (unsigned long)obj;
 
-	if (unlikely(addr - PAGE_OFFSET >= READ_ONCE(pcslab_span)))
+	if (unlikely(addr - PAGE_OFFSET >= compat_peek(pcslab_span)))
 		return false;
 	/* Without a virtual memmap the lookup itself could follow a NULL. */
 	if (!IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !virt_addr_valid(obj))
@@ -79,7 +80,7 @@ static __always_inline bool page_owner(struct page *page, unsigned long *tag,
 	smp_rmb();	/* see above */
 	*owner = (void *)READ_ONCE(page->private);
 	smp_rmb();	/* see above */
-	return READ_ONCE(page->lru.next) == (void *)tag;
+	return compat_peek(page->lru.next) == (void *)tag;
 }
 
 /* The slab an address is in; false if it is in none. */
@@ -108,17 +109,32 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 	return find_slab(obj, &slab) ? slab : NULL;
 }
 
-/* The class of the large object whose first page this is, else NULL. */
-static inline struct pcslab_class *large_class_of(const void *obj)
+/* The slab of what is known to be an object of one. */
+static inline struct pcslab_slab *slab_of_ours(const void *obj)
+{
+	struct page *page = compound_head(compat_direct_page((unsigned long)obj));
+
+	return (struct pcslab_slab *)READ_ONCE(page->private);
+}
+
+/* The first page of the large object that starts at @obj, else NULL. */
+static inline struct page *large_page_of(const void *obj)
 {
 	struct page *page;
-	void *class;
 
 	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) ||
-	    page_tag(page) != (unsigned long)&pcslab_large_tag ||
-	    !page_owner(page, &pcslab_large_tag, &class))
+	    page_tag(page) != (unsigned long)&pcslab_large_tag)
 		return NULL;
-	return class;
+	return page;
+}
+
+/* Its class. */
+static inline struct pcslab_class *large_class_of(const void *obj)
+{
+	struct page *page = large_page_of(obj);
+	void *class;
+
+	return page && page_owner(page, &pcslab_large_tag, &class) ? class : NULL;
 }
 
 /*

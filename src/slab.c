@@ -4,15 +4,13 @@
  *
  * The metadata is allocated apart from the pages, so that no write through an
  * object, before or past its end, reaches it from the same slab. There is no
- * list of free objects: the state bytes say which are free, and are searched a
- * word at a time.
+ * list of free objects: the state bytes say which are free.
  *
  * Locks: none of its own; what changes in a slab is under its depot's lock.
  * Context: creating as @gfp allows; destroying any but NMI.
  */
 #include <linux/rculist.h>
 #include <linux/slab.h>
-#include <asm/word-at-a-time.h>
 
 #include "internal.h"
 #include "page.h"
@@ -21,27 +19,21 @@
 /* For metadata, and for pages: what of the caller's flags is not his object's alone. */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
-/* State bytes: the last word is read whole, addresses behind the last object lead here. */
-static unsigned int nr_states(u32 size, unsigned int bytes)
-{
-	return round_up(DIV_ROUND_UP(bytes, size), sizeof(long));
-}
-
-static struct pcslab_slab *metadata_create(unsigned int states, gfp_t gfp, int node)
+/* At most 8 KiB: the page allocator warns of __GFP_NOFAIL for more. */
+static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
+					   gfp_t gfp, int node)
 {
 	size_t bytes = struct_size((struct pcslab_slab *)0, state, states);
-	bool track = static_key_enabled(&pcslab_track.key);
 	struct pcslab_slab *slab;
 
 	gfp &= ~__GFP_THISNODE;
-	if (track)
-		slab = kzalloc_node(bytes + states * sizeof(long), gfp, node);
+	if (notes)
+		slab = kzalloc_node(bytes + states * (sizeof(long) + sizeof(u16)), gfp, node);
 	else
 		slab = kmalloc_node(bytes, gfp, node);
 	if (!slab)
 		return NULL;
 	sanitize_hide(slab);
-	slab->callers = track ? (void *)slab + bytes : NULL;
 	return slab;
 }
 
@@ -64,17 +56,17 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order)
 {
 	unsigned int bytes = PAGE_SIZE << order;
-	unsigned int states = nr_states(class->size, bytes);
+	unsigned int states = pcslab_nr_states(class, order);
 	struct pcslab_slab *slab;
 	struct page *page;
 
 	gfp &= ~GFP_NOT_OURS;
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	slab = metadata_create(states, gfp, node);
+	slab = metadata_create(states, class->flags & PCSLAB_SLOW, gfp, node);
 	if (!slab)
 		return NULL;
-	page = alloc_pages_node(node, gfp | __GFP_COMP, order);
+	page = pcslab_pages_get(gfp, node, order);
 	if (!page) {
 		kfree(slab);
 		return NULL;
@@ -85,12 +77,14 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->node = page_to_nid(page);
 	slab->caches = class->caches;
 	slab->class = class;
-	slab->nr = bytes / class->size;
+	slab->nr = bytes / class->stride;
 	slab->nr_free = slab->nr;
 	slab->hint = 0;
 	slab->order = order;
 	slab->deferred_queued = 0;
 	init_states(slab, states);
+	if (class->flags & PCSLAB_CHECKED)
+		pcslab_check_new(slab);
 	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
 	refcount_inc(&class->heap->refs);
 	pcslab_stamp(page, order, &pcslab_slab_tag, slab);
@@ -112,36 +106,61 @@ static void slab_destroy(struct pcslab_slab *slab)
 /**
  * pcslab_slabs_destroy() - give slabs back
  * @doomed: slabs without an object outside, out of their depot
+ *
+ * Return: the number of pages given back.
  */
-void pcslab_slabs_destroy(struct list_head *doomed)
+unsigned long pcslab_slabs_destroy(struct list_head *doomed)
 {
 	struct pcslab_slab *slab, *next;
+	unsigned long pages = 0;
 
-	list_for_each_entry_safe(slab, next, doomed, list)
+	list_for_each_entry_safe(slab, next, doomed, list) {
+		pages += 1UL << slab->order;
 		slab_destroy(slab);
+	}
+	return pages;
+}
+
+static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)
+{
+	WRITE_ONCE(slab->state[i], PCSLAB_CACHED);
+	round->obj = slab->base + i * slab->class->stride;
+	round->state = &slab->state[i];
 }
 
 /**
- * pcslab_slab_take() - find a free object
- * @slab: one with nr_free > 0, its depot locked
- *
- * Return: the object's state, PCSLAB_FREE, for the caller to change.
+ * pcslab_slab_take() - take free objects, in order of address
+ * @slab: with its depot locked
+ * @round: filled
+ * @n: how many are wanted, slab->nr_free at most
  */
-u8 *pcslab_slab_take(struct pcslab_slab *slab)
+void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round, unsigned int n)
 {
-	static const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
-	unsigned int i = round_down(slab->hint, sizeof(long));
-	unsigned long word, zeroes;
+	unsigned int i = slab->hint;
 
-	/* Other bytes of the word change meanwhile, but none from or to zero. */
-	for (;; i += sizeof(long)) {
-		word = READ_ONCE(*(unsigned long *)(slab->state + i));
-		if (has_zero(word, &zeroes, &constants))
-			break;
+	slab->nr_free -= n;
+	for (; n; i++) {
+		if (READ_ONCE(slab->state[i]) != PCSLAB_FREE)
+			continue;
+		take(slab, i, round++);
+		n--;
 	}
-	zeroes = create_zero_mask(prep_zero_mask(word, zeroes, &constants));
-	i += find_zero(zeroes);
-	slab->hint = i + 1;
+	slab->hint = i;
+}
+
+/**
+ * pcslab_slab_take_from() - take a free object, but not the first one
+ * @slab: one with nr_free > 0, its depot locked
+ * @round: filled
+ * @start: below slab->nr; the first free one from here on, and then from the beginning
+ */
+void pcslab_slab_take_from(struct pcslab_slab *slab, struct pcslab_round *round,
+			   unsigned int start)
+{
+	unsigned int i = start;
+
+	while (READ_ONCE(slab->state[i]) != PCSLAB_FREE)
+		i = i + 1 < slab->nr ? i + 1 : 0;
+	take(slab, i, round);
 	slab->nr_free--;
-	return slab->state + i;
 }

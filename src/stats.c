@@ -29,8 +29,10 @@
  */
 #include <linux/bits.h>
 #include <linux/cpu.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "compat.h"
@@ -40,6 +42,19 @@
 unsigned int pcslab_turn __read_mostly;
 /* Inside the CPU hotplug lock. */
 static DEFINE_MUTEX(turn_lock);
+
+/*
+ * An exact read that waits for turn_lock, on its reader's stack. Whoever gets the lock
+ * does all that wait by then, so nobody waits for more than two grace periods.
+ */
+struct cut {
+	struct list_head node;
+	struct pcslab_heap *heap;
+	struct pcslab_stats *st;
+};
+
+static LIST_HEAD(cuts_waiting);
+static DEFINE_SPINLOCK(cuts_lock);	/* inside turn_lock */
 
 /* Parts of a counter, to be ored together. */
 #define WORD(turn)	BIT(turn)
@@ -127,16 +142,16 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	unsigned int cpu;
 	int node;
 
-	st->objects_per_slab = (PAGE_SIZE << class->order) / class->size;
+	st->objects_per_slab = (PAGE_SIZE << class->order) / class->stride;
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		st->cached += pcslab_cached(c);
 	}
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
-		st->depot += READ_ONCE(depot->nr_free) + READ_ONCE(depot->nr_rounds);
-		st->slabs += READ_ONCE(depot->nr_slabs);
-		st->pages += READ_ONCE(depot->nr_pages);
+		st->depot += pcslab_gauge(depot->nr_free + depot->nr_rounds);
+		st->slabs += pcslab_gauge(depot->nr_slabs);
+		st->pages += pcslab_gauge(depot->nr_pages);
 	}
 }
 
@@ -220,6 +235,7 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 			read_gauges(class, &st->class[i]);
 	}
 	st->bad_frees = atomic_long_read(&heap->bad_frees);
+	st->corruptions = atomic_long_read(&heap->corruptions);
 }
 
 /**
@@ -260,6 +276,29 @@ int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats);
 
+/* Takes all who wait to one cut, the caller among them. */
+static void cut_for_all(void)
+{
+	struct cut *cut, *next;
+	unsigned int turn = pcslab_turn;
+	LIST_HEAD(cuts);
+
+	lockdep_assert_held(&turn_lock);
+	spin_lock(&cuts_lock);
+	list_splice_init(&cuts_waiting, &cuts);
+	spin_unlock(&cuts_lock);
+
+	list_for_each_entry(cut, &cuts, node)
+		add_counters(cut->heap, cut->st, WORD(!turn) | INHERITED);
+	/* Release: the sums so far must not see what the change brings about. */
+	smp_store_release(&pcslab_turn, !turn);
+	synchronize_rcu();
+	list_for_each_entry_safe(cut, next, &cuts, node) {
+		add_counters(cut->heap, cut->st, WORD(turn));
+		list_del_init(&cut->node);
+	}
+}
+
 /**
  * pcslab_heap_stats_exact() - read the books of a heap at one instant
  * @heap: the heap
@@ -269,27 +308,26 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats);
  * between call and return; no CPU is stopped or interrupted for that. The gauges
  * (cached, depot, slabs, pages) and bad_frees are read after it, one by one.
  *
- * It takes an RCU grace period, some milliseconds to tens of them. Exact reads, of
- * whatever heaps, go one after the other.
+ * It takes an RCU grace period, some milliseconds to tens of them, and may have to
+ * wait for that of another exact read first; all who wait then share one.
  *
  * Context: as pcslab_heap_stats().
  * Return: 0, or -EINVAL if @heap or @st is NULL.
  */
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
-	unsigned int turn;
+	struct cut cut = { .heap = heap, .st = st };
 
 	if (!heap || !st)
 		return -EINVAL;
 	memset(st, 0, sizeof(*st));
 	cpus_read_lock();
+	spin_lock(&cuts_lock);
+	list_add_tail(&cut.node, &cuts_waiting);
+	spin_unlock(&cuts_lock);
 	mutex_lock(&turn_lock);
-	turn = pcslab_turn;
-	add_counters(heap, st, WORD(!turn) | INHERITED);
-	/* Release: the sums so far must not see what the change brings about. */
-	smp_store_release(&pcslab_turn, !turn);
-	synchronize_rcu();
-	add_counters(heap, st, WORD(turn));
+	if (!list_empty(&cut.node))
+		cut_for_all();
 	mutex_unlock(&turn_lock);
 	read_rest(heap, st);
 	cpus_read_unlock();

@@ -19,8 +19,6 @@
 #include "internal.h"
 #include "page.h"
 
-DEFINE_STATIC_KEY_FALSE(pcslab_track);
-
 #define NR_SITES	64	/* told apart; more are summed up in others */
 #define CALLER_PAGE	3
 
@@ -48,7 +46,7 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 	if (!slab)
 		WRITE_ONCE(virt_to_page(obj)[CALLER_PAGE].private, caller);
 	else if (find_state(slab, obj, &state))
-		WRITE_ONCE(slab->callers[state - slab->state], caller);
+		WRITE_ONCE(pcslab_callers(slab)[state - slab->state], caller);
 }
 
 /**
@@ -78,11 +76,12 @@ static void add(struct sites *sites, unsigned long caller, u64 bytes)
 
 static void add_slab(struct sites *sites, struct pcslab_slab *slab)
 {
+	const unsigned long *callers = pcslab_callers(slab);
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
 		if (READ_ONCE(slab->state[i]) == PCSLAB_LIVE)
-			add(sites, READ_ONCE(slab->callers[i]), slab->class->size);
+			add(sites, READ_ONCE(callers[i]), slab->class->size);
 	}
 }
 

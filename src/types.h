@@ -29,6 +29,7 @@
 #include <linux/llist.h>
 #include <linux/mm_types.h>
 #include <linux/percpu.h>
+#include <linux/prandom.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -52,6 +53,14 @@ enum pcslab_state {
 	PCSLAB_DEFERRED,	/* freed in NMI, waits for the irq_work */
 	PCSLAB_NONE,		/* no object: behind the last one */
 };
+
+/*
+ * Flags of a heap beside the public ones: it remembers who allocated what. Calls on a
+ * heap that has any of PCSLAB_SLOW take the slow path.
+ */
+#define PCSLAB_HEAP_TRACK	BIT(7)
+#define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
+#define PCSLAB_SLOW		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
 
 /* A free object in a magazine, and where its state is kept. */
 struct pcslab_round {
@@ -114,8 +123,9 @@ struct pcslab_inherited {
  *	held for writing
  * @spare: the other magazine, full or empty, or NULL
  * @spare_top: bytes of rounds in @spare
+ * @seen: calls counted at the last look at what is idle; written by that alone
  *
- * All but @inherited is written by the one CPU alone, none of it with an atomic
+ * All but @inherited and @seen is written by the one CPU alone, none of it with an atomic
  * operation. Two rows, because a call that interrupts another must not count
  * in the words that the other is just counting in.
  */
@@ -131,12 +141,13 @@ struct pcslab_cache {
 	struct pcslab_inherited inherited;
 	struct pcslab_magazine *spare;
 	unsigned int spare_top;
+	unsigned long seen;
 } ____cacheline_aligned;
 
 /**
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
- * @recip: 2^32 / size, rounded up
+ * @recip: 2^32 / stride, rounded up
  * @node: of the pages
  * @caches: class->caches, to spare the free path a load
  * @class: what it belongs to
@@ -149,9 +160,9 @@ struct pcslab_cache {
  * @order: of the pages
  * @deferred: in the list of slabs with objects freed in NMI
  * @deferred_queued: bit 0: @deferred is in use; the slab stays till it is not
- * @callers: who allocated each object, behind @state; NULL unless tracking
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
- *	index that an address in the pages can lead to, and up to a whole word
+ *	index that an address in the pages can lead to, and up to a whole word;
+ *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
  *
  * @list, @nr_free and @hint: under the depot's lock. The rest does not change.
  */
@@ -173,7 +184,6 @@ struct pcslab_slab {
 	u16 order;
 	struct llist_node deferred;
 	unsigned long deferred_queued;
-	unsigned long *callers;
 	u8 state[] __aligned(sizeof(long));
 };
 
@@ -181,7 +191,11 @@ struct pcslab_slab {
  * struct pcslab_depot - what one node keeps of one class of one heap
  * @lock: of all of it; innermost, a bounded number of objects at a time
  * @full: stack of full magazines
+ * @cursor: where an audit is in @full
  * @nr_full: of them
+ * @max_full: how many it keeps
+ * @nr_missed: emptied since the last look because there were as many, and not filled
+ *	again yet
  * @nr_rounds: objects in them
  * @idle: stack of empty magazines
  * @nr_idle: of them
@@ -192,12 +206,17 @@ struct pcslab_slab {
  * @nr_slabs: of them
  * @nr_pages: held by them
  * @nr_free: objects free in them
+ * @random: for PCSLAB_HEAP_RANDOM
+ * @seen: objects free here at the last look at what is idle; written by that alone
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
 	struct pcslab_magazine *full;
 	struct pcslab_magazine *idle;
+	struct pcslab_magazine *cursor;
 	unsigned int nr_full;
+	unsigned int max_full;
+	unsigned int nr_missed;
 	unsigned int nr_rounds;
 	unsigned int nr_idle;
 	struct list_head partial;
@@ -207,6 +226,8 @@ struct pcslab_depot {
 	unsigned long nr_slabs;
 	unsigned long nr_pages;
 	unsigned long nr_free;
+	struct rnd_state random;
+	unsigned long seen;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -214,22 +235,26 @@ struct pcslab_depot {
  * @caches: per possible CPU a pointer, to a cache if the CPU is one of
  *	pcslab_cpus (hotplug.c)
  * @size: bytes of an object
+ * @stride: from one to the next: more than @size if there is a redzone
  * @recip: as in the slab
  * @cap: rounds in a magazine
  * @index: in heap->class
  * @order: of a slab
  * @min_order: of the smallest slab that holds an object
+ * @flags: of the heap
  * @heap: what it belongs to
  * @depot: per node
  */
 struct pcslab_class {
 	struct pcslab_cache * __percpu *caches;
 	u32 size;
+	u32 stride;
 	u32 recip;
 	u16 cap;
 	u8 index;
 	u8 order;
 	u8 min_order;
+	u8 flags;
 	struct pcslab_heap *heap;
 	struct pcslab_depot depot[];
 };
@@ -251,33 +276,39 @@ struct pcslab_heap_count {
 
 /**
  * struct pcslab_heap - a named, private allocator
+ * @class: by index, NULL until used, with the large one; first, for the fast path to
+ *	find it without adding anything
  * @name: as given
- * @node: in pcslab_heaps, under pcslab_heaps_lock
+ * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period later
  * @refs: one of the owner, one per slab, one per large object
+ * @flags: PCSLAB_HEAP_* and internal ones; do not change
  * @dying: destroyed: nothing is put into magazines any more
  * @zombie: destroyed with objects live, under pcslab_heaps_lock
  * @release: frees it when the last reference went in a context that can't
  * @dir: in debugfs
  * @count: what is not counted per CPU
  * @bad_frees: refused frees of this heap's memory
+ * @corruptions: objects of which a pattern was found damaged
  * @large_lock: of @large; innermost, interrupts off
  * @large: all large objects, for the audit
- * @class: by index, NULL until used; with the large one
+ * @large_cursor: where a walk is in @large
  */
 struct pcslab_heap {
+	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
 	char name[PCSLAB_NAME_LEN];
 	struct list_head node;
 	refcount_t refs;
+	u8 flags;
 	bool dying;
 	bool zombie;
 	struct work_struct release;
 	struct dentry *dir;
 	struct pcslab_heap_count count[2];
 	atomic_long_t bad_frees;
+	atomic_long_t corruptions;
 	raw_spinlock_t large_lock;
 	struct page *large;
-	/* Flexible, not [65]: bounds checks of a constant array cost the fast path. */
-	struct pcslab_class *class[];
+	struct page *large_cursor;
 };
 
 #endif /* _PCSLAB_TYPES_H */

@@ -32,9 +32,20 @@ struct pcslab_heap;
 /* Number of size classes */
 #define PCSLAB_NR_CLASSES	64
 
+/*
+ * What a heap may be asked to do more, at a price: see Documentation/security.rst.
+ * With pcslab.debug=1 every heap does all of it.
+ */
+/* Hand out the free objects of a slab in random order. */
+#define PCSLAB_HEAP_RANDOM	BIT(0)
+/* Fill what is freed with a pattern, and look at it before it is handed out again. */
+#define PCSLAB_HEAP_POISON	BIT(1)
+/* Keep a pattern behind what was asked for, and look at it when it is freed. */
+#define PCSLAB_HEAP_REDZONE	BIT(2)
+
 /**
  * struct pcslab_heap_attr - how a heap differs from the default
- * @flags: none is defined yet, must be 0
+ * @flags: PCSLAB_HEAP_RANDOM, PCSLAB_HEAP_POISON, PCSLAB_HEAP_REDZONE or 0
  *
  * All zeroes means the defaults.
  */
@@ -79,6 +90,7 @@ struct pcslab_class_stats {
  * @large_free_bytes: bytes of the large objects given back
  * @large_fails: large allocations that returned NULL
  * @bad_frees: frees of this heap's memory that were refused
+ * @corruptions: objects of which a pattern was found damaged
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -89,6 +101,7 @@ struct pcslab_stats {
 	u64 large_free_bytes;
 	u64 large_fails;
 	u64 bad_frees;
+	u64 corruptions;
 };
 
 /*
@@ -120,6 +133,7 @@ static __always_inline size_t pcslab_class_size(unsigned int index)
 struct pcslab_heap *pcslab_heap_create(const char *name,
 				       const struct pcslab_heap_attr *attr);
 void pcslab_heap_destroy(struct pcslab_heap *heap);
+unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 
 /* Behind the inlines below; not for callers. */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __malloc;

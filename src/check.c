@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checks of heaps that asked for them: patterns in free objects and behind live ones
+ *
+ *            size asked for   size of the class      stride
+ *                  |                 |                  |
+ *   live:  ........|cccccccccccccccccc|cccccccccccccccccc|	c: redzone
+ *   free:  pppppppppppppppppppppppppp|cccccccccccccccccc|	p: poison
+ *
+ * A redzone is looked at when the object is freed, or asked for its usable size,
+ * which opens it up to the size of the class. Poison is looked at when the object is
+ * handed out again. Damage is named in the log with heap, class and the last call for the
+ * object, counted in the heap's corruptions, and repaired. The patterns are those of
+ * SLUB; with init_on_free, which zeroes what is freed, zeroes are the poison.
+ *
+ * No locks: who calls owns the object.
+ * Context: any; freeing in NMI too.
+ */
+#include <linux/poison.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "internal.h"
+#include "page.h"
+#include "sanitize.h"
+
+#define REDZONE		SLUB_RED_ACTIVE
+
+static u8 poison(void)
+{
+	return want_init_on_free() ? 0 : POISON_FREE;
+}
+
+/* Of an object that was found to be one. */
+static unsigned int index_of(struct pcslab_slab *slab, const void *obj)
+{
+	u8 *state = slab->state;
+
+	find_state(slab, obj, &state);
+	return state - slab->state;
+}
+
+/* Read by track.c at any time. */
+static void remember(struct pcslab_slab *slab, const void *obj, unsigned long caller)
+{
+	WRITE_ONCE(pcslab_callers(slab)[index_of(slab, obj)], caller);
+}
+
+static u16 *size_of(struct pcslab_slab *slab, const void *obj)
+{
+	return &pcslab_sizes(slab)[index_of(slab, obj)];
+}
+
+/*
+ * Is every byte of @obj from @from to before @to still @pattern? If not say so, with who
+ * had the object last and who came across it.
+ */
+static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
+		    u8 pattern, const char *what, unsigned long caller)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	const u8 *bad = memchr_inv(obj + from, pattern, to - from);
+	struct pcslab_heap *heap = slab->class->heap;
+
+	if (likely(!bad))
+		return;
+	atomic_long_inc(&heap->corruptions);
+	if (!__ratelimit(&limit))
+		return;
+	pr_err("pcslab: %s %p: byte %td is 0x%02x (heap %s, class %u)\n", what, obj,
+	       bad - obj, *bad, heap->name, slab->class->size);
+	pr_err("pcslab: last call for it by %pS, found by %pS\n",
+	       (void *)pcslab_callers(slab)[index_of(slab, obj)], (void *)caller);
+	dump_stack();
+}
+
+/* What lies behind the object, up to the next one. */
+static void restore_gap(struct pcslab_class *class, u8 *obj)
+{
+	u32 gap = class->stride - class->size;
+
+	memset(obj + class->size, REDZONE, gap);
+	sanitize_close(obj + class->size, gap, SANITIZE_REDZONE);
+}
+
+/**
+ * pcslab_check_new() - put the patterns into all objects of a slab
+ * @slab: just made, accessible
+ */
+void pcslab_check_new(struct pcslab_slab *slab)
+{
+	struct pcslab_class *class = slab->class;
+	unsigned int i;
+	u8 *obj;
+
+	for (i = 0; i < slab->nr; i++) {
+		obj = slab->base + i * class->stride;
+		memset(obj, poison(), class->size);
+		restore_gap(class, obj);
+	}
+}
+
+/**
+ * pcslab_check_alloc() - look at an object that is to be handed out
+ * @slab: of the object
+ * @obj: the object, not accessible yet
+ * @caller: who gets it
+ */
+void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
+{
+	struct pcslab_class *class = slab->class;
+
+	sanitize_open(obj, class->stride);
+	if (class->flags & PCSLAB_HEAP_POISON)
+		inspect(slab, obj, 0, class->size, poison(), "use after free of", caller);
+	if (class->flags & PCSLAB_HEAP_REDZONE)
+		inspect(slab, obj, class->size, class->stride, REDZONE,
+			"write behind free", caller);
+	restore_gap(class, obj);
+	remember(slab, obj, caller);
+}
+
+/**
+ * pcslab_check_fence() - put a redzone behind what was asked for
+ * @slab: of the object
+ * @obj: a live object
+ * @size: bytes that are the caller's
+ */
+void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size)
+{
+	struct pcslab_class *class = slab->class;
+
+	sanitize_open(obj, class->size);
+	memset(obj + size, REDZONE, class->size - size);
+	sanitize_trim(obj, size, class->size);
+	*size_of(slab, obj) = size;
+}
+
+/**
+ * pcslab_check_open() - give the caller all of his object
+ * @slab: of the object
+ * @obj: a live object, accessible
+ * @caller: who asks
+ *
+ * What was behind the size asked for is zero then, as it has to be in an object that
+ * was asked for with __GFP_ZERO.
+ */
+void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
+{
+	u16 *size = size_of(slab, obj);
+	u32 full = slab->class->size;
+
+	inspect(slab, obj, *size, full, REDZONE, "overflow of", caller);
+	memset(obj + *size, 0, full - *size);
+	*size = full;
+}
+
+/**
+ * pcslab_check_free() - look at an object that was given back, and poison it
+ * @slab: of the object
+ * @obj: the object, claimed
+ * @caller: who freed it
+ */
+void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
+{
+	struct pcslab_class *class = slab->class;
+
+	sanitize_open(obj, class->stride);
+	if (class->flags & PCSLAB_HEAP_REDZONE)
+		inspect(slab, obj, *size_of(slab, obj), class->stride, REDZONE,
+			"overflow of", caller);
+	if (class->flags & PCSLAB_HEAP_POISON)
+		memset(obj, poison(), class->size);
+	restore_gap(class, obj);
+	remember(slab, obj, caller);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reclaim: what is free goes back to the page allocator
+ *
+ * All of a heap at once, when its owner asks (pcslab_heap_shrink()) or destroys it;
+ * what no one used since the last look, every pcslab.idle seconds; and what is in the
+ * depots, when the kernel is short of memory. The last is the shrinker, which may
+ * be called from any allocation, whatever locks it was made under, so it takes none
+ * but those of the depots and finds heaps under RCU. It does not wait for other CPUs
+ * either: it has the look come sooner, for the caches.
+ *
+ * A cache is emptied on its own CPU only. One is idle if its CPU counted nothing in
+ * it from one look to the next, a depot if as much is free in it as at the last look.
+ * (SLAB had such a look at its arrays; ZFS on Linux kept idle magazines for ever.)
+ *
+ * Locks: CPU hotplug lock > pcslab_heaps_lock.
+ * Context: process, may sleep; the shrinker as its caller.
+ */
+#include <linux/cpu.h>
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/rculist.h>
+#include <linux/shrinker.h>
+#include <linux/smp.h>
+#include <linux/swap.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "internal.h"
+
+static unsigned int idle = 10;
+module_param(idle, uint, 0444);
+MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to the kernel; 0: never, but under memory pressure");
+
+static struct shrinker *shrinker;
+/* Jiffies until which the depots need not be looked at again, nor the caches. */
+static unsigned long depots_quiet, caches_quiet;
+
+static void look(struct work_struct *work);
+static DECLARE_DEFERRABLE_WORK(look_work, look);
+
+/* Of calls that held the guard: all the calls that used a magazine. */
+static unsigned long nr_calls(const struct pcslab_cache *c)
+{
+	return READ_ONCE(c->count.allocs[0]) + READ_ONCE(c->count.allocs[1]) +
+	       READ_ONCE(c->count.frees[0]) + READ_ONCE(c->count.frees[1]);
+}
+
+static bool is_idle(const struct pcslab_cache *c)
+{
+	return READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->seen);
+}
+
+struct drain {
+	struct pcslab_heap *heap;
+	bool only_idle;
+	unsigned long pages;
+};
+
+static int drain_this_cpu(void *arg)
+{
+	struct drain *drain = arg;
+	struct pcslab_class *class;
+	struct pcslab_cache *c;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = pcslab_class_at(drain->heap, i);
+		if (!class)
+			continue;
+		c = pcslab_cache_of(class, smp_processor_id());
+		if (!drain->only_idle || is_idle(c))
+			drain->pages += pcslab_cache_drain(class, c);
+	}
+	return 0;
+}
+
+typedef unsigned long (*depot_fn)(struct pcslab_class *class);
+
+/* The depots of a heap, until @fn has brought @enough. */
+static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned long enough)
+{
+	struct pcslab_class *class;
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES && pages < enough; i++) {
+		class = pcslab_class_at(heap, i);
+		if (class)
+			pages += fn(class);
+	}
+	return pages;
+}
+
+/**
+ * pcslab_heap_shrink() - give back all that is free in a heap
+ * @heap: the heap
+ *
+ * Magazines of all CPUs are emptied, and all slabs without a live object go back to
+ * the page allocator. The heap goes on as if it were new. Allocations and frees may
+ * go on meanwhile, and may keep some of it.
+ *
+ * Context: process. May sleep; takes the CPU hotplug lock for reading, so not from
+ *	under it, nor from reclaim.
+ * Return: the number of pages given back.
+ */
+unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
+{
+	struct drain drain = { .heap = heap };
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
+	cpus_read_unlock();
+	return drain.pages + depots_of(heap, pcslab_depot_drain, ULONG_MAX);
+}
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
+
+static bool any_is_idle(struct pcslab_heap *heap, unsigned int cpu)
+{
+	struct pcslab_class *class;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = pcslab_class_at(heap, i);
+		if (class && is_idle(pcslab_cache_of(class, cpu)))
+			return true;
+	}
+	return false;
+}
+
+static void remember_calls(struct pcslab_heap *heap, unsigned int cpu)
+{
+	struct pcslab_class *class;
+	struct pcslab_cache *c;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = pcslab_class_at(heap, i);
+		if (!class)
+			continue;
+		c = pcslab_cache_of(class, cpu);
+		WRITE_ONCE(c->seen, nr_calls(c));
+	}
+}
+
+static void look_at_heap(struct pcslab_heap *heap)
+{
+	struct drain drain = { .heap = heap, .only_idle = true };
+	struct pcslab_class *class;
+	unsigned int cpu, i;
+
+	for_each_online_cpu(cpu) {
+		if (any_is_idle(heap, cpu))
+			smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
+		remember_calls(heap, cpu);	/* last: who is drained is asked again */
+	}
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = pcslab_class_at(heap, i);
+		if (class)
+			pcslab_depot_look(class);
+	}
+}
+
+static void look(struct work_struct *work)
+{
+	struct pcslab_heap *heap;
+
+	cpus_read_lock();
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		look_at_heap(heap);
+		cond_resched();
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	cpus_read_unlock();
+	if (idle)
+		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
+}
+
+/* Those of all heaps, likewise. */
+static unsigned long all_depots(depot_fn fn, unsigned long enough)
+{
+	struct pcslab_heap *heap;
+	unsigned long pages = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(heap, &pcslab_heaps, node) {
+		if (pages >= enough)
+			break;
+		pages += depots_of(heap, fn, enough - pages);
+	}
+	rcu_read_unlock();
+	return pages;
+}
+
+/*
+ * Reclaim may ask thousands of times a second, each time to be told that there is
+ * nothing; so that is only found out ten times a second, and the caches looked at once.
+ */
+static unsigned long count_pages(struct shrinker *unused, struct shrink_control *sc)
+{
+	unsigned long pages;
+
+	if (time_after_eq(jiffies, READ_ONCE(caches_quiet))) {
+		WRITE_ONCE(caches_quiet, jiffies + HZ);
+		mod_delayed_work(pcslab_wq, &look_work, 0);
+	}
+	if (time_before(jiffies, READ_ONCE(depots_quiet)))
+		return 0;
+	pages = all_depots(pcslab_depot_spare, ULONG_MAX);
+	if (!pages)
+		WRITE_ONCE(depots_quiet, jiffies + HZ / 10);
+	return pages;
+}
+
+static unsigned long scan_pages(struct shrinker *unused, struct shrink_control *sc)
+{
+	unsigned long pages = all_depots(pcslab_depot_drain, sc->nr_to_scan);
+
+	compat_account_reclaimed(pages);
+	return pages ?: SHRINK_STOP;
+}
+
+int pcslab_reclaim_init(void)
+{
+	depots_quiet = jiffies;
+	caches_quiet = jiffies;
+	shrinker = compat_shrinker_create("pcslab", count_pages, scan_pages);
+	if (!shrinker)
+		return -ENOMEM;
+	if (idle)
+		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
+	return 0;
+}
+
+void pcslab_reclaim_exit(void)
+{
+	compat_shrinker_destroy(shrinker);
+	cancel_delayed_work_sync(&look_work);
+}
