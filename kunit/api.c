@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the suites of pcslab_api_test share. */
+/*
+ * What the suites of pcslab_api_test share. Included by one file of each other module
+ * that uses it.
+ */
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/seq_file.h>
 #include <linux/uio.h>
@@ -173,7 +175,3 @@ void api_fail_pages(struct kunit *test, bool on)
 
 	KUNIT_ASSERT_EQ(test, 0, call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC));
 }
-
-MODULE_DESCRIPTION("KUnit tests of what one call to pcslab does");
-MODULE_LICENSE("GPL");
-MODULE_INFO(import_ns, "PCSLAB");

@@ -2,6 +2,7 @@
 /* Allocating, by kmalloc's rules. */
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
@@ -536,3 +537,7 @@ static struct kunit_suite suite = {
 };
 
 kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of what one call to pcslab does");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");

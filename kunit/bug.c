@@ -17,6 +17,8 @@
 
 #include <pcslab/pcslab.h>
 
+#include "poke.h"
+
 static char *bug;
 module_param(bug, charp, 0400);
 MODULE_PARM_DESC(bug, "which");
@@ -197,12 +199,6 @@ static void init_active_work(void)
 	destroy_workqueue(queue);
 }
 
-/* Behind KASAN's back, which would be first. */
-static noinline __no_sanitize_address void scribble(u8 *byte)
-{
-	WRITE_ONCE(*byte, 0);
-}
-
 static void write_to_free_page(void)
 {
 	struct page *pages[64];
@@ -213,7 +209,7 @@ static void write_to_free_page(void)
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		__free_page(pages[i]);
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
-		scribble(page_address(pages[i]) + 100);
+		poke(page_address(pages[i]) + 100, 1, 0);
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		pages[i] = alloc_page(GFP_KERNEL);
 	for (i = 0; i < ARRAY_SIZE(pages); i++)

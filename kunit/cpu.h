@@ -42,8 +42,6 @@ void bring_all_up(struct kunit *test);
 void move_to(struct kunit *test, unsigned int cpu);
 void move_anywhere(void);
 
-unsigned int index_of(size_t size);
-size_t usable_of(size_t size);
 u64 own_allocs(struct pcslab_class *class, unsigned int cpu);
 u64 own_frees(struct pcslab_class *class, unsigned int cpu);
 
@@ -53,6 +51,6 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 			const struct pcslab_stats *b);
 
-extern struct kunit_suite books_suite, hotplug_suite, fault_suite, load_suite;
+extern struct kunit_suite books_suite, hotplug_suite, fault_suite, nomem_suite, load_suite;
 
 #endif /* _PCSLAB_KUNIT_CPU_H */

@@ -49,8 +49,8 @@ static void do_alloc(struct kunit *test, struct bookkeeper *keeper)
 {
 	size_t size = random_size();
 	struct held held = {
-		.index = index_of(size),
-		.usable = usable_of(size),
+		.index = size_index(size),
+		.usable = size_usable(size),
 	};
 
 	held.obj = random_u32() % 2 ? pcslab_alloc(keeper->heap, size, GFP_KERNEL) :
@@ -82,7 +82,7 @@ static void do_realloc(struct kunit *test, struct bookkeeper *keeper, unsigned i
 	if (obj == held->obj)
 		return;
 	count_free(&keeper->oracle, held->index, held->usable);
-	*held = (struct held){ obj, usable_of(size), index_of(size) };
+	*held = (struct held){ obj, size_usable(size), size_index(size) };
 	count_alloc(&keeper->oracle, held->index, held->usable);
 }
 
@@ -92,7 +92,7 @@ static void do_fail(struct kunit *test, struct bookkeeper *keeper)
 	size_t size = random_size();
 
 	KUNIT_EXPECT_NULL(test, pcslab_alloc(keeper->heap, size, GFP_KERNEL | __GFP_DMA));
-	keeper->oracle.fails[index_of(size)]++;
+	keeper->oracle.fails[size_index(size)]++;
 	KUNIT_EXPECT_NULL(test, pcslab_alloc_array(keeper->heap, SIZE_MAX / 2, 3, GFP_KERNEL));
 	keeper->oracle.fails[PCSLAB_LARGE]++;
 }
@@ -144,7 +144,7 @@ static const size_t some_sizes[] = { 8, 64, 100, 1000, 8192, 20000 };
 static void across(struct kunit *test, struct pcslab_heap *heap, struct oracle *oracle,
 		   unsigned int from, unsigned int to, size_t size)
 {
-	size_t usable = usable_of(size);
+	size_t usable = size_usable(size);
 	void *obj[40];
 	unsigned int i;
 
@@ -152,12 +152,12 @@ static void across(struct kunit *test, struct pcslab_heap *heap, struct oracle *
 	for (i = 0; i < ARRAY_SIZE(obj); i++) {
 		obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
-		count_alloc(oracle, index_of(size), usable);
+		count_alloc(oracle, size_index(size), usable);
 	}
 	move_to(test, to);
 	for (i = 0; i < ARRAY_SIZE(obj); i++) {
 		pcslab_free(obj[i]);
-		count_free(oracle, index_of(size), usable);
+		count_free(oracle, size_index(size), usable);
 	}
 	/* Not at the end only: there the pairs make up for each other. */
 	expect_rows(test, heap, oracle, from);
@@ -199,15 +199,15 @@ static void interrupt_handler(void *arg)
 	for (i = 0; i < ARRAY_SIZE(call->obj); i++) {
 		if (call->obj[i]) {
 			pcslab_free(call->obj[i]);
-			count_free(call->oracle, index_of(200), 0);
+			count_free(call->oracle, size_index(200), 0);
 			call->obj[i] = NULL;
 			continue;
 		}
 		call->obj[i] = pcslab_alloc(call->heap, 200, GFP_ATOMIC);
 		if (call->obj[i])
-			count_alloc(call->oracle, index_of(200), 0);
+			count_alloc(call->oracle, size_index(200), 0);
 		else
-			call->oracle->fails[index_of(200)]++;
+			call->oracle->fails[size_index(200)]++;
 	}
 }
 
@@ -294,7 +294,7 @@ static void node_gets_its_own_back(struct kunit *test)
 
 	move_to(test, far);
 	fill_from(test, heap, obj, 1);
-	class = heap->class[index_of(256)];
+	class = heap->class[size_index(256)];
 	before = depot_objects(class, 1);
 
 	move_to(test, near);
@@ -344,12 +344,160 @@ static void node_asked_for(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
+/* What only full magazines have is handed out one by one, to CPUs of other nodes. */
+static void full_magazines_serve_other_nodes(struct kunit *test)
+{
+	void **obj = kunit_kcalloc(test, NODE_OBJECTS, sizeof(*obj), GFP_KERNEL);
+	struct pcslab_depot *depot;
+	unsigned long slabs;
+	struct pcslab_heap *heap;
+	unsigned int i, nr;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "one node only");
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	heap = new_heap(test, "full");
+	move_to(test, cpu_of_node(test, 0));
+	fill_from(test, heap, obj, 0);
+	for (i = 0; i < NODE_OBJECTS; i++)
+		pcslab_free(obj[i]);
+	depot = &heap->class[size_index(256)]->depot[0];
+	slabs = depot->nr_slabs;
+	KUNIT_EXPECT_GT(test, depot->nr_full, 0u);
+
+	move_to(test, cpu_of_node(test, 1));
+	for (nr = 0; nr < NODE_OBJECTS && depot->nr_full; nr++) {
+		obj[nr] = pcslab_alloc_node(heap, 256, GFP_KERNEL | __GFP_THISNODE, 0);
+		KUNIT_ASSERT_NOT_NULL(test, obj[nr]);
+		KUNIT_EXPECT_EQ(test, node_of(obj[nr]), 0);
+	}
+	KUNIT_EXPECT_EQ(test, depot->nr_full, 0u);
+	KUNIT_EXPECT_EQ(test, depot->nr_free + depot->nr_rounds, 0ul);
+	KUNIT_EXPECT_EQ(test, depot->nr_slabs, slabs);
+	expect_quiet(test, heap);
+	for (i = 0; i < nr; i++)
+		pcslab_free(obj[i]);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/* Where one of a class's objects has its state, if it is @state. */
+static u8 *find_state_of(struct pcslab_class *class, enum pcslab_state state)
+{
+	struct pcslab_slab *slab;
+	u8 *found = NULL;
+	int node;
+
+	for_each_online_node(node) {
+		list_for_each_entry(slab, &class->depot[node].all, all)
+			found = found ?: memchr(slab->state, state, slab->nr);
+	}
+	return found;
+}
+
+static void expect_audit(struct kunit *test, const char *live_deferred_wrong)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command),
+		 "awk '$1 == 64 { print $4, $8, $9 }' /sys/kernel/debug/pcslab/heaps/audit/audit | grep -qx '%s'",
+		 live_deferred_wrong);
+	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0, "not %s", live_deferred_wrong);
+}
+
+/* A round that leads to no object, into one, or to the state of another. */
+static void check_rounds(struct kunit *test, struct pcslab_round *round, u8 *state)
+{
+	struct pcslab_round was = *round;
+
+	round->obj = round;
+	expect_audit(test, "2 0 1");
+	round->obj = was.obj + 1;
+	expect_audit(test, "2 0 1");
+	*round = (struct pcslab_round){ .obj = was.obj, .state = state };
+	expect_audit(test, "2 0 1");
+	*round = was;
+}
+
+/* No counter tells it that an object is not what it was: states and magazines do. */
+static void audit_looks_itself(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "audit");
+	void *obj, *other;
+	u8 *live, *cached;
+
+	move_to(test, 0);
+	obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+	other = pcslab_alloc(heap, 64, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	live = find_state_of(heap->class[size_index(64)], PCSLAB_LIVE);
+	cached = find_state_of(heap->class[size_index(64)], PCSLAB_CACHED);
+	KUNIT_ASSERT_NOT_NULL(test, live);
+	KUNIT_ASSERT_NOT_NULL(test, cached);
+	expect_audit(test, "2 0 0");
+	WRITE_ONCE(*live, PCSLAB_DEFERRED);
+	expect_audit(test, "1 1 0");
+	WRITE_ONCE(*live, PCSLAB_LIVE);
+	WRITE_ONCE(*cached, PCSLAB_LIVE);
+	expect_audit(test, "3 0 1");
+	WRITE_ONCE(*cached, PCSLAB_CACHED);
+	check_rounds(test, pcslab_cache_of(heap->class[size_index(64)], 0)->loaded->round, live);
+	pcslab_free(obj);
+	pcslab_free(other);
+	expect_quiet(test, heap);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/* Whoever takes the object or the magazine that a walk comes to next moves it on. */
+static void walks_are_moved_on(struct kunit *test)
+{
+	void **obj = kunit_kcalloc(test, NODE_OBJECTS, sizeof(*obj), GFP_KERNEL);
+	struct pcslab_heap *heap = new_heap(test, "walk");
+	struct pcslab_magazine *next;
+	struct pcslab_depot *depot;
+	unsigned int i, nr_full;
+	void *older, *newer;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	older = pcslab_alloc(heap, 20000, GFP_KERNEL);
+	newer = pcslab_alloc(heap, 20000, GFP_KERNEL);
+	KUNIT_ASSERT_PTR_EQ(test, heap->large, virt_to_page(newer));
+	heap->large_cursor = virt_to_page(newer);
+	pcslab_free(newer);
+	KUNIT_EXPECT_PTR_EQ(test, heap->large_cursor, virt_to_page(older));
+	pcslab_free(older);
+	KUNIT_EXPECT_NULL(test, heap->large_cursor);
+
+	move_to(test, 0);
+	fill_from(test, heap, obj, 0);
+	for (i = 0; i < NODE_OBJECTS; i++)
+		pcslab_free(obj[i]);
+	depot = &heap->class[size_index(256)]->depot[0];
+	nr_full = depot->nr_full;
+	KUNIT_ASSERT_GE(test, nr_full, 2u);
+	depot->cursor = depot->full;
+	next = depot->full->next;
+	for (i = 0; i < NODE_OBJECTS && depot->nr_full == nr_full; i++)
+		obj[i] = pcslab_alloc(heap, 256, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, depot->cursor, next);
+	while (i--)
+		pcslab_free(obj[i]);
+	expect_quiet(test, heap);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
 static struct kunit_case books_cases[] = {
 	KUNIT_CASE(after_every_operation),
 	KUNIT_CASE(freed_on_another_cpu),
 	KUNIT_CASE(in_interrupts),
 	KUNIT_CASE(node_gets_its_own_back),
 	KUNIT_CASE(node_asked_for),
+	KUNIT_CASE(full_magazines_serve_other_nodes),
+	KUNIT_CASE(audit_looks_itself),
+	KUNIT_CASE(walks_are_moved_on),
 	{}
 };
 

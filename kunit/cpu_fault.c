@@ -121,11 +121,11 @@ static void exhausted_class_fails(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
 		for (j = 0; j < 20; j++) {
 			KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, fault_sizes[i], GFP_KERNEL));
-			expect_only_fails(test, heap, &st, index_of(fault_sizes[i]));
+			expect_only_fails(test, heap, &st, size_index(fault_sizes[i]));
 		}
 		KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, obj[0], 3 * PAGE_SIZE, GFP_KERNEL));
 		expect_only_fails(test, heap, &st, PCSLAB_LARGE);
-		KUNIT_EXPECT_EQ(test, pcslab_usable_size(obj[0]), usable_of(fault_sizes[i]));
+		KUNIT_EXPECT_EQ(test, pcslab_usable_size(obj[0]), size_usable(fault_sizes[i]));
 		for (j = 0; j < nr; j++)
 			pcslab_free(obj[j]);
 		stop_failing(test);
@@ -146,7 +146,7 @@ struct faulty {
 static void faulty_alloc(struct faulty *faulty, unsigned int i)
 {
 	size_t size = fault_sizes[random_u32() % ARRAY_SIZE(fault_sizes)];
-	unsigned int index = index_of(size);
+	unsigned int index = size_index(size);
 
 	faulty->obj[i] = pcslab_alloc(faulty->heap, size, random_u32() % 2 ? GFP_KERNEL :
 				      GFP_ATOMIC);
@@ -158,18 +158,18 @@ static void faulty_alloc(struct faulty *faulty, unsigned int i)
 	}
 	faulty->oracle.allocs[0][index]++;
 	if (index == PCSLAB_LARGE)
-		faulty->oracle.large_alloc_bytes += usable_of(size);
+		faulty->oracle.large_alloc_bytes += size_usable(size);
 }
 
 static void faulty_free(struct faulty *faulty, unsigned int i)
 {
-	unsigned int index = index_of(faulty->size[i]);
+	unsigned int index = size_index(faulty->size[i]);
 
 	pcslab_free(faulty->obj[i]);
 	faulty->obj[i] = NULL;
 	faulty->oracle.frees[0][index]++;
 	if (index == PCSLAB_LARGE)
-		faulty->oracle.large_free_bytes += usable_of(faulty->size[i]);
+		faulty->oracle.large_free_bytes += size_usable(faulty->size[i]);
 }
 
 static void fail_at(struct kunit *test, unsigned int percent)

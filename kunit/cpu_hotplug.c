@@ -10,6 +10,7 @@
 
 #include "cpu.h"
 #include "interrupt.h"
+#include "params.h"
 
 #define DONATIONS	8
 
@@ -278,7 +279,7 @@ static void heaps_come_and_go(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, keep);
 	start_toggling(test, &toggler);
-	for (i = 0; i < 40 || toggler.cycles < 10; i++) {
+	for (i = 0; i < pcslab_test_load_cycles / 5 || toggler.cycles < 10; i++) {
 		keep->heap = pcslab_heap_create("mayfly", NULL);
 		if (IS_ERR(keep->heap)) {
 			KUNIT_FAIL(test, "no heap: %ld", PTR_ERR(keep->heap));
@@ -401,7 +402,7 @@ static void first_use_in_interrupts(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, use);
 	start_toggling(test, &toggler);
-	for (i = 0; i < 100 || toggler.cycles < 10; i++) {
+	for (i = 0; i < pcslab_test_load_cycles / 2 || toggler.cycles < 10; i++) {
 		use[0].heap = pcslab_heap_create("first", NULL);
 		if (IS_ERR(use[0].heap)) {
 			KUNIT_FAIL(test, "no heap: %ld", PTR_ERR(use[0].heap));

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "cpu.h"
 #include "params.h"
+#include "stay.h"
 
 #define NR_SLOTS	8192	/* a power of two */
 #define NR_WORKERS	4
@@ -63,8 +64,8 @@ static void stamp(struct worker *w, void *obj, unsigned int heap, size_t size)
 	u64 *word = obj, value = stamp_of(obj, heap, size);
 
 	/* KASAN too must know that all of it is used. */
-	w->bad += pcslab_usable_size(obj) != usable_of(size);
-	word[usable_of(size) / sizeof(*word) - 1] = ~value;
+	w->bad += pcslab_usable_size(obj) != size_usable(size);
+	word[size_usable(size) / sizeof(*word) - 1] = ~value;
 	word[0] = value;
 }
 
@@ -77,13 +78,13 @@ static bool stamp_read(const void *obj, unsigned int *heap, size_t *size)
 	*size = word[0] & GENMASK(30, 0);
 	if (word[0] != stamp_of(obj, *heap, *size))
 		return false;
-	last = usable_of(*size) / sizeof(*word) - 1;
+	last = size_usable(*size) / sizeof(*word) - 1;
 	return !last || word[last] == ~word[0];
 }
 
 static void count_alloc(struct worker *w, unsigned int heap, size_t size, bool done)
 {
-	unsigned int index = index_of(size);
+	unsigned int index = size_index(size);
 	struct oracle *oracle = &w->oracle[heap];
 
 	if (!done) {
@@ -92,34 +93,17 @@ static void count_alloc(struct worker *w, unsigned int heap, size_t size, bool d
 	}
 	oracle->allocs[raw_smp_processor_id()][index]++;
 	if (index == PCSLAB_LARGE)
-		oracle->large_alloc_bytes += usable_of(size);
+		oracle->large_alloc_bytes += size_usable(size);
 }
 
 static void count_free(struct worker *w, unsigned int heap, size_t size)
 {
-	unsigned int index = index_of(size);
+	unsigned int index = size_index(size);
 	struct oracle *oracle = &w->oracle[heap];
 
 	oracle->frees[raw_smp_processor_id()][index]++;
 	if (index == PCSLAB_LARGE)
-		oracle->large_free_bytes += usable_of(size);
-}
-
-/* Until the call is counted, on the CPU that made it; atomic, but on RT. */
-static void stay_here(void)
-{
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		migrate_disable();
-	else
-		preempt_disable();
-}
-
-static void may_leave(void)
-{
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		migrate_enable();
-	else
-		preempt_enable();
+		oracle->large_free_bytes += size_usable(size);
 }
 
 static void *checked_alloc(struct worker *w, unsigned int heap, size_t size)
@@ -177,10 +161,10 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 		w->bad++;
 		return NULL;
 	}
-	if (size <= usable_of(old)) {
+	if (size <= size_usable(old)) {
 		/* It stays where it is, of the class it is. */
 		w->bad += pcslab_realloc(w->load->heap[heap], obj, size, GFP_KERNEL) != obj;
-		w->bad += pcslab_usable_size(obj) != usable_of(old);
+		w->bad += pcslab_usable_size(obj) != size_usable(old);
 		return obj;
 	}
 	if (heap == KNOWN) {
@@ -227,30 +211,13 @@ static void step(struct worker *w)
 	checked_free(w, xchg(slot, obj));
 }
 
-/*
- * Sit on one CPU for a while: left alone they would stay where they are. Not on RT:
- * when a CPU goes, the scheduler of 6.12 can't cope with a task that has both chosen
- * the CPU and disabled its migration, as stay_here() does there.
- */
-static void wander(struct worker *w)
-{
-	unsigned int cpu = (u32)next(w) % num_present_cpus();
-
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return;
-	if (cpu_online(cpu))
-		set_cpus_allowed_ptr(current, cpumask_of(cpu));
-	else
-		set_cpus_allowed_ptr(current, cpu_possible_mask);
-}
-
 static int work(void *arg)
 {
 	struct worker *w = arg;
 	unsigned int i;
 
 	while (!READ_ONCE(w->load->stop)) {
-		wander(w);
+		sit_on((u32)next(w) % num_present_cpus());
 		for (i = 0; i < 4096 && !READ_ONCE(w->load->stop); i++) {
 			step(w);
 			cond_resched();
@@ -269,34 +236,11 @@ struct reader {
 	struct pcslab_stats last[NR_HEAPS], now;
 };
 
-static void compare_counter(struct reader *reader, u64 last, u64 now)
-{
-	reader->fell += now < last;
-}
-
-static void compare_class(struct reader *reader, const struct pcslab_class_stats *last,
-			  const struct pcslab_class_stats *now)
-{
-	compare_counter(reader, last->allocs, now->allocs);
-	compare_counter(reader, last->frees, now->frees);
-	compare_counter(reader, last->fails, now->fails);
-	reader->negative += now->allocs < now->frees;
-}
-
 static void compare_with_last(struct reader *reader, struct pcslab_stats *last)
 {
-	struct pcslab_stats *now = &reader->now;
-	unsigned int i;
-
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		compare_class(reader, &last->class[i], &now->class[i]);
-	compare_counter(reader, last->large_allocs, now->large_allocs);
-	compare_counter(reader, last->large_frees, now->large_frees);
-	compare_counter(reader, last->large_alloc_bytes, now->large_alloc_bytes);
-	compare_counter(reader, last->large_free_bytes, now->large_free_bytes);
-	reader->negative += now->large_allocs < now->large_frees;
-	reader->negative += now->large_alloc_bytes < now->large_free_bytes;
-	*last = *now;
+	reader->fell += stats_fell(last, &reader->now);
+	reader->negative += stats_negative(&reader->now);
+	*last = reader->now;
 }
 
 static int read_all_the_time(void *arg)
@@ -499,19 +443,8 @@ static void big_load(struct kunit *test)
 	}
 }
 
-/* Rounds as parameters: each has KUnit's whole time limit. */
-static const void *next_round(COMPAT_PARAM_TEST const void *prev, char *desc)
-{
-	unsigned long round = (unsigned long)prev + 1;
-
-	if (round > pcslab_test_load_rounds)
-		return NULL;
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "round %lu", round);
-	return (void *)round;
-}
-
 static struct kunit_case load_cases[] = {
-	KUNIT_CASE_PARAM(big_load, next_round),
+	KUNIT_CASE_PARAM(big_load, pcslab_test_next_round),
 	{}
 };
 

@@ -86,18 +86,6 @@ void move_anywhere(void)
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
 
-unsigned int index_of(size_t size)
-{
-	return size > PCSLAB_MAX_SIZE ? PCSLAB_LARGE : pcslab_class_index(size);
-}
-
-size_t usable_of(size_t size)
-{
-	if (size > PCSLAB_MAX_SIZE)
-		return PAGE_SIZE << get_order(size);
-	return pcslab_class_size(pcslab_class_index(size));
-}
-
 static u64 sum_words(const unsigned long *words)
 {
 	return READ_ONCE(words[0]) + READ_ONCE(words[1]);
@@ -209,7 +197,7 @@ void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 	KUNIT_EXPECT_EQ(test, a->large_fails, b->large_fails);
 }
 
-kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &load_suite);
+kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &nomem_suite, &load_suite);
 
 MODULE_DESCRIPTION("Tests of pcslab: books, CPUs, failures, load");
 MODULE_INFO(import_ns, "PCSLAB");

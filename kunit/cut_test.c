@@ -10,6 +10,7 @@
  * the large ones.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -28,6 +29,9 @@
 /* They cost little, and are wrong so seldom that a few would not show it. */
 #define SUMS_PER_CUT	20
 #define TIMER_PERIOD	NSEC_PER_MSEC
+/* Who read at the same time, and how often each. */
+#define READERS		16
+#define READS		20
 
 struct mover {
 	struct rnd_state random;
@@ -153,6 +157,64 @@ static void cut_holds_while_objects_move(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, live(pcslab_heap_stats_exact), SLOTS);
 }
 
+struct reader {
+	struct task_struct *task;
+	struct completion done;
+	struct pcslab_stats st;
+	unsigned int movers, wrong;
+};
+
+static int read_often(void *arg)
+{
+	struct reader *r = arg;
+	unsigned int i;
+	u64 n;
+
+	for (i = 0; i < READS; i++) {
+		pcslab_heap_stats_exact(heap, &r->st);
+		n = stats_live(&r->st);
+		r->wrong += n < SLOTS || n > SLOTS + r->movers;
+	}
+	kthread_complete_and_exit(&r->done, 0);
+}
+
+/* Milliseconds that @n readers take, all at once. */
+static s64 time_readers(struct kunit *test, struct reader *readers, unsigned int n,
+			unsigned int movers)
+{
+	ktime_t start = ktime_get();
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		readers[i] = (struct reader){ .movers = movers };
+		init_completion(&readers[i].done);
+		readers[i].task = kthread_run(read_often, &readers[i], "pcslab-read/%u", i);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, readers[i].task);
+	}
+	for (i = 0; i < n; i++) {
+		wait_for_completion(&readers[i].done);
+		KUNIT_EXPECT_EQ(test, readers[i].wrong, 0);
+	}
+	return ktime_ms_delta(ktime_get(), start);
+}
+
+/* Those who come while one reads share the next cut, and each gets a true one. */
+static void readers_share_cuts(struct kunit *test)
+{
+	struct reader *readers = kunit_kcalloc(test, READERS, sizeof(*readers), GFP_KERNEL);
+	unsigned int movers;
+	s64 one, all;
+
+	KUNIT_ASSERT_NOT_NULL(test, readers);
+	movers = start_movers(test);
+	one = time_readers(test, readers, 1, movers);
+	all = time_readers(test, readers, READERS, movers);
+	stop_movers(test);
+	kunit_info(test, "%d exact reads: %lld ms; %d readers do as many each: %lld ms\n",
+		   READS, one, READERS, all);
+	KUNIT_EXPECT_EQ(test, live(pcslab_heap_stats_exact), SLOTS);
+}
+
 static int fill_slots(struct kunit *test)
 {
 	unsigned int i;
@@ -176,7 +238,8 @@ static void empty_slots(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(cut_holds_while_objects_move),
+	KUNIT_CASE_PARAM(cut_holds_while_objects_move, pcslab_test_next_round),
+	KUNIT_CASE(readers_share_cuts),
 	{}
 };
 

@@ -2,26 +2,35 @@
 /*
  * A client for tests made of commands: a heap "hold" with known content. When
  * the module goes with leave=1 the objects stay; their addresses, which can be
- * read before, let a later load free them (free=). bad=1 makes mistakes, one of
- * each kind.
+ * read before, let a later load free them (free=). sites=1 allocates more, in many
+ * places. bad=1 makes mistakes, one of each kind.
  */
 #include <linux/err.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include <pcslab/pcslab.h>
 
+#include "poke.h"
+
 static const size_t sizes[] = { 64, 64, 64, 64, 100, 100, 20000 };
 
+/* The page allocator gives no more at once. */
+#define TOO_LARGE	((4UL << 20) + 1)
+/* More calls than pcslab.track=1 tells apart. */
+#define SITES		70
+#define MAX_HELD	(ARRAY_SIZE(sizes) + SITES)
+
 static struct pcslab_heap *heap;
-static unsigned long held[ARRAY_SIZE(sizes)];
+static unsigned long held[MAX_HELD];
 static unsigned int nr_held;
 module_param_array(held, ulong, &nr_held, 0400);
 MODULE_PARM_DESC(held, "addresses of the objects");
 
-static unsigned long free[ARRAY_SIZE(sizes)];
+static unsigned long free[MAX_HELD];
 static unsigned int nr_free;
 module_param_array(free, ulong, &nr_free, 0400);
 MODULE_PARM_DESC(free, "objects of an earlier load to free");
@@ -30,9 +39,20 @@ static bool leave;
 module_param(leave, bool, 0400);
 MODULE_PARM_DESC(leave, "do not free the objects when the module goes");
 
+static bool starve;
+module_param(starve, bool, 0400);
+MODULE_PARM_DESC(starve, "have failslab fail what the heap asks for when it goes");
+
+static bool sites;
+module_param(sites, bool, 0400);
+MODULE_PARM_DESC(sites, "allocate in many places");
+
 static bool bad;
 module_param(bad, bool, 0400);
-MODULE_PARM_DESC(bad, "free what must not be freed, and ask for a zone");
+MODULE_PARM_DESC(bad, "do what must not be done, one of each kind");
+
+/* The compiler must not know it. */
+static size_t checked_size = 70;
 
 /* One after the other; the log has a limit of ten in five seconds. */
 static void make_mistakes(void)
@@ -43,15 +63,40 @@ static void make_mistakes(void)
 
 	pcslab_free(small + 8);
 	pcslab_free(slab + PAGE_SIZE - 1);
+	pcslab_free(slab + rounddown(PAGE_SIZE, 72));
 	pcslab_free(large + PAGE_SIZE);
 	pcslab_free(heap);
 	pcslab_free(small);
 	pcslab_free(small);
 	pcslab_free(large);
 	pcslab_alloc(heap, 72, GFP_KERNEL | GFP_DMA);
+	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 
-static void fill(void)
+/* The object keeps its address if it is allocated again at once. */
+static void damage(void)
+{
+	static const struct pcslab_heap_attr attr = {
+		.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
+	};
+	struct pcslab_heap *checked = pcslab_heap_create("hold-checked", &attr);
+	size_t size = READ_ONCE(checked_size);
+	u8 *obj;
+
+	if (IS_ERR(checked))
+		return;
+	obj = pcslab_alloc(checked, size, GFP_KERNEL);
+	poke(obj + size, 1, 0);
+	migrate_disable();
+	pcslab_free(obj);
+	poke(obj + 7, 1, 1);
+	pcslab_free(pcslab_alloc(checked, size, GFP_KERNEL));
+	migrate_enable();
+	pcslab_heap_destroy(checked);
+}
+
+/* Not of hold_init(), which is gone when somebody asks who it was. */
+static noinline void fill(void)
 {
 	void *obj;
 
@@ -59,8 +104,24 @@ static void fill(void)
 		obj = pcslab_alloc(heap, sizes[nr_held], GFP_KERNEL | __GFP_NOFAIL);
 		held[nr_held] = (unsigned long)obj;
 	}
-	/* A class that was used and has nothing live. */
+	/* A class that was used and has nothing live; and a large object that is gone. */
 	pcslab_free(pcslab_alloc(heap, 1000, GFP_KERNEL));
+	pcslab_free(pcslab_alloc(heap, 20000, GFP_KERNEL));
+}
+
+/* Not a loop: each round is a call of its own. The last object moves. */
+static noinline void fill_from_many_sites(void)
+{
+	void *obj = NULL;
+	unsigned int i;
+
+#pragma GCC unroll 70
+	for (i = 0; i < SITES; i++) {
+		obj = pcslab_alloc(heap, i % 2 ? 400 : 200, GFP_KERNEL | __GFP_NOFAIL);
+		held[nr_held++] = (unsigned long)obj;
+	}
+	obj = pcslab_realloc(heap, obj, 500, GFP_KERNEL | __GFP_NOFAIL);
+	held[nr_held - 1] = (unsigned long)obj;
 }
 
 static int __init hold_init(void)
@@ -74,10 +135,14 @@ static int __init hold_init(void)
 	heap = pcslab_heap_create("hold", NULL);
 	if (IS_ERR(heap))
 		return PTR_ERR(heap);
-	if (bad)
+	if (bad) {
 		make_mistakes();
-	else
+		damage();
+	} else {
 		fill();
+	}
+	if (sites)
+		fill_from_many_sites();
 	return 0;
 }
 
@@ -87,7 +152,9 @@ static void __exit hold_exit(void)
 
 	for (i = 0; i < nr_held && !leave; i++)
 		pcslab_free((void *)held[i]);
+	current->make_it_fail = starve;
 	pcslab_heap_destroy(heap);
+	current->make_it_fail = 0;
 }
 
 module_init(hold_init);

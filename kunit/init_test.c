@@ -11,14 +11,9 @@
 
 #include <pcslab/pcslab.h>
 
-static const size_t sizes[] = { 8, 64, 100, 1024, PCSLAB_MAX_SIZE };
+#include "poke.h"
 
-/* By hand: KASAN knows that a free object is nobody's. */
-static noinline __no_sanitize_address void scribble(u8 *obj, size_t size)
-{
-	while (size--)
-		WRITE_ONCE(obj[size], 0xa5);
-}
+static const size_t sizes[] = { 8, 64, 100, 1024, PCSLAB_MAX_SIZE };
 
 static noinline __no_sanitize_address bool is_zero(const u8 *obj, size_t size)
 {
@@ -67,7 +62,7 @@ static void check_alloc(struct kunit *test, size_t size)
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	pcslab_free(obj);
 	if (size <= PCSLAB_MAX_SIZE)
-		scribble(obj, size);
+		poke(obj, size, 0xa5);
 	again = pcslab_alloc(test->priv, size, GFP_KERNEL);
 	if (size <= PCSLAB_MAX_SIZE)
 		KUNIT_EXPECT_PTR_EQ(test, again, obj);
@@ -87,9 +82,35 @@ static void alloc_zeroes(struct kunit *test)
 	migrate_enable();
 }
 
+/* Of a heap that asked for poison: what is zero is whole, and nothing else. */
+static void zeroes_are_poison(struct kunit *test)
+{
+	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_POISON };
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-poison", &attr);
+	static struct pcslab_stats st;
+	u8 *obj;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	migrate_disable();
+	obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+	pcslab_free(obj);
+	KUNIT_EXPECT_TRUE(test, is_zero(obj, 64));
+	KUNIT_EXPECT_PTR_EQ(test, (u8 *)pcslab_alloc(heap, 64, GFP_KERNEL), obj);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	KUNIT_EXPECT_EQ(test, st.corruptions, 0);
+	pcslab_free(obj);
+	poke(obj + 7, 1, 1);
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	KUNIT_EXPECT_EQ(test, st.corruptions, 1);
+	pcslab_heap_destroy(heap);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(free_zeroes),
 	KUNIT_CASE(alloc_zeroes),
+	KUNIT_CASE(zeroes_are_poison),
 	{}
 };
 

@@ -5,6 +5,7 @@
  * A module of its own: Linux 6.1 runs a module's suites before it has parsed the
  * module's parameters.
  */
+#include <kunit/test.h>
 #include <linux/export.h>
 #include <linux/module.h>
 
@@ -20,10 +21,21 @@ module_param_named(load_cycles, pcslab_test_load_cycles, uint, 0444);
 MODULE_PARM_DESC(load_cycles, "offline/online cycles of the big load");
 EXPORT_SYMBOL_GPL(pcslab_test_load_cycles);
 
-unsigned int pcslab_test_load_rounds = 1;
-module_param_named(load_rounds, pcslab_test_load_rounds, uint, 0444);
-MODULE_PARM_DESC(load_rounds, "how often the big load is done");
-EXPORT_SYMBOL_GPL(pcslab_test_load_rounds);
+static unsigned long rounds = 1;
+module_param(rounds, ulong, 0444);
+MODULE_PARM_DESC(rounds, "how often the big load and the cuts are done");
+
+/* Rounds are parameters of a case: each has KUnit's whole time limit. */
+const void *pcslab_test_next_round(COMPAT_PARAM_TEST const void *prev, char *desc)
+{
+	unsigned long round = (unsigned long)prev + 1;
+
+	if (round > rounds)
+		return NULL;
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "round %lu", round);
+	return (void *)round;
+}
+EXPORT_SYMBOL_GPL(pcslab_test_next_round);
 
 unsigned long pcslab_test_hits = 10000;
 module_param_named(hits, pcslab_test_hits, ulong, 0444);
@@ -39,6 +51,16 @@ unsigned int pcslab_test_cuts = 1000;
 module_param_named(cuts, pcslab_test_cuts, uint, 0444);
 MODULE_PARM_DESC(cuts, "exact reads while objects move");
 EXPORT_SYMBOL_GPL(pcslab_test_cuts);
+
+unsigned int pcslab_test_sequences = 1000;
+module_param_named(sequences, pcslab_test_sequences, uint, 0444);
+MODULE_PARM_DESC(sequences, "random sequences of misuses");
+EXPORT_SYMBOL_GPL(pcslab_test_sequences);
+
+unsigned long pcslab_test_seed;
+module_param_named(seed, pcslab_test_seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "of these sequences; 0 is a new one each time");
+EXPORT_SYMBOL_GPL(pcslab_test_seed);
 
 MODULE_DESCRIPTION("Tests of pcslab: how long they take");
 MODULE_LICENSE("GPL");

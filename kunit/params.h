@@ -2,11 +2,18 @@
 #ifndef _PCSLAB_KUNIT_PARAMS_H
 #define _PCSLAB_KUNIT_PARAMS_H
 
+#include "compat.h"
+
+struct kunit;
+
 extern unsigned long pcslab_test_load_ops;
 extern unsigned int pcslab_test_load_cycles;
-extern unsigned int pcslab_test_load_rounds;
 extern unsigned long pcslab_test_hits;
 extern unsigned int pcslab_test_seconds;
 extern unsigned int pcslab_test_cuts;
+extern unsigned int pcslab_test_sequences;
+extern unsigned long pcslab_test_seed;
+
+const void *pcslab_test_next_round(COMPAT_PARAM_TEST const void *prev, char *desc);
 
 #endif /* _PCSLAB_KUNIT_PARAMS_H */

@@ -328,7 +328,7 @@ exported_symbols()
 		# The excluded are libgcc's for other machines.
 		grep -rhoE --include='*.[chS]' --exclude='*di[23].c' \
 			'EXPORT_(PER_CPU_|TRACEPOINT_|STATIC_CALL_)?SYMBOL[A-Z_]*\(\w+' \
-			"arch/$2" block drivers/{base,char,irqchip} fs init kernel lib mm security
+			"arch/$2" block drivers/{base,char,clocksource,irqchip} fs init kernel lib mm security
 		# It exports what it pastes together.
 		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c | sed 's/(/&param_ops_/'
 	) | sed 's/.*(//' | sort -u |
@@ -362,7 +362,7 @@ module_tree()
 	fi
 	source_tree "$1"
 	source=$REPLY
-	hash_of "${fragments[@]}"
+	hash_of "${fragments[@]}" <(declare -f exported_symbols make_module_tree)
 	cached "tree-${source##*/source-}-$2-$("$row_compiler" -dumpversion)-$REPLY" \
 		make_module_tree "$source" "$row_arch" "$row_flags" "${fragments[@]}"
 }

@@ -68,6 +68,19 @@ temp_dir()
 	REPLY=$(mktemp -d "$TMP/XXXXXX")
 }
 
+# patched_tree PATCH: a copy of what is built and run, with a patch applied.
+patched_tree()
+{
+	local copy part
+	temp_dir
+	copy=$REPLY
+	for part in Kbuild include src kunit scripts; do
+		cp -a "$TREE/$part" "$copy/"
+	done
+	patch -s -p1 -d "$copy" <"$1" >&2 || die "$(basename "$1") does not apply"
+	REPLY=$copy
+}
+
 # table_row TABLE NAME: the rest of the row that begins with NAME, if there is one.
 table_row()
 {

@@ -3,12 +3,12 @@
 # Builds of pcslab and its clients, in the cache: the checkout stays clean, and
 # builds against several kernels do not fight over object files.
 
-# What a build reads.
+# What a build reads; live.h and stay.h are for clients outside of kunit too.
 source_files()
 {
-	(cd "$TREE" && find Kbuild include src "$@" -type f \
+	(cd "$TREE" && find Kbuild include src kunit/{live,stay}.h "$@" -type f \
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
-		LC_ALL=C sort)
+		LC_ALL=C sort -u)
 }
 
 # copy_sources DIR CLIENT...
@@ -32,7 +32,8 @@ make_modules()
 		build_external "$kernel" "$dir/tree/$client" \
 			KBUILD_EXTRA_SYMBOLS="$dir/tree/Module.symvers" "${flags[@]}"
 	done
-	find "$dir/tree" -name '*.ko' -exec mv {} "$dir" \;
+	# gcov needs the *.gcno of what it has counted; most kernels have it count nothing.
+	find "$dir/tree" \( -name '*.ko' -o -name '*.gcno' \) -exec mv {} "$dir" \;
 	rm -rf "$dir/tree"
 }
 

@@ -36,6 +36,7 @@ sparse sparse
 spatch coccinelle
 shellcheck shellcheck
 perl perl
+rst2html python3-docutils
 "
 
 # 7.2 corrupts the flags after cmpxchg16b; 8.1 brought one-insn-per-tb.

@@ -82,6 +82,14 @@ unload_modules()
 	done
 }
 
+# traces: of pcslab in this kernel; nothing if it was never here.
+traces()
+{
+	grep '^pcslab' /proc/modules
+	ls -d /sys/kernel/debug/pcslab* /sys/module/pcslab* 2>/dev/null
+	grep pcslab /sys/devices/system/cpu/hotplug/states
+}
+
 scan_for_leaks()
 {
 	kmemleak=/sys/kernel/debug/kmemleak
@@ -99,15 +107,34 @@ scan_for_leaks()
 	done <"$kmemleak"
 }
 
-# Whatever the kernel complained of, wherever it came from, since it was booted. What
-# it had to say of each goes into the results too.
-report_findings()
+# On a kernel that counts what was executed: the counters, those of modules that are
+# gone too. The sizes debugfs gives are not true, so tar must not see them.
+send_counters()
 {
-	dmesg -s 16777216 >/tmp/dmesg
+	counters=/sys/kernel/debug/gcov
+	[ -e "$counters" ] || return 0
+	mkdir /tmp/gcov
+	find "$counters" -name '*.gcda' | while read -r file; do
+		cat "$file" >"/tmp/gcov/${file##*/}"
+	done
+	tar -C /tmp/gcov -cz . | base64 | sed 's/^/@gcov /' >&3
+}
+
+# Whatever the kernel complained of in /tmp/dmesg, wherever it came from. What it had to
+# say of each goes into the results too.
+findings_in_dmesg()
+{
 	grep -E -f /inside/findings /tmp/dmesg >/tmp/findings || return 0
 	head -n 20 /tmp/findings | sed 's/^/@finding /' >&3
 	grep -E -A 60 -f /inside/findings /tmp/dmesg | head -n 500 | sed 's/^/@dmesg /' >&3
 	return 1
+}
+
+# Since it was booted, or the log cleared.
+report_findings()
+{
+	dmesg -s 16777216 >/tmp/dmesg
+	findings_in_dmesg
 }
 
 # finds BUG PATTERN: pcslab_bug makes the bug, and the kernel reports it. The log is

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Free memory goes back: when asked for, after a while, and when the kernel needs
+ * it; and a call from the middle of reclaim is like any other. For a guest with
+ * little memory, and looks every few seconds: a heap is only sure to be quiet when
+ * it has just been shrunk.
+ */
+#include <kunit/test.h>
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include <pcslab/pcslab.h>
+
+#include "compat.h"
+#include "live.h"
+#include "quiet.c"
+
+/* Objects of each class on each CPU: more than two magazines and a slab of most. */
+#define PER_CPU		200
+#define PER_CPU_BYTES	(160 * 1024)
+/* Far more jiffies than looks take to come. */
+#define LOOKS_COME	(120 * HZ)
+#define GREED		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
+static struct pcslab_heap *heap;
+static struct pcslab_stats st;
+
+static u64 pages_of(struct pcslab_heap *heap)
+{
+	u64 pages = 0;
+	unsigned int i;
+
+	pcslab_heap_stats(heap, &st);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		pages += st.class[i].pages;
+	return pages;
+}
+
+static u64 free_objects(struct pcslab_heap *heap)
+{
+	u64 objects = 0;
+	unsigned int i;
+
+	pcslab_heap_stats(heap, &st);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		objects += st.class[i].cached + st.class[i].depot;
+	return objects;
+}
+
+/* At most @n of each class, allocated here, linked through their first word. */
+static void *take_some(unsigned int n)
+{
+	void *first = NULL, **obj;
+	unsigned int i;
+	size_t size;
+
+	for (i = 0; i < n * PCSLAB_NR_CLASSES; i++) {
+		size = pcslab_class_size(i % PCSLAB_NR_CLASSES);
+		if (i / PCSLAB_NR_CLASSES >= PER_CPU_BYTES / size)
+			continue;
+		obj = pcslab_alloc(heap, size, GFP_KERNEL);
+		if (!obj)
+			break;
+		*obj = first;
+		first = obj;
+	}
+	return first;
+}
+
+static void free_all(void *first)
+{
+	void *next;
+
+	for (; first; first = next) {
+		next = *(void **)first;
+		pcslab_free(first);
+	}
+}
+
+static int use_this_cpu(void *unused)
+{
+	free_all(take_some(PER_CPU));
+	return 0;
+}
+
+/* Magazines and depots of all CPUs and classes have something in them. */
+static void use_all_cpus(struct kunit *test)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		smp_call_on_cpu(cpu, use_this_cpu, NULL, false);
+	cpus_read_unlock();
+	KUNIT_ASSERT_GT(test, pages_of(heap), 0);
+	KUNIT_ASSERT_EQ(test, stats_live(&st), 0);
+}
+
+/* Now and then a look comes in between and gives some of it back. */
+static void shrink_gives_all_back(struct kunit *test)
+{
+	unsigned int tries = 5;
+	u64 pages, back;
+
+	do {
+		use_all_cpus(test);
+		pages = pages_of(heap);
+		back = pcslab_heap_shrink(heap);
+		KUNIT_EXPECT_LE(test, back, pages);
+		KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
+		KUNIT_EXPECT_EQ(test, free_objects(heap), 0);
+	} while (back != pages && --tries);
+	KUNIT_EXPECT_EQ(test, back, pages);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_shrink(heap), 0);
+	expect_quiet(test, heap);
+}
+
+/* Every slab that has a live object stays, with it. */
+static void shrink_keeps_what_is_live(struct kunit *test)
+{
+	u8 *obj[PCSLAB_NR_CLASSES];
+	unsigned int i;
+	size_t size;
+
+	use_all_cpus(test);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		obj[i] = pcslab_alloc(heap, pcslab_class_size(i), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+		memset(obj[i], i + 1, pcslab_class_size(i));
+	}
+	KUNIT_EXPECT_GT(test, pcslab_heap_shrink(heap), 0);
+	expect_quiet(test, heap);
+	pcslab_heap_stats(heap, &st);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		size = pcslab_class_size(i);
+		KUNIT_EXPECT_EQ(test, st.class[i].slabs, 1);
+		KUNIT_EXPECT_NULL(test, memchr_inv(obj[i], i + 1, size));
+		pcslab_free(obj[i]);
+	}
+	pcslab_heap_shrink(heap);
+	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
+}
+
+static int see_a_tick(void *unused)
+{
+	mdelay(2 * MSEC_PER_SEC / HZ);
+	return 0;
+}
+
+/* The look's timer does not wake a CPU that is idle. False: they should have come. */
+static bool let_looks_come(unsigned long since)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		smp_call_on_cpu(cpu, see_a_tick, NULL, false);
+	cpus_read_unlock();
+	msleep(50);
+	return time_before(jiffies, since + LOOKS_COME);
+}
+
+/* What no one uses is gone after two looks. */
+static void idle_memory_goes_back(struct kunit *test)
+{
+	unsigned long start;
+
+	use_all_cpus(test);
+	start = jiffies;
+	while (pages_of(heap) && let_looks_come(start))
+		;
+	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
+	KUNIT_EXPECT_EQ(test, free_objects(heap), 0);
+	expect_quiet(test, heap);
+}
+
+/* A magazine that is used now and then stays, when those of other classes go. */
+static void used_magazine_stays(struct kunit *test)
+{
+	unsigned int index = pcslab_class_index(64);
+	unsigned long start;
+	u64 others;
+
+	use_all_cpus(test);
+	start = jiffies;
+	do {
+		others = pages_of(heap) - st.class[index].pages;
+		KUNIT_EXPECT_GT(test, st.class[index].cached, 0);
+		pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	} while (others && let_looks_come(start));
+	KUNIT_EXPECT_EQ(test, others, 0);
+}
+
+/* As many as there are, but no more than @most. One word of each holds them together. */
+static void *take(struct pcslab_heap *from, size_t size, gfp_t gfp, unsigned long most,
+		  unsigned long *n)
+{
+	void *first = NULL, **obj;
+
+	for (*n = 0; *n < most && (obj = pcslab_alloc(from, size, gfp)); ++*n) {
+		*obj = first;
+		first = obj;
+	}
+	return first;
+}
+
+static void *take_all(struct pcslab_heap *greedy, size_t size, unsigned long *n)
+{
+	return take(greedy, size, GREED, ULONG_MAX, n);
+}
+
+/* What is done on CPU 0, to the depot of its node. */
+struct swing {
+	struct pcslab_depot *depot;
+	unsigned long objects;
+	unsigned int idle;
+	void *held;
+};
+
+static int take_and_hold(void *arg)
+{
+	struct swing *swing = arg;
+	unsigned long n;
+	void **obj;
+
+	for (n = 0; n < swing->objects; n++) {
+		obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+		if (!obj)
+			break;
+		*obj = swing->held;
+		swing->held = obj;
+	}
+	swing->idle = pcslab_gauge(swing->depot->nr_idle);
+	return 0;
+}
+
+static int take_and_give_back(void *arg)
+{
+	struct swing *swing = arg;
+
+	take_and_hold(swing);
+	free_all(swing->held);
+	swing->held = NULL;
+	return 0;
+}
+
+/*
+ * Who takes and gives back the same again and again finds it ready in full magazines;
+ * when he does not any more, the depot forgets. Looks are taken meanwhile, each second.
+ */
+static void depot_learns_and_forgets(struct kunit *test)
+{
+	struct pcslab_class *class;
+	unsigned int at_first, i;
+	struct swing swing = { };
+	unsigned long start;
+
+	free_all(take_some(1));
+	class = pcslab_class_at(heap, pcslab_class_index(64));
+	swing.depot = &class->depot[cpu_to_mem(0)];
+	at_first = swing.depot->max_full;
+	swing.objects = 5 * at_first * class->cap;
+	smp_call_on_cpu(0, take_and_give_back, &swing, false);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->nr_full), at_first);
+	for (i = 0; i < 50 && pcslab_gauge(swing.depot->nr_full) < 4 * at_first; i++)
+		smp_call_on_cpu(0, take_and_give_back, &swing, false);
+	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->nr_full), 4 * at_first);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		KUNIT_EXPECT_LE(test, swing.idle, at_first);
+
+	swing.objects = class->cap;
+	start = jiffies;
+	do {
+		smp_call_on_cpu(0, take_and_hold, &swing, false);
+	} while (pcslab_gauge(swing.depot->max_full) > at_first && let_looks_come(start));
+	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_full), at_first);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->nr_full), at_first);
+	free_all(swing.held);
+	pcslab_heap_shrink(heap);
+	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
+	expect_quiet(test, heap);
+}
+
+static unsigned long serve(struct pcslab_heap *other, unsigned int n, gfp_t gfp)
+{
+	unsigned long served;
+
+	free_all(take(other, 64, gfp, n, &served));
+	return served;
+}
+
+/* Full magazines and empty slabs, of all classes. */
+static unsigned long depots_hold(void)
+{
+	struct pcslab_class *class;
+	unsigned long n = 0;
+	unsigned int i;
+	int node;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		class = pcslab_class_at(heap, i);
+		for_each_node_state(node, N_MEMORY)
+			n += class->depot[node].nr_full + class->depot[node].nr_empty;
+	}
+	return n;
+}
+
+/*
+ * The shrinker is asked for all it has. It has caches looked at as well, and what they
+ * held may come into the depots when those have just been emptied.
+ */
+static void drop_caches_empties_depots(struct kunit *test)
+{
+	unsigned int tries;
+
+	use_all_cpus(test);
+	KUNIT_EXPECT_GT(test, depots_hold(), PCSLAB_NR_CLASSES);
+	for (tries = 0; tries < 5 && depots_hold(); tries++)
+		KUNIT_ASSERT_EQ(test, run_shell("echo 2 >/proc/sys/vm/drop_caches"), 0);
+	KUNIT_EXPECT_EQ(test, depots_hold(), 0);
+}
+
+/*
+ * One heap takes all memory there is. On the way it gets what others have free, and
+ * when there is no more for it the others are still served; and nothing is lost.
+ */
+static void greedy_heap_and_others(struct kunit *test)
+{
+	struct pcslab_heap *greedy = pcslab_heap_create("kunit-greedy", NULL);
+	unsigned long n, m;
+	u64 spare;
+	void *all;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, greedy);
+	use_all_cpus(test);
+	spare = pages_of(heap);
+	all = take_all(greedy, 8192, &n);
+	KUNIT_EXPECT_GT(test, n, 1000);
+	KUNIT_EXPECT_LT(test, pages_of(heap), spare);
+	KUNIT_EXPECT_EQ(test, serve(heap, 200, GFP_ATOMIC), 200);
+
+	pcslab_heap_stats_exact(greedy, &st);
+	KUNIT_EXPECT_EQ(test, stats_live(&st), n);
+	KUNIT_EXPECT_EQ(test, st.class[pcslab_class_index(8192)].fails, 1);
+	free_all(all);
+	KUNIT_EXPECT_EQ(test, serve(heap, 10000, GFP_KERNEL), 10000);
+
+	/* As much again, but for what is in other caches; KASAN and kmemleak keep a lot. */
+	all = take_all(greedy, 8192, &m);
+	free_all(all);
+	kunit_info(test, "%lu objects of 8 KiB, then %lu; %llu pages spare elsewhere, %llu left\n",
+		   n, m, spare, pages_of(heap));
+	if (!IS_ENABLED(CONFIG_KASAN))
+		KUNIT_EXPECT_GT(test, m, n - n / 10);
+	pcslab_heap_shrink(greedy);
+	expect_quiet(test, greedy);
+	pcslab_heap_destroy(greedy);
+}
+
+static atomic_t reclaims, refused;
+
+/* A filesystem's shrinker that allocates, in each of the ways it may. */
+static unsigned long count_one(struct shrinker *s, struct shrink_control *sc)
+{
+	return 1;
+}
+
+static unsigned long scan_and_alloc(struct shrinker *s, struct shrink_control *sc)
+{
+	static const gfp_t flags[] = { GFP_NOWAIT, GFP_NOIO, GFP_NOFS, GFP_ATOMIC };
+	unsigned int i, n = atomic_inc_return(&reclaims);
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		obj = pcslab_alloc(heap, n * 56 % PCSLAB_MAX_SIZE + 8, flags[i] | __GFP_NOWARN);
+		if (!obj)
+			atomic_inc(&refused);
+		pcslab_free(obj);
+	}
+	return SHRINK_STOP;
+}
+
+static void calls_from_reclaim(struct kunit *test)
+{
+	struct shrinker *shrinker;
+	unsigned int i, tries;
+	unsigned long n;
+	u64 fails = 0;
+
+	shrinker = compat_shrinker_create("pcslab-test", count_one, scan_and_alloc);
+	KUNIT_ASSERT_NOT_NULL(test, shrinker);
+	KUNIT_EXPECT_EQ(test, run_shell("echo 2 >/proc/sys/vm/drop_caches"), 0);
+	/* How often reclaim asks is its own business. */
+	for (tries = 0; tries < 100 && atomic_read(&reclaims) <= 10; tries++)
+		free_all(take_all(heap, 4096, &n));
+	compat_shrinker_destroy(shrinker);
+	kunit_info(test, "%d times in reclaim, %d allocations refused there\n",
+		   atomic_read(&reclaims), atomic_read(&refused));
+	KUNIT_EXPECT_GT(test, atomic_read(&reclaims), 10);
+	pcslab_heap_stats_exact(heap, &st);
+	KUNIT_EXPECT_EQ(test, stats_live(&st), 0);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		fails += st.class[i].fails;
+	KUNIT_EXPECT_EQ(test, fails, atomic_read(&refused) + tries);	/* take_all()'s last */
+	pcslab_heap_shrink(heap);
+	expect_quiet(test, heap);
+}
+
+static int make_heap(struct kunit *test)
+{
+	heap = pcslab_heap_create("kunit-reclaim", NULL);
+	return PTR_ERR_OR_ZERO(heap);
+}
+
+static void drop_heap(struct kunit *test)
+{
+	pcslab_heap_destroy(heap);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(shrink_gives_all_back),
+	KUNIT_CASE(shrink_keeps_what_is_live),
+	KUNIT_CASE(idle_memory_goes_back),
+	KUNIT_CASE(used_magazine_stays),
+	KUNIT_CASE(depot_learns_and_forgets),
+	KUNIT_CASE(drop_caches_empties_depots),
+	KUNIT_CASE(greedy_heap_and_others),
+	KUNIT_CASE(calls_from_reclaim),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "pcslab_reclaim",
+	.init = make_heap,
+	.exit = drop_heap,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of how pcslab gives memory back");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Has all states of CPU hotplug that are to be had, so that pcslab gets none. */
+#include <linux/cpuhotplug.h>
+#include <linux/module.h>
+
+static int states[64];
+static unsigned int nr_states;
+
+static int nothing(unsigned int cpu)
+{
+	return 0;
+}
+
+static int __init states_init(void)
+{
+	int state;
+
+	while (nr_states < ARRAY_SIZE(states)) {
+		state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kunit:taken",
+						  nothing, nothing);
+		if (state < 0)
+			break;
+		states[nr_states++] = state;
+	}
+	return 0;
+}
+
+static void __exit states_exit(void)
+{
+	while (nr_states)
+		cpuhp_remove_state_nocalls(states[--nr_states]);
+}
+
+module_init(states_init);
+module_exit(states_exit);
+
+MODULE_DESCRIPTION("Takes what pcslab needs, for its tests");
+MODULE_LICENSE("GPL");
