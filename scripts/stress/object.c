@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One allocation, free or realloc, and all it is checked for
+ *
+ * What is known of an object is kept apart from it. It is filled, all that is
+ * usable of it, with what only its own seed gives, and must be found so when it
+ * is given back: handed out twice, overlapped or scribbled on, it is not.
+ *
+ * Context: any; who may sleep says so in its actor. No locks.
+ */
+#include <linux/cache.h>
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "live.h"
+#include "stay.h"
+#include "stress.h"
+
+static void mismatch(struct stress_actor *actor, enum stress_number number,
+		     const struct stress_object *object, const char *what)
+{
+	stress_add(actor, number, 1);
+	pr_err_ratelimited("pcslab_stress: %s: object of %zu bytes at %p, allocated on CPU %u\n",
+			   what, object->size, object->obj, object->cpu);
+}
+
+static u64 content(const struct stress_object *object, size_t word)
+{
+	return object->seed + word * GOLDEN_RATIO_64;
+}
+
+static void fill(const struct stress_object *object)
+{
+	size_t i, n = object->usable / sizeof(u64);
+	u64 *word = object->obj;
+
+	for (i = 0; i < n; i++)
+		word[i] = content(object, i);
+}
+
+/* Has the beginning of @obj, @bytes, what @object had? */
+static bool has_content(const void *obj, const struct stress_object *object, size_t bytes)
+{
+	size_t i, n = bytes / sizeof(u64);
+	u64 last = content(object, n);
+	const u64 *word = obj;
+
+	for (i = 0; i < n; i++) {
+		if (word[i] != content(object, i))
+			return false;
+	}
+	return !memcmp(word + n, &last, bytes % sizeof(u64));
+}
+
+/* A power of two to itself, all else to the largest one that divides it. */
+static bool aligned(const struct stress_object *object)
+{
+	unsigned long align = max_t(unsigned long, object->size & -object->size,
+				    ARCH_KMALLOC_MINALIGN);
+
+	return IS_ALIGNED((unsigned long)object->obj, align);
+}
+
+/* usable_size() first: KASAN lets no one at what was not asked for before. */
+static void check_owner(struct stress_actor *actor, const struct stress_object *object)
+{
+	if (pcslab_usable_size(object->obj) != object->usable)
+		mismatch(actor, STRESS_WRONG_SIZE, object, "wrong usable size");
+	if (pcslab_heap_of(object->obj) != object->heap->heap)
+		mismatch(actor, STRESS_WRONG_HEAP, object, "of another heap");
+}
+
+/* The caller's from now on. */
+static void own(struct stress_actor *actor, struct stress_object *object)
+{
+	object->seed = (u64)prandom_u32_state(&actor->random) << 32 | (u32)object->size;
+	object->cpu = raw_smp_processor_id();
+	fill(object);
+}
+
+static void count_call(struct stress_actor *actor, enum stress_number number)
+{
+	stress_add(actor, number, 1);
+	if (in_hardirq())
+		stress_add(actor, STRESS_IN_HARDIRQ, 1);
+	else if (in_serving_softirq())
+		stress_add(actor, STRESS_IN_SOFTIRQ, 1);
+	else
+		stress_add(actor, STRESS_IN_TASK, 1);
+}
+
+static void count_alloc(struct stress_actor *actor, struct stress_heap *heap, size_t size,
+			const void *obj)
+{
+	unsigned int index = size_index(size);
+
+	if (!obj) {
+		this_cpu_inc(heap->counts->fails[index]);
+		stress_add(actor, STRESS_NULLS, 1);
+		stress_add(actor, STRESS_NULLS_IN_INTERRUPT, !in_task());
+		return;
+	}
+	this_cpu_inc(heap->counts->allocs[index]);
+	if (index == STRESS_LARGE)
+		this_cpu_add(heap->counts->large_alloc_bytes, size_usable(size));
+	count_call(actor, STRESS_ALLOCS);
+}
+
+static void count_free(struct stress_actor *actor, const struct stress_object *object)
+{
+	struct stress_counts __percpu *counts = object->heap->counts;
+	unsigned int index = size_index(object->usable);
+
+	this_cpu_inc(counts->frees[index]);
+	if (index == STRESS_LARGE)
+		this_cpu_add(counts->large_free_bytes, object->usable);
+	count_call(actor, STRESS_FREES);
+	stress_add(actor, STRESS_CROSSED, object->cpu != raw_smp_processor_id());
+}
+
+static gfp_t any_gfp(struct stress_actor *actor, bool atomic)
+{
+	static const gfp_t sleeping[] = { GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_ATOMIC };
+	u32 r = stress_random(actor, 4);
+
+	if (atomic)
+		return (r ? GFP_ATOMIC : GFP_NOWAIT) | __GFP_NOWARN;
+	return sleeping[r] | __GFP_NOWARN;
+}
+
+static void *call_alloc(struct stress_actor *actor, struct pcslab_heap *heap, size_t size,
+			gfp_t gfp, bool zero)
+{
+	size_t n = size % 4 ? 1 : 4;
+
+	/* A constant is another way in. */
+	if (size == 64 && !zero)
+		return pcslab_alloc(heap, 64, gfp);
+	switch (stress_random(actor, 8)) {
+	case 0:
+		return pcslab_alloc_node(heap, size, zero ? gfp | __GFP_ZERO : gfp,
+					 stress_random(actor, nr_node_ids));
+	case 1:
+		if (zero)
+			return pcslab_calloc(heap, n, size / n, gfp);
+		return pcslab_alloc_array(heap, n, size / n, gfp);
+	case 2:
+		return pcslab_realloc(heap, NULL, size, zero ? gfp | __GFP_ZERO : gfp);
+	default:
+		return zero ? pcslab_zalloc(heap, size, gfp) : pcslab_alloc(heap, size, gfp);
+	}
+}
+
+/**
+ * stress_alloc() - allocate, in one of all ways
+ * @actor: who does
+ * @heap: from where
+ * @object: filled; its obj is NULL if that failed
+ * @size: bytes
+ */
+void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
+		  struct stress_object *object, size_t size)
+{
+	gfp_t gfp = any_gfp(actor, !actor->may_sleep || heap->rows);
+	bool zero = !stress_random(actor, 4);
+
+	*object = (struct stress_object){
+		.heap = heap, .size = size, .usable = size_usable(size)
+	};
+	if (heap->rows)
+		stay_here();
+	object->obj = call_alloc(actor, heap->heap, size, gfp, zero);
+	count_alloc(actor, heap, size, object->obj);
+	if (heap->rows)
+		may_leave();
+	if (!object->obj)
+		return;
+	stress_heap_get(heap);
+	if (!aligned(object))
+		mismatch(actor, STRESS_MISALIGNED, object, "misaligned");
+	check_owner(actor, object);
+	if (zero && memchr_inv(object->obj, 0, heap->redzone ? size : object->usable))
+		mismatch(actor, STRESS_NOT_ZERO, object, "not zeroed");
+	own(actor, object);
+}
+
+/**
+ * stress_realloc() - change an object's size, and maybe the heap it is of
+ * @actor: who does
+ * @heap: where it is to be, one that lasts
+ * @object: it; as it was if that failed
+ * @size: bytes it is to have
+ */
+void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
+		    struct stress_object *object, size_t size)
+{
+	bool rows = heap->rows || object->heap->rows;
+	bool stays = heap == object->heap && size <= object->usable;
+	gfp_t gfp = any_gfp(actor, !actor->may_sleep || rows);
+	struct stress_object old = *object;
+	bool stayed;
+	void *new;
+
+	if (rows)
+		stay_here();
+	new = pcslab_realloc(heap->heap, old.obj, size, gfp);
+	if (!stays) {
+		count_alloc(actor, heap, size, new);
+		if (new)
+			count_free(actor, &old);
+	}
+	if (rows)
+		may_leave();
+	stayed = new == old.obj;
+	if (stayed != stays)
+		mismatch(actor, STRESS_WRONG_RESULT, object, "realloc went elsewhere");
+	if (!new)
+		return;
+
+	stress_add(actor, STRESS_REALLOCS, stays);
+	object->obj = new;
+	object->size = size;
+	if (!stays) {
+		object->heap = heap;
+		object->usable = size_usable(size);
+		stress_heap_get(heap);
+		stress_heap_put(old.heap);
+		if (!aligned(object))
+			mismatch(actor, STRESS_MISALIGNED, object, "misaligned");
+	}
+	if (!has_content(new, &old, min(size, old.usable)))
+		mismatch(actor, STRESS_CONTENT, object, "content lost in a realloc");
+	check_owner(actor, object);
+	own(actor, object);
+}
+
+/**
+ * stress_free() - check an object and give it back
+ * @actor: who does
+ * @object: it, or none
+ */
+void stress_free(struct stress_actor *actor, struct stress_object *object)
+{
+	struct stress_heap *heap = object->heap;
+	bool by_realloc = !stress_random(actor, 16);
+	void *result = ZERO_SIZE_PTR;
+
+	if (!object->obj)
+		return;
+	if (!has_content(object->obj, object, object->usable))
+		mismatch(actor, STRESS_CONTENT, object, "content changed");
+	check_owner(actor, object);
+	if (heap->rows)
+		stay_here();
+	if (by_realloc)
+		result = pcslab_realloc(stress_lasting[STRESS_ANYWHERE].heap, object->obj, 0,
+					GFP_NOWAIT);
+	else
+		pcslab_free(object->obj);
+	count_free(actor, object);
+	if (heap->rows)
+		may_leave();
+	if (result != ZERO_SIZE_PTR)
+		mismatch(actor, STRESS_WRONG_RESULT, object, "realloc to nothing");
+	object->obj = NULL;
+	stress_heap_put(heap);
+}
+
+/**
+ * stress_size() - a size to ask for
+ * @actor: who does
+ *
+ * Return: mostly small; a quarter are powers of two, one in 64 is large.
+ */
+size_t stress_size(struct stress_actor *actor)
+{
+	u32 kind = stress_random(actor, 64);
+	size_t most;
+
+	if (!kind)
+		return PCSLAB_MAX_SIZE + 1 + stress_random(actor, 6 * PAGE_SIZE);
+	most = 8 << stress_random(actor, 8) << stress_random(actor, 4);
+	return kind < 16 ? most : 1 + stress_random(actor, most);
+}

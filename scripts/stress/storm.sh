@@ -1,0 +1,296 @@
+# shellcheck shell=dash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+# The storm in the guest. pcslab_stress makes the calls; here CPUs go off and on, pages
+# are missing, all files are read and caches dropped, for as long as /tmp/storm is there.
+# It ends at the first mismatch or finding.
+
+PCSLAB=/sys/kernel/debug/pcslab
+STRESS=/sys/kernel/debug/pcslab_stress
+FAIL=$PCSLAB/fail_pages
+CPU=/sys/devices/system/cpu
+TIMES=1000000000
+
+# draw N: a number below N into $drawn. Each of the loops has a stream of its own.
+draw()
+{
+	random=$((random * 6364136223846793005 + 1442695040888963407))
+	drawn=$(((random >> 33 & 0x3fffffff) % $1))
+}
+
+# nap N: less than N hundredths of a second, at random
+nap()
+{
+	draw "$1"
+	sleep "$((drawn / 100)).$(printf %02d $((drawn % 100)))"
+}
+
+# Any of CPU 1 and up: off if it is on, on if it is off.
+change_cpus()
+{
+	random=$((SEED + 1))
+	while [ -e /tmp/storm ]; do
+		draw "$others"
+		online=$CPU/cpu$((drawn + 1))/online
+		read -r was <"$online"
+		if ! echo $((1 - was)) >"$online"; then
+			echo "$online" >>"/tmp/refused-$was"
+		elif [ "$was" = 0 ]; then
+			echo "$online" >>/tmp/cycles
+		fi
+	done 2>/dev/null
+}
+
+# Of the pages asked for 1 to 30 % are missing, most of the time for the storm's tasks
+# only: with nearly any of them missing a CPU does not come up.
+miss_pages()
+{
+	[ -d "$FAIL" ] || return 0
+	random=$((SEED + 2))
+	for task in /proc/[0-9]*; do
+		read -r name <"$task/comm" || continue
+		case $name in pcslab-*) echo 1 >"$task/make-it-fail" ;; esac
+	done 2>/dev/null
+	while [ -e /tmp/storm ]; do
+		draw 3
+		if [ "$drawn" = 0 ]; then echo N; else echo Y; fi >"$FAIL/task-filter"
+		draw 30
+		echo $((drawn + 1)) >"$FAIL/probability"
+		nap 100
+	done
+	echo 0 >"$FAIL/probability"
+}
+
+injected()
+{
+	if [ -d "$FAIL" ]; then echo $((TIMES - $(cat "$FAIL/times"))); else echo 0; fi
+}
+
+read_files()
+{
+	random=$((SEED + 4))
+	while [ -e /tmp/storm ]; do
+		cat "$PCSLAB/stats" "$PCSLAB/classes" "$PCSLAB"/heaps/*/* 2>/dev/null |
+			awk -f /data/readings.awk >>/tmp/read 2>>/tmp/misread
+		nap 20
+	done
+}
+
+# After a 4 there is no line in the log each time.
+drop_caches()
+{
+	random=$((SEED + 3))
+	echo 4 >/proc/sys/vm/drop_caches
+	while [ -e /tmp/storm ]; do
+		echo 2 >/proc/sys/vm/drop_caches
+		echo dropped >>/tmp/drops
+		nap 100
+	done
+}
+
+result()
+{
+	awk -v name="$1" '$1 == name { print $2 }' "$STRESS/result"
+}
+
+operations()
+{
+	awk '$1 == "allocs" || $1 == "frees" { n += $2 } END { print n }' "$STRESS/result"
+}
+
+lines()
+{
+	wc -l <"/tmp/$1"
+}
+
+readings()
+{
+	echo $(($(awk '{ n += $1 } END { print n + 0 }' /tmp/read) + $(result reads)))
+}
+
+mismatches()
+{
+	echo $(($(result mismatches) + $(lines misread) + $(lines refused-1)))
+}
+
+now()
+{
+	cut -d. -f1 /proc/uptime
+}
+
+# of_results TEST NAME...: all of them are there and pass the test, in awk
+of_results()
+{
+	test=$1
+	shift
+	awk -v names="$*" '
+	BEGIN { n = split(names, name); for (i in name) wanted[name[i]] }
+	$1 in wanted {
+		print
+		n -= ($2 '"$test"')
+	}
+	END { exit n != 0 }' "$STRESS/result"
+}
+
+# All kinds of things did happen.
+something_of_all()
+{
+	# Interrupts are threads on RT. What is slow seldom meets a failure in one.
+	[ "$FLAVOUR" = rt ] || of_results "> 0" in_hardirq || return 1
+	[ "$FLAVOUR" != kunit ] || of_results "> 0" nulls_in_interrupt || return 1
+	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
+	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
+		shrinks shrunk reads compared || return 1
+	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ]
+}
+
+# progress SECONDS: until they are over, or something is wrong. A slow kernel gets up to
+# two minutes more for the first of everything.
+progress()
+{
+	started=$(now)
+	while :; do
+		left=$((started + $1 - $(now)))
+		if [ "$left" -le 0 ]; then
+			[ "$left" -gt -120 ] && ! something_of_all >/tmp/missing || return 0
+		fi
+		sleep $((left > 0 && left < 15 ? left : 15))
+		note "   $(($(now) - started)) s: $(commas "$(operations)") operations," \
+			"$(lines cycles) CPU cycles, $(commas "$(injected)") failures injected," \
+			"$(commas "$(readings)") readings, $(mismatches) mismatches"
+		# An hour of it does not fit into the log.
+		dmesg -s 16777216 -c >/tmp/dmesg
+		findings_in_dmesg || return 1
+		[ "$(mismatches)" -eq 0 ] || return 1
+	done
+}
+
+all_cpus_on()
+{
+	for online in "$CPU"/cpu[1-9]*/online; do
+		[ "$(cat "$online")" = 1 ] || echo 1 >"$online" || return 1
+	done
+}
+
+rage()
+{
+	: >/tmp/storm
+	for file in cycles refused-0 refused-1 read misread drops; do
+		: >"/tmp/$file"
+	done
+	if [ -d "$FAIL" ]; then
+		echo 1 >"$FAIL/interval"
+		echo "$TIMES" >"$FAIL/times"
+	fi
+	echo start >"$STRESS/control" || return 1
+	change_cpus &
+	loops=$!
+	for loop in miss_pages read_files drop_caches; do
+		$loop &
+		loops="$loops $!"
+	done
+	status=0
+	progress "$1" || status=1
+	rm /tmp/storm
+	grep pcslab_stress: /tmp/dmesg | head -n 20
+	# shellcheck disable=SC2086 # words
+	wait $loops
+	all_cpus_on || status=1
+	return "$status"
+}
+
+failures_injected()
+{
+	[ -d "$FAIL" ] || return "$SKIPPED"
+	echo "$(injected) failures injected, $(result nulls) allocations failed"
+	[ "$(injected)" -gt 0 ] && [ "$(result nulls)" -gt 0 ]
+}
+
+# A CPU stays down if there is no memory for it, which is so only if we say so.
+cpus_obey()
+{
+	echo "$(lines cycles) times off and on, $(lines refused-0) refused for lack of pages"
+	[ "$(lines refused-1)" -eq 0 ] || return 1
+	[ -d "$FAIL" ] || [ "$(lines refused-0)" -eq 0 ]
+}
+
+readings_hold()
+{
+	cat /tmp/misread
+	[ "$(lines misread)" -eq 0 ] && of_results "== 0" fell negative
+}
+
+# With nobody at work: the files against each other and against the oracle.
+files_agree()
+{
+	for heap in known anywhere; do
+		(cd "$PCSLAB/heaps/$heap" && awk -f /inside/audit-is-exact.awk exact audit) || return 1
+	done
+	awk -f /data/rows.awk "$STRESS/rows" "$PCSLAB/heaps/known/percpu"
+}
+
+nothing_is_left()
+{
+	for _ in $(seq 50); do
+		grep -q zombie "$PCSLAB/stats" || break
+		sleep 0.1
+	done
+	cat "$PCSLAB/stats"
+	[ "$(awk 'NR > 2 && $1 != "total" { printf "%s %s ", $1, $5 }' "$PCSLAB/stats")" = \
+		"known 0 anywhere 0 " ]
+}
+
+table()
+{
+	row "allocations and frees" "$(operations)"
+	row "  of these in softirq" "$(result in_softirq)"
+	row "  of these in hardirq" "$(result in_hardirq)"
+	row "  frees on another CPU than the allocation" "$(result crossed)"
+	row "allocations that failed" "$(result nulls)"
+	row "  of these in softirq or hardirq" "$(result nulls_in_interrupt)"
+	if [ -d "$FAIL" ]; then
+		row "failures injected" "$(injected)"
+	else
+		row "failures injected: no fault injection in this kernel" 0
+	fi
+	row "CPUs off and on again" "$(lines cycles)"
+	row "  CPUs that stayed off for lack of pages" "$(lines refused-0)"
+	row "heaps created and destroyed" "$(result heaps)"
+	row "  of these with objects live" "$(result zombies)"
+	row "heaps shrunk" "$(result shrinks)"
+	row "  pages given back by these" "$(result shrunk)"
+	row "caches dropped" "$(lines drops)"
+	row "readings taken" "$(readings)"
+	row "times all counters of a heap were compared" "$(result compared)"
+	row "mismatches" "$(mismatches)"
+}
+
+# storm SECONDS
+storm()
+{
+	# shellcheck source=/dev/null
+	. /data/books.sh
+	# A writer of a file waits long for who reads it now.
+	echo 600 >/proc/sys/kernel/hung_task_timeout_secs
+	# Zombies are named in the log, many of them.
+	dmesg -n 1
+	SEED=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+	others=$(($(grep -c ^processor /proc/cpuinfo) - 1))
+	note "   $1 seconds on $((others + 1)) CPUs; SEED=$SEED makes the same decisions"
+	load pcslab && load pcslab_stress "seed=$SEED" || return 1
+	ktap_suite stress 10
+	ktap_case weathered rage "$1"
+	echo stop >"$STRESS/control"
+	ktap_case files_agree_while_objects_live files_agree
+	echo free >"$STRESS/control"
+	ktap_case files_agree files_agree
+	ktap_case books_are_the_oracle of_results "== 0" books
+	ktap_case objects_are_whole of_results "== 0" content not_zero misaligned \
+		wrong_size wrong_heap wrong_result
+	ktap_case readings_hold readings_hold
+	ktap_case cpus_obey cpus_obey
+	ktap_case failures_injected failures_injected
+	ktap_case something_of_all something_of_all
+	ktap_case nothing_is_left nothing_is_left
+	(echo && table && echo) | show
+	rmmod pcslab_stress && rmmod pcslab
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The storm: all that callers do, at once and at random, beside an oracle
+ *
+ *   object.c	one allocation, free or realloc, and all it is checked for
+ *   worker.c	actors in task, softirq and hardirq, who share objects
+ *   heaps.c	heaps that are created and destroyed meanwhile
+ *   books.c	the oracle against the books, and a reader that never stops
+ *   main.c	the module and its files in debugfs
+ */
+#ifndef _PCSLAB_STRESS_H
+#define _PCSLAB_STRESS_H
+
+#include <linux/atomic.h>
+#include <linux/prandom.h>
+#include <linux/types.h>
+#include <pcslab/pcslab.h>
+
+/* The index of large objects in the oracle, after the classes. */
+#define STRESS_LARGE	PCSLAB_NR_CLASSES
+
+/* Objects that an actor allocates in a row, at most */
+#define STRESS_RUN	96
+
+/* What is counted; main.c has the names. */
+enum stress_number {
+	STRESS_ALLOCS,
+	STRESS_FREES,
+	STRESS_REALLOCS,	/* that left the object where it was */
+	STRESS_NULLS,
+	STRESS_NULLS_IN_INTERRUPT,
+	STRESS_IN_TASK,		/* allocations and frees, by what they were done in */
+	STRESS_IN_SOFTIRQ,
+	STRESS_IN_HARDIRQ,
+	STRESS_CROSSED,		/* objects freed by another CPU than allocated them */
+	STRESS_RUNS,
+	STRESS_HEAPS,		/* created and destroyed */
+	STRESS_ZOMBIES,		/* of these, with objects live */
+	STRESS_SHRINKS,
+	STRESS_SHRUNK,		/* pages given back by these */
+	STRESS_READS,
+	STRESS_COMPARED,	/* heaps compared with the oracle */
+	/* Mismatches, from here on */
+	STRESS_CONTENT,		/* changed while it was live, or lost by a realloc */
+	STRESS_NOT_ZERO,
+	STRESS_MISALIGNED,	/* not where kmalloc() would have put it */
+	STRESS_WRONG_SIZE,	/* pcslab_usable_size() is not that of the class */
+	STRESS_WRONG_HEAP,	/* pcslab_heap_of() is not where it is from */
+	STRESS_WRONG_RESULT,	/* of a call: not what it promises */
+	STRESS_FELL,		/* counters that were higher before */
+	STRESS_NEGATIVE,	/* more frees than allocations */
+	STRESS_BOOKS,		/* counters that are not the oracle's */
+	STRESS_NR_NUMBERS
+};
+
+/**
+ * struct stress_counts - the oracle of one heap and one CPU
+ * @allocs: by class
+ * @frees: same
+ * @fails: NULLs, same
+ * @large_alloc_bytes: of the large objects
+ * @large_free_bytes: same
+ */
+struct stress_counts {
+	unsigned long allocs[STRESS_LARGE + 1];
+	unsigned long frees[STRESS_LARGE + 1];
+	unsigned long fails[STRESS_LARGE + 1];
+	unsigned long large_alloc_bytes;
+	unsigned long large_free_bytes;
+};
+
+/**
+ * struct stress_heap - a heap and its oracle
+ * @heap: it; not to be allocated from once it may be destroyed
+ * @name: of it
+ * @refs: one of its owner, one of each live object
+ * @rows: each operation stays on its CPU until it is counted, so the oracle knows
+ *	what each CPU should have counted
+ * @redzone: what was not asked for has a pattern, also where the rest is zeroed
+ * @lasts: as long as the storm: anyone may allocate from it
+ * @counts: the oracle
+ */
+struct stress_heap {
+	struct pcslab_heap *heap;
+	char name[PCSLAB_NAME_LEN];
+	atomic_t refs;
+	bool rows;
+	bool redzone;
+	bool lasts;
+	struct stress_counts __percpu *counts;
+};
+
+/**
+ * struct stress_object - what is known of an object, apart from itself
+ * @obj: it; NULL if there is none
+ * @heap: where it is from
+ * @size: bytes asked for
+ * @usable: bytes that it should have
+ * @seed: of its content
+ * @cpu: that allocated it
+ */
+struct stress_object {
+	void *obj;
+	struct stress_heap *heap;
+	size_t size;
+	size_t usable;
+	u64 seed;
+	unsigned int cpu;
+};
+
+/**
+ * struct stress_actor - who makes calls, one at a time
+ * @may_sleep: it is a task
+ * @random: what it does; nobody else draws from it
+ * @number: what it did and found
+ * @run: objects of its own
+ */
+struct stress_actor {
+	bool may_sleep;
+	struct rnd_state random;
+	u64 number[STRESS_NR_NUMBERS];
+	struct stress_object run[STRESS_RUN];
+};
+
+/* The heaps that last: with rows and without. */
+enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_NR_LASTING };
+
+extern struct stress_heap stress_lasting[STRESS_NR_LASTING];
+
+/* object.c */
+void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
+		  struct stress_object *object, size_t size);
+void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
+		    struct stress_object *object, size_t size);
+void stress_free(struct stress_actor *actor, struct stress_object *object);
+size_t stress_size(struct stress_actor *actor);
+
+/* worker.c */
+bool stress_publish(struct stress_object *object, unsigned int slot);
+bool stress_take_back(struct stress_object *object, struct stress_heap *heap,
+		      unsigned int slot);
+unsigned int stress_any_slot(struct stress_actor *actor);
+void stress_free_run(struct stress_actor *actor, unsigned int nr);
+int stress_workers_init(void);
+void stress_workers_exit(void);
+int stress_workers_start(void);
+void stress_workers_stop(void);
+void stress_free_slots(struct stress_actor *actor);
+
+/* heaps.c */
+int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags);
+struct stress_heap *stress_any_heap(struct stress_actor *actor);
+void stress_heap_get(struct stress_heap *heap);
+void stress_heap_put(struct stress_heap *heap);
+int stress_heaps_init(void);
+void stress_heaps_exit(void);
+int stress_heaps_start(void);
+void stress_heaps_stop(void);
+
+/* books.c */
+void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
+		    struct pcslab_stats *st);
+void stress_shrink(struct stress_actor *actor, struct stress_heap *heap);
+void stress_expect_empty(struct stress_actor *actor, struct stress_heap *heap,
+			 struct pcslab_stats *st);
+int stress_reader_init(void);
+void stress_reader_exit(void);
+int stress_reader_start(void);
+void stress_reader_stop(void);
+
+/* main.c */
+struct stress_actor *stress_actor_create(bool may_sleep);
+
+/* A number below @below. */
+static inline u32 stress_random(struct stress_actor *actor, u32 below)
+{
+	return (u64)prandom_u32_state(&actor->random) * below >> 32;
+}
+
+/* Whoever shows the numbers reads them while they move. */
+static inline void stress_add(struct stress_actor *actor, enum stress_number number, u64 n)
+{
+	WRITE_ONCE(actor->number[number], actor->number[number] + n);
+}
+
+#endif /* _PCSLAB_STRESS_H */
