@@ -143,11 +143,3 @@ went_down()
 	{ allocs = $1; frees = $2 }
 	END { print n + 0 }' "$1"
 }
-
-# traces: of pcslab in this kernel; nothing if it was never here.
-traces()
-{
-	grep '^pcslab' /proc/modules
-	ls -d /sys/kernel/debug/pcslab* /sys/module/pcslab* 2>/dev/null
-	grep pcslab /sys/devices/system/cpu/hotplug/states
-}

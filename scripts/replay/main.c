@@ -7,6 +7,7 @@
  *		write returns when that is done
  *   oracle	per class: what was done, as the heap's own stats should have it
  *   result	a line for each thing counted: name, number
+ *   cost	for make bench, see replay_cost(); tells where its steps are
  *
  * Locks: files_lock, which lets in one file operation at a time.
  */
@@ -178,6 +179,44 @@ static int result_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
+static int cost_show(struct seq_file *m, void *unused)
+{
+	mutex_lock(&files_lock);
+	replay_cost_show(m);
+	mutex_unlock(&files_lock);
+	return 0;
+}
+
+static int cost_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, cost_show, NULL);
+}
+
+static ssize_t cost_write(struct file *file, const char __user *from, size_t len,
+			  loff_t *pos)
+{
+	char text[32] = "";
+	int err;
+
+	if (len >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, from, len))
+		return -EFAULT;
+	mutex_lock(&files_lock);
+	err = replay_cost(text);
+	mutex_unlock(&files_lock);
+	return err ?: len;
+}
+
+static const struct file_operations cost_fops = {
+	.owner = THIS_MODULE,
+	.open = cost_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+	.write = cost_write,
+};
+
 static int __init replay_module_init(void)
 {
 	int err = replay_init();
@@ -189,12 +228,14 @@ static int __init replay_module_init(void)
 	debugfs_create_file("control", 0200, dir, NULL, &control_fops);
 	debugfs_create_file("oracle", 0400, dir, NULL, &oracle_fops);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
+	debugfs_create_file("cost", 0600, dir, NULL, &cost_fops);
 	return 0;
 }
 
 static void __exit replay_module_exit(void)
 {
 	debugfs_remove(dir);
+	replay_cost_exit();
 	replay_exit();
 	replay_trace_drop();
 }

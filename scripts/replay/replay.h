@@ -5,6 +5,7 @@
  *   trace.c	the trace, parsed from text
  *   replay.c	the workers, one for each CPU of the trace, and the oracle
  *   check.c	what every object is checked for
+ *   cost.c	what the trace costs, for make bench
  *   main.c	the module and its files in debugfs
  */
 #ifndef _PCSLAB_REPLAY_H
@@ -140,5 +141,10 @@ void replay_exit(void);
 int replay_once(void);
 void replay_free_rest(void);
 void replay_sum(struct replay_result *sum);
+
+struct seq_file;
+int replay_cost(const char *text);
+void replay_cost_show(struct seq_file *m);
+void replay_cost_exit(void);
 
 #endif /* _PCSLAB_REPLAY_H */

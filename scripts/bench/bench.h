@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What pcslab, kmalloc, a kmem_cache and the page allocator cost, in instructions
+ *
+ * For a machine on which the cycle counter counts instructions (QEMU with icount). A
+ * measurement is a loop; it is taken several times, the rivals by turns, and the least
+ * counts: what is above it are interrupts. The same loop without a call is subtracted,
+ * nothing else.
+ *
+ *   rivals.c	the rivals
+ *   clock.c	does the clock count instructions?
+ *   report.c	a line of the kernel log for each result
+ *   loops.c	the loops of one CPU
+ *   single.c	the cases of one CPU
+ *   together.c	several CPUs at once
+ *   events.c	counting the locks they take and the interrupts they send
+ *   many.c	the cases of several CPUs
+ *   patterns.c	those with objects of random sizes
+ *   worst.c	the dearest calls
+ *   offline.c	a CPU goes with full caches
+ *   latency.c	how long interrupts wait
+ *   read.c	the price of a read
+ *   main.c	the module: which set of cases is measured
+ */
+#ifndef _PCSLAB_BENCH_H
+#define _PCSLAB_BENCH_H
+
+#include <linux/types.h>
+
+/* Who is measured. EMPTY is the loop alone; BULK is kmem_cache's own for batches. */
+enum bench_who {
+	BENCH_PCSLAB,
+	BENCH_KMALLOC,
+	BENCH_CACHE,
+	BENCH_BULK,
+	BENCH_PAGES,
+	BENCH_EMPTY,
+	BENCH_NR
+};
+
+/**
+ * struct bench_least - the least a loop took, by who was measured in it
+ * @of: instructions of a whole loop; U64_MAX if it was not measured
+ */
+struct bench_least {
+	u64 of[BENCH_NR];
+};
+
+void bench_least_init(struct bench_least *least);
+void bench_least_take(struct bench_least *least, enum bench_who who, u64 value);
+void bench_line(const char *what, size_t size, unsigned int cpus, const char *who,
+		u64 tenths);
+void bench_report(const char *what, size_t size, unsigned int cpus,
+		  const struct bench_least *least, unsigned int n);
+
+/* Flags are constants where they are used, as they mostly are in real callers. */
+enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_NR_GFP };
+
+/**
+ * struct bench_load - what a loop allocates
+ * @size: bytes
+ * @variable: the compiler does not know @size
+ * @gfp: flags
+ */
+struct bench_load {
+	size_t size;
+	bool variable;
+	enum bench_gfp gfp;
+};
+
+u64 bench_pairs(enum bench_who who, const struct bench_load *load, unsigned int n);
+u64 bench_fill(enum bench_who who, const struct bench_load *load, void **objs,
+	       unsigned int n);
+u64 bench_drain(enum bench_who who, void **objs, unsigned int n);
+
+void bench_clock(void);
+
+/* Sets of cases; each returns 0 or an error. */
+int bench_quick(void);
+int bench_single(void);
+int bench_many(void);
+int bench_worst(void);
+int bench_read(void);
+int bench_offline(void);
+int bench_latency(void);
+
+#endif /* _PCSLAB_BENCH_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long an interrupt waits
+ *
+ * Objects are allocated and freed in batches, while a timer interrupts at random. How late
+ * the latest of these interrupts is, against the latest in a loop without calls, is the
+ * longest stretch with interrupts off that was met. One that waited for the tick does not
+ * count. A heap is new in each round: then it goes to its slabs more often than when it
+ * knows what is asked for again. On one CPU: all share the clock.
+ */
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+
+#include "compat.h"
+#include "rivals.h"
+
+#define SIZE		64
+#define NR		2000	/* of a batch at most */
+#define INTERRUPTS	500
+#define ROUNDS		10
+
+static void *objs[NR];
+static struct hrtimer timer;
+static unsigned int left;	/* interrupts to come; written by them */
+static u64 latest;
+static unsigned long ticks;	/* when the last one came */
+static u32 state;
+
+static u32 next_random(void)
+{
+	state = state * 1664525 + 1013904223;
+	return state >> 16;
+}
+
+static ktime_t next_interval(void)
+{
+	return ns_to_ktime(20000 + next_random() % 20000);
+}
+
+static enum hrtimer_restart interrupt(struct hrtimer *t)
+{
+	u64 late = ktime_to_ns(ktime_sub(ktime_get(), hrtimer_get_expires(t)));
+
+	if (!time_after(jiffies, ticks))
+		latest = max(latest, late);
+	ticks = jiffies;
+	WRITE_ONCE(left, left - 1);
+	if (!left)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(t, next_interval());
+	return HRTIMER_RESTART;
+}
+
+static __always_inline void work(enum bench_who who)
+{
+	unsigned int i, n, step = 0;
+
+	while (READ_ONCE(left)) {
+		n = ++step * 337 % NR + 1;
+		for (i = 0; i < n; i++)
+			WRITE_ONCE(objs[i], bench_take(who, SIZE, GFP_KERNEL));
+		for (i = 0; i < n; i++)
+			bench_give(who, READ_ONCE(objs[i]));
+		cond_resched();
+	}
+}
+
+static void work_of(enum bench_who who)
+{
+	switch (who) {
+	case BENCH_PCSLAB:
+		return work(BENCH_PCSLAB);
+	case BENCH_KMALLOC:
+		return work(BENCH_KMALLOC);
+	case BENCH_CACHE:
+		return work(BENCH_CACHE);
+	default:
+		return work(BENCH_EMPTY);
+	}
+}
+
+static int round_of(enum bench_who who)
+{
+	int err = bench_open(SIZE);
+
+	if (!err) {
+		left = INTERRUPTS;
+		hrtimer_start(&timer, next_interval(), HRTIMER_MODE_REL_PINNED_HARD);
+		work_of(who);
+		hrtimer_cancel(&timer);
+	}
+	bench_close();
+	return err;
+}
+
+/**
+ * bench_latency() - measure how late interrupts come
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int bench_latency(void)
+{
+	static const enum bench_who rivals[] = {
+		BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
+	};
+	struct bench_least most;
+	unsigned int round, i;
+	int err = 0;
+
+	compat_hrtimer_setup(&timer, interrupt, CLOCK_MONOTONIC,
+			     HRTIMER_MODE_REL_PINNED_HARD);
+	bench_least_init(&most);
+	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++) {
+		latest = 0;
+		for (round = 0; round < ROUNDS && !err; round++)
+			err = round_of(rivals[i]);
+		bench_least_take(&most, rivals[i], latest);
+	}
+	if (!err)
+		bench_report("latency", SIZE, 1, &most, 1);
+	return err;
+}

@@ -1,0 +1,31 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0
+# What the run files of make bench share, in the guest.
+
+# Right after boot the clock is not itself yet.
+settle()
+{
+	sleep 15
+}
+
+# measure SET [PREFIX]: its results go to the host, with PREFIX before the cases' names;
+# unless the clock did not count instructions: one of a hundred too many may be interrupts,
+# one too few is wrong.
+measure()
+{
+	dmesg -c >/dev/null
+	note "measuring: $1"
+	load pcslab_bench "set=$1" || return 1
+	rmmod pcslab_bench
+	dmesg -s 16777216 | sed -n "s/.*pcslab_bench: /@bench ${2-}/p" >/tmp/bench
+	awk '$2 ~ /clock$/ {
+		clocks++
+		if ($6 < $3 * 10 || $6 > $3 * 10.1)
+			wrong++
+	}
+	END { exit !clocks || wrong }' /tmp/bench || {
+		note "the clock does not count instructions: $(grep clock /tmp/bench)"
+		return 1
+	}
+	cat /tmp/bench >&3
+}

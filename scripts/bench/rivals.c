@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rivals
+ *
+ * A heap and a cache are made for each case, so that none finds what another left.
+ */
+#include <linux/err.h>
+
+#include "rivals.h"
+
+struct pcslab_heap *bench_heap;
+struct kmem_cache *bench_cache;
+unsigned int bench_order;	/* of the page allocator's objects */
+
+/**
+ * bench_open() - make what a case needs
+ * @size: of its objects
+ *
+ * Return: 0 or -ENOMEM; bench_close() is called in either case.
+ */
+int bench_open(size_t size)
+{
+	bench_order = get_order(size);
+	bench_heap = pcslab_heap_create("bench", NULL);
+	bench_cache = kmem_cache_create("pcslab_bench", size, 0, 0, NULL);
+	if (IS_ERR(bench_heap))
+		bench_heap = NULL;
+	return bench_heap && bench_cache ? 0 : -ENOMEM;
+}
+
+void bench_close(void)
+{
+	kmem_cache_destroy(bench_cache);
+	pcslab_heap_destroy(bench_heap);
+}

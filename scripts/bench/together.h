@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the cases of several CPUs share. */
+#ifndef _PCSLAB_BENCH_TOGETHER_H
+#define _PCSLAB_BENCH_TOGETHER_H
+
+#include <linux/processor.h>
+
+#include "rivals.h"
+
+#define BENCH_MAX_CPUS	8
+
+/* Bytes of an object where all are of one size, as a constant */
+#define BENCH_SIZE	64
+
+int bench_together_init(void);
+void bench_together_exit(void);
+
+/* What a CPU does; @id counts the CPUs. */
+typedef void (*bench_body)(enum bench_who who, unsigned int id);
+
+u64 bench_together(unsigned int cpus, bench_body body, enum bench_who who);
+void bench_meet(void);
+void bench_clock_of(unsigned int cpus);
+
+/* events.c: counting what shows on other CPUs */
+enum bench_event { BENCH_LOCKS, BENCH_CONTENDED, BENCH_IPIS, BENCH_NR_EVENTS };
+
+int bench_events_start(void);
+void bench_events_stop(u64 sums[BENCH_NR_EVENTS]);
+void bench_events_watch(bool on);
+int bench_events_check(void);
+
+/* Allocate, and hand it over in a slot as soon as that is empty. */
+static __always_inline void bench_put(enum bench_who who, void **slot, size_t size)
+{
+	void *obj = bench_take(who, size, GFP_KERNEL);
+
+	while (READ_ONCE(*slot))
+		cpu_relax();
+	smp_store_release(slot, obj);			/* pairs with bench_get() */
+}
+
+/*
+ * Free what comes in a slot. An allocation that failed never comes, and the guest's time
+ * limit ends it.
+ */
+static __always_inline void bench_get(enum bench_who who, void **slot)
+{
+	void *obj;
+
+	while (!(obj = smp_load_acquire(slot)))		/* pairs with bench_put() */
+		cpu_relax();
+	WRITE_ONCE(*slot, NULL);
+	bench_give(who, obj);
+}
+
+/* Call an inline loop with the rival as a constant. */
+static __always_inline void
+bench_constant_who(enum bench_who who, unsigned int id,
+		   void (*loop)(enum bench_who who, unsigned int id))
+{
+	switch (who) {
+	case BENCH_PCSLAB:
+		return loop(BENCH_PCSLAB, id);
+	case BENCH_KMALLOC:
+		return loop(BENCH_KMALLOC, id);
+	case BENCH_CACHE:
+		return loop(BENCH_CACHE, id);
+	default:
+		return loop(BENCH_EMPTY, id);
+	}
+}
+
+#endif /* _PCSLAB_BENCH_TOGETHER_H */
