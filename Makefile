@@ -7,7 +7,8 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-all check-long check-breaks model style cross clean clean-cache help
+.PHONY: modules run check check-all check-long check-breaks bench coverage stress model style cross clean \
+	clean-cache help
 
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
@@ -37,6 +38,17 @@ check-long:
 check-breaks:
 	@scripts/check-breaks
 
+stress:
+	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --name stress --quiet \
+		--set 'MINUTES=$(MINUTES)' --set 'SEED=$(SEED)' --set 'CPUS=$(CPUS)' stress
+
+bench:
+	@scripts/bench/measure $(if $(filter-out file,$(origin KERNEL)),--kernel '$(KERNEL)') \
+		$(if $(DOCS),--docs)
+
+coverage:
+	@scripts/coverage --kernel '$(KERNEL)'
+
 model:
 	@scripts/model/check
 
@@ -62,10 +74,13 @@ help:
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the tests that take their time as well'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
+	@echo 'make stress        all at once and at random: MINUTES=5 CPUS=8 SEED=n'
+	@echo 'make bench         what an allocation costs, on all kernels or KERNEL; DOCS=1'
+	@echo 'make coverage      which lines and branches the tests execute'
 	@echo 'make model         memory order and hotplug, all states of models of them'
 	@echo 'make style         gcc, clang, sparse, coccicheck, checkpatch, kernel-doc, shellcheck'
 	@echo 'make cross         builds for 32-bit x86 and arm64'
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
-	@echo 'KERNEL=6.1         which kernel (run, check): 6.1, 6.12 or 7.3'
-	@echo 'FLAVOUR=kunit      kunit, debug, kcsan, rt or arm64 (check)'
+	@echo 'KERNEL=6.1         which kernel (run, check, stress): 6.1, 6.12 or 7.3'
+	@echo 'FLAVOUR=kunit      kunit, debug, kcsan, gcov, rt or arm64 (check, stress); stock (stress)'
