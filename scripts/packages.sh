@@ -34,6 +34,7 @@ python3 python3
 STYLE_TOOLS="
 sparse sparse
 spatch coccinelle
+ocamlopt ocaml
 shellcheck shellcheck
 perl perl
 rst2html python3-docutils
