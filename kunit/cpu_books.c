@@ -112,13 +112,13 @@ static void do_something(struct kunit *test, struct bookkeeper *keeper)
 }
 
 /* Random calls on all CPUs in turn; the totals are looked at after each of them. */
-static void after_every_operation(struct kunit *test)
+static void keep_books(struct kunit *test, struct pcslab_heap *heap)
 {
 	struct bookkeeper *keeper = kunit_kzalloc(test, sizeof(*keeper), GFP_KERNEL);
 	unsigned int op, cpu;
 
 	KUNIT_ASSERT_NOT_NULL(test, keeper);
-	keeper->heap = new_heap(test, "books");
+	keeper->heap = heap;
 	for (op = 0; op < BOOK_OPS; op++) {
 		if (op % 16 == 0)
 			move_to(test, op / 16 % num_online_cpus());
@@ -137,6 +137,20 @@ static void after_every_operation(struct kunit *test)
 	expect_quiet(test, keeper->heap);
 	move_anywhere();
 	destroy_heap(test, keeper->heap);
+}
+
+static void after_every_operation(struct kunit *test)
+{
+	keep_books(test, new_heap(test, "books"));
+}
+
+static void after_every_trusted_operation(struct kunit *test)
+{
+	static const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_TRUST };
+	struct pcslab_heap *heap = pcslab_heap_create("trusted", &attr);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
+	keep_books(test, heap);
 }
 
 static const size_t some_sizes[] = { 8, 64, 100, 1000, 8192, 20000 };
@@ -491,6 +505,7 @@ static void walks_are_moved_on(struct kunit *test)
 
 static struct kunit_case books_cases[] = {
 	KUNIT_CASE(after_every_operation),
+	KUNIT_CASE(after_every_trusted_operation),
 	KUNIT_CASE(freed_on_another_cpu),
 	KUNIT_CASE(in_interrupts),
 	KUNIT_CASE(node_gets_its_own_back),

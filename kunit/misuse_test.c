@@ -115,7 +115,7 @@ static int name_error(const char *name)
 /* Random bytes, or mostly letters; and flags that are not defined. */
 static void bad_name(struct fuzz *f, struct victim *v)
 {
-	struct pcslab_heap_attr attr = { .flags = BIT(3 + below(f, BITS_PER_LONG - 3)) };
+	struct pcslab_heap_attr attr = { .flags = BIT(4 + below(f, BITS_PER_LONG - 4)) };
 	unsigned int i, len = below(f, PCSLAB_NAME_LEN + 3), any = below(f, 2);
 	char name[PCSLAB_NAME_LEN + 3] = "";
 	struct pcslab_heap *heap;

@@ -247,6 +247,44 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		pcslab_depot_free(slab, state);
 }
 
+/* Into this CPU's loaded magazine, if that is all there is to do. */
+static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state,
+				      bool trusted)
+{
+	struct pcslab_cache *c = raw_cpu_read(*slab->caches);
+
+	if (unlikely(!guard_enter(c)))
+		return false;
+	if (unlikely((!trusted && compat_peek(*state) != PCSLAB_LIVE) ||
+		     c->top == c->cap || slab->node != c->node)) {
+		guard_exit(c);
+		return false;
+	}
+	sanitize_free(obj, slab->class->size);
+	if (trusted)
+		cache_push_trusted(c, (void *)obj);
+	else
+		cache_push(c, (void *)obj, state);
+	guard_exit(c);
+	return true;
+}
+
+static __always_inline bool free_checked(struct page *page, const void *obj)
+{
+	struct pcslab_slab *slab;
+	u8 *state;
+
+	return likely(page_owner(page, &pcslab_slab_tag, (void **)&slab)) &&
+	       likely(find_state(slab, obj, &state)) && !pcslab_is_slow(slab->class) &&
+	       free_fast(slab, obj, state, false);
+}
+
+/* The heap took it upon itself that this is a live object, so the page can't go. */
+static __always_inline bool free_trusted(struct page *page, const void *obj)
+{
+	return free_fast((struct pcslab_slab *)READ_ONCE(page->private), obj, NULL, true);
+}
+
 /**
  * pcslab_free() - give an object back
  * @obj: what an allocation returned, of any heap; NULL and ZERO_SIZE_PTR are fine
@@ -255,39 +293,35 @@ static noinline void free_slow(const void *obj, unsigned long caller)
  * object that is free - is refused: a line in the log with the heap, the class
  * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
  * Two CPUs that free one object at the same instant are told from each other
- * only in a heap with checks (large objects: always).
+ * only in a heap with checks (large objects: always). A heap with
+ * PCSLAB_HEAP_TRUST doesn't look at addresses in its slabs.
  *
  * Context: any, NMI included, where the free is done by an irq_work soon after.
  * Does not sleep.
  */
 void pcslab_free(const void *obj)
 {
-	struct pcslab_slab *slab;
-	struct pcslab_cache *c;
-	u8 *state;
+	struct page *page;
 
 	if (unlikely(want_init_on_free()) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
-	if (unlikely(!find_slab(obj, &slab)))
+	switch (find_slab_page(obj, &page)) {
+	case PCSLAB_SLAB:
+		if (unlikely(!free_checked(page, obj)))
+			goto slow_preempt;
+		break;
+	case PCSLAB_TRUSTED_SLAB:
+		if (unlikely(!free_trusted(page, obj)))
+			goto slow_preempt;
+		break;
+	case PCSLAB_NO_SLAB:
 		goto slow_preempt;
-	if (unlikely(!find_state(slab, obj, &state)) || pcslab_is_slow(slab->class))
-		goto slow_preempt;
-	c = raw_cpu_read(*slab->caches);
-	if (unlikely(!guard_enter(c)))
-		goto slow_preempt;
-	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->cap ||
-		     slab->node != c->node))
-		goto slow_guarded;
-	sanitize_free(obj, slab->class->size);
-	cache_push(c, (void *)obj, state);
-	guard_exit(c);
+	}
 	preempt_enable();
 	return;
 
-slow_guarded:
-	guard_exit(c);
 slow_preempt:
 	preempt_enable();
 slow:

@@ -143,6 +143,30 @@ static __always_inline void compat_count_release(unsigned long *word)
 #endif
 
 /*
+ * A word that may not be mapped: then 0. Values out of an asm goto have been wrong with
+ * gcc 12, so later kernels do without (CC_HAS_ASM_GOTO_OUTPUT), and their
+ * __get_kernel_nofault() takes four instructions more than the load.
+ */
+static __always_inline unsigned long compat_load_nofault(const void *from)
+{
+	unsigned long word;
+
+#ifdef CONFIG_X86
+	/* EX_DATA_REG(1) is rcx. */
+	asm volatile("1: mov %1, %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_ZERO_REG | EX_DATA_REG(1))
+		     : "=c" (word) : "m" (*(const unsigned long *)from));
+	return word;
+#else
+	__get_kernel_nofault(&word, from, unsigned long, unmapped);
+	return word;
+unmapped:
+	return 0;
+#endif
+}
+
+/*
  * Set a flag that only this CPU touches, its interrupts included; true if it was set. An
  * interrupt between the two halves, where there are two, leaves it as it was.
  */

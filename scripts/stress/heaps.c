@@ -25,7 +25,8 @@
 /* Zombies that an owner may leave behind at a time, and its heap. */
 #define OWNER_HEAPS	16
 
-#define ANY_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
+#define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
+#define ANY_FLAGS	(PCSLAB_HEAP_RANDOM | CHECKS | PCSLAB_HEAP_TRUST)
 
 struct owner {
 	struct task_struct *task;
@@ -134,16 +135,22 @@ static void fill_heap(struct owner *owner, struct stress_heap *heap, unsigned in
 			     sizes[stress_random(actor, ARRAY_SIZE(sizes))]);
 }
 
+static unsigned long any_flags(struct stress_actor *actor)
+{
+	unsigned long flags = stress_random(actor, ANY_FLAGS + 1);
+
+	return flags & CHECKS ? flags & ~PCSLAB_HEAP_TRUST : flags;
+}
+
 static void live_once(struct owner *owner, struct stress_heap *heap)
 {
 	struct stress_actor *actor = owner->actor;
 	unsigned int nr = 1 + stress_random(actor, STRESS_RUN);
-	unsigned long flags = stress_random(actor, ANY_FLAGS + 1);
 	bool leave = !stress_random(actor, 4);
 	char name[PCSLAB_NAME_LEN];
 
 	snprintf(name, sizeof(name), "brief-%u-%u", owner->number, owner->turn++);
-	if (stress_heap_init(heap, name, flags)) {
+	if (stress_heap_init(heap, name, any_flags(actor))) {
 		stress_add(actor, STRESS_WRONG_RESULT, 1);
 		return;
 	}
@@ -229,10 +236,10 @@ static int make_owner(struct owner *owner, unsigned int number)
 	return err;
 }
 
-static int make_lasting(struct stress_heap *heap, const char *name)
+static int make_lasting(struct stress_heap *heap, const char *name, unsigned long flags)
 {
 	heap->lasts = true;
-	return make_oracle(heap) ?: stress_heap_init(heap, name, 0);
+	return make_oracle(heap) ?: stress_heap_init(heap, name, flags);
 }
 
 /**
@@ -249,8 +256,9 @@ int stress_heaps_init(void)
 	if (!owners)
 		return -ENOMEM;
 	stress_lasting[STRESS_KNOWN].rows = true;
-	err = make_lasting(&stress_lasting[STRESS_KNOWN], "known") ?:
-	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere");
+	err = make_lasting(&stress_lasting[STRESS_KNOWN], "known", 0) ?:
+	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere", 0) ?:
+	      make_lasting(&stress_lasting[STRESS_TRUSTED], "trusted", PCSLAB_HEAP_TRUST);
 	for (i = 0; i < NR_OWNERS && !err; i++)
 		err = make_owner(&owners[i], i);
 	return err;
