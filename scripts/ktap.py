@@ -17,6 +17,9 @@ import sys
 RESULT = re.compile(r"^( *)(ok|not ok) (\d+)(?: -)? ([^#\s]+)\s*(#.*)?$")
 SKIP = re.compile(r"#\s*SKIP", re.IGNORECASE)
 
+# As many of a failed case's last lines are shown.
+NOTES = 12
+
 
 def read_log(spec):
     """RUN=FILE=WORD -> (run, lines, passed)"""
@@ -27,27 +30,29 @@ def read_log(spec):
 
 
 def cases_of(lines):
-    """(suite, case, result) of the cases, which are one level below the suites.
+    """(suite, case, result, notes) of the cases, which are one level below the suites.
 
     A suite's own result comes after its cases and names it too; deeper levels are
-    the parameters of a case.
+    the parameters of a case. The notes are what was printed since the last result.
     """
-    pending, suite, cases = [], None, []
+    pending, suite, cases, notes = [], None, [], []
     for line in lines:
         if line.startswith("    # Subtest: "):
             suite = line.split(": ", 1)[1]
         match = RESULT.match(line)
         if not match:
+            notes.append(line)
             continue
         indent, word, _, name, directive = match.groups()
         result = "skip" if SKIP.search(directive or "") else word
         if len(indent) == 4:
-            pending.append((suite, name, result))
+            pending.append((suite, name, result, notes))
+            notes = []
         elif not indent:
             cases += pending
-            if word == "not ok" and all(r != "not ok" for _, _, r in pending):
-                cases.append((name, "the suite itself", word))
-            pending = []
+            if word == "not ok" and all(case[2] != "not ok" for case in pending):
+                cases.append((name, "the suite itself", word, notes))
+            pending, notes = [], []
     return cases + pending
 
 
@@ -98,9 +103,9 @@ def judge(list_name, merged_name, specs):
     wanted = read_list(list_name, {run for run, _, _ in logs})
     wrong = [f"{' '.join(case)}: did not run" for case in
              sorted(wanted - {case[:3] for case in ran})]
-    for run, suite, case, result in ran:
+    for run, suite, case, result, notes in ran:
         if result == "not ok":
-            wrong.append(f"{run} {suite} {case}: failed")
+            wrong.append("\n".join([f"{run} {suite} {case}: failed", *notes[-NOTES:]]))
         elif (run, suite, case) not in wanted:
             wrong.append(f"{run} {suite} {case}: ran, but {list_name} does not list it")
     wrong += [f"{run}: the guest did not end well" for run, _, passed in logs if not passed]
@@ -119,7 +124,7 @@ def main(arguments):
     if arguments[:1] == ["list"]:
         for spec in arguments[1:]:
             run, lines, _ = read_log(spec)
-            for suite, case, _ in cases_of(lines):
+            for suite, case, *_ in cases_of(lines):
                 print(run, suite, case)
         return 0
     if arguments[:1] == ["judge"] and len(arguments) > 3:
