@@ -210,6 +210,34 @@ static unsigned int neighbours(u8 **obj, unsigned int n, size_t stride)
 	return found;
 }
 
+/* The first magazine of a class with many to a slab has them from everywhere in it. */
+static void picked_from_the_whole_slab(struct kunit *test)
+{
+	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_RANDOM };
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-picked", &attr);
+	unsigned int size, i, n;
+	struct pcslab_class *class;
+	u8 *obj[64];
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	for (size = 8; size <= 16; size += 8) {
+		migrate_disable();
+		obj[0] = pcslab_alloc(heap, size, GFP_KERNEL);
+		class = pcslab_class_at(heap, pcslab_class_index(size));
+		n = min_t(unsigned int, class->cap, ARRAY_SIZE(obj));
+		for (i = 1; i < n; i++)
+			obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
+		migrate_enable();
+
+		sort(obj, n, sizeof(obj[0]), by_address, NULL);
+		KUNIT_EXPECT_LT(test, (ulong)obj[n - 1], (ulong)obj[0] + PAGE_SIZE);
+		KUNIT_EXPECT_GT(test, (ulong)obj[n - 1], (ulong)obj[0] + PAGE_SIZE / 2);
+		for (i = 0; i < n; i++)
+			pcslab_free(obj[i]);
+	}
+	pcslab_heap_destroy(heap);
+}
+
 /* The objects of one slab: all of them, each once, in an order that tells nothing. */
 static void order_is_random(struct kunit *test)
 {
@@ -345,6 +373,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(realloc_moves_the_redzone),
 	KUNIT_CASE(poison_or_redzone_alone),
 	KUNIT_CASE(trusted_until_the_slab),
+	KUNIT_CASE(picked_from_the_whole_slab),
 	KUNIT_CASE(order_is_random),
 	KUNIT_CASE(scribbled_memory_does_no_harm),
 	{}

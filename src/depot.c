@@ -18,7 +18,6 @@
  * Context: as the caller of alloc or free, not NMI.
  */
 #include <linux/interrupt.h>
-#include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/nodemask.h>
 #include <linux/random.h>
@@ -156,19 +155,13 @@ static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 	return slab;
 }
 
-/* A number below @n. */
-static u32 random_below(struct pcslab_depot *depot, u32 n)
-{
-	return reciprocal_scale(prandom_u32_state(&depot->random), n);
-}
-
 /* Durstenfeld's: every order is as likely as any other. */
 static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsigned int n)
 {
 	u32 other;
 
 	for (; n > 1; n--) {
-		other = random_below(depot, n);
+		other = pcslab_random_below(&depot->random, n);
 		swap(round[n - 1], round[other]);
 	}
 }
@@ -186,8 +179,8 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 		if (!slab)
 			break;
 		part = min_t(unsigned int, n - taken, slab->nr_free);
-		if (random && n == 1)
-			pcslab_slab_take_from(slab, round, random_below(depot, slab->nr));
+		if (random)
+			pcslab_slab_take_random(slab, &round[taken], part, &depot->random);
 		else
 			pcslab_slab_take(slab, &round[taken], part);
 		taken += part;

@@ -8,7 +8,9 @@
 
 #include <linux/cpumask.h>
 #include <linux/jump_label.h>
+#include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/prandom.h>
 #include <linux/seq_file.h>
 
 #include "types.h"
@@ -84,8 +86,14 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 unsigned long pcslab_slabs_destroy(struct list_head *doomed);
 void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
 		      unsigned int n);
-void pcslab_slab_take_from(struct pcslab_slab *slab, struct pcslab_round *round,
-			   unsigned int start);
+void pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
+			     unsigned int n, struct rnd_state *random);
+
+/* A number below @n. */
+static inline u32 pcslab_random_below(struct rnd_state *random, u32 n)
+{
+	return reciprocal_scale(prandom_u32_state(random), n);
+}
 
 /* A class of a heap as it was published, or NULL. */
 static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
@@ -94,6 +102,28 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 	/* Acquire: pairs with pcslab_class_publish(). */
 	return smp_load_acquire(&heap->class[index]);
 }
+
+/* The first one that was made, from @index on and below @end, or NULL. */
+static inline struct pcslab_class *pcslab_class_from(struct pcslab_heap *heap,
+						     unsigned int index, unsigned int end)
+{
+	struct pcslab_class *class = NULL;
+
+	while (!class && index < end)
+		class = pcslab_class_at(heap, index++);
+	return class;
+}
+
+#define for_each_class_below(class, heap, end)						\
+	for ((class) = pcslab_class_from(heap, 0, end); (class);			\
+	     (class) = pcslab_class_from(heap, (class)->index + 1, end))
+
+#define for_each_size_class(class, heap) \
+	for_each_class_below(class, heap, PCSLAB_NR_CLASSES)
+
+/* With that of large objects. */
+#define for_each_class(class, heap) \
+	for_each_class_below(class, heap, PCSLAB_LARGE + 1)
 
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,

@@ -150,18 +150,25 @@ void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round, unsi
 }
 
 /**
- * pcslab_slab_take_from() - take a free object, but not the first one
- * @slab: one with nr_free > 0, its depot locked
+ * pcslab_slab_take_random() - take free objects, any of them, in order of address
+ * @slab: with its depot locked
  * @round: filled
- * @start: below slab->nr; the first free one from here on, and then from the beginning
+ * @n: how many are wanted, slab->nr_free at most
+ * @random: of the depot
+ *
+ * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): any @n are as likely as any other.
  */
-void pcslab_slab_take_from(struct pcslab_slab *slab, struct pcslab_round *round,
-			   unsigned int start)
+void pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
+			     unsigned int n, struct rnd_state *random)
 {
-	unsigned int i = start;
+	unsigned int left = slab->nr_free, i = slab->hint;
 
-	while (READ_ONCE(slab->state[i]) != PCSLAB_FREE)
-		i = i + 1 < slab->nr ? i + 1 : 0;
-	take(slab, i, round);
-	slab->nr_free--;
+	slab->nr_free -= n;
+	for (; n; i++) {
+		if (READ_ONCE(slab->state[i]) != PCSLAB_FREE ||
+		    pcslab_random_below(random, left--) >= n)
+			continue;
+		take(slab, i, round++);
+		n--;
+	}
 }

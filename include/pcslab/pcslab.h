@@ -36,7 +36,7 @@ struct pcslab_heap;
  * What a heap may be asked to do more, at a price: see Documentation/security.rst.
  * With pcslab.debug=1 every heap does all of it.
  */
-/* Hand out the free objects of a slab in random order. */
+/* Hand out any free objects of a slab, in random order. */
 #define PCSLAB_HEAP_RANDOM	BIT(0)
 /* Fill what is freed with a pattern, and look at it before it is handed out again. */
 #define PCSLAB_HEAP_POISON	BIT(1)
@@ -114,7 +114,7 @@ struct pcslab_stats {
 
 /*
  * The size classes: eight of 8 to 64 bytes in steps of 8, then eight to each
- * doubling, so that no class wastes more than an eighth of what it serves.
+ * doubling, so that above 64 bytes no class wastes more than an eighth of what it serves.
  * With s the largest index of a requested byte and k the number of its highest
  * bit (6 at least), a class is the top four bits of s, eight classes to a k.
  * The same spacing is found in jemalloc (four to a doubling there).
