@@ -182,17 +182,14 @@ static int percpu_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_heap *heap = m->private;
 	struct pcslab_class *class;
-	unsigned int cpu, i;
+	unsigned int cpu;
 
 	seq_puts(m, "pcslab percpu version 1\n");
 	seq_puts(m, "# cpu   size         allocs          frees     inh_allocs      inh_frees  cached\n");
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
-		for (i = 0; i <= PCSLAB_LARGE; i++) {
-			class = pcslab_class_at(heap, i);
-			if (class)
-				show_row(m, cpu, class, pcslab_cache_of(class, cpu));
-		}
+		for_each_class(class, heap)
+			show_row(m, cpu, class, pcslab_cache_of(class, cpu));
 	}
 	cpus_read_unlock();
 	return 0;
@@ -244,17 +241,13 @@ static int audit_show(struct seq_file *m, void *unused)
 	struct pcslab_audit large = {}, total = {};
 	struct pcslab_heap *heap = m->private;
 	struct pcslab_class *class;
-	unsigned int i;
 	int err = 0;
 
 	seq_puts(m, "pcslab audit version 1\n");
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
 	cpus_read_lock();
-	for (i = 0; i < PCSLAB_NR_CLASSES && !err; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class)
-			err = audit_class(m, class, &total);
-	}
+	for_each_size_class(class, heap)
+		err = err ?: audit_class(m, class, &total);
 	cpus_read_unlock();
 	pcslab_large_walk(heap, count_page, &large.objects);
 	large.live = large.objects;

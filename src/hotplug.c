@@ -103,16 +103,12 @@ static int visit_classes(class_fn fn, unsigned int cpu)
 {
 	struct pcslab_class *class;
 	struct pcslab_heap *heap;
-	unsigned int i;
 	int err = 0;
 
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
-		for (i = 0; i <= PCSLAB_LARGE && !err; i++) {
-			class = pcslab_class_at(heap, i);
-			if (class)
-				err = fn(class, cpu);
-		}
+		for_each_class(class, heap)
+			err = err ?: fn(class, cpu);
 	}
 	mutex_unlock(&pcslab_heaps_lock);
 	return err;

@@ -39,8 +39,8 @@ static unsigned long depots_quiet, caches_quiet;
 static void look(struct work_struct *work);
 static DECLARE_DEFERRABLE_WORK(look_work, look);
 
-/* Of calls that held the guard: all the calls that used a magazine. */
-static unsigned long nr_calls(const struct pcslab_cache *c)
+/* Of calls that held the guard: all the calls that used a magazine; modulo 2^32. */
+static unsigned int nr_calls(const struct pcslab_cache *c)
 {
 	return READ_ONCE(c->count.allocs[0]) + READ_ONCE(c->count.allocs[1]) +
 	       READ_ONCE(c->count.frees[0]) + READ_ONCE(c->count.frees[1]);
@@ -62,12 +62,8 @@ static int drain_this_cpu(void *arg)
 	struct drain *drain = arg;
 	struct pcslab_class *class;
 	struct pcslab_cache *c;
-	unsigned int i;
 
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(drain->heap, i);
-		if (!class)
-			continue;
+	for_each_size_class(class, drain->heap) {
 		c = pcslab_cache_of(class, smp_processor_id());
 		if (!drain->only_idle || is_idle(c))
 			drain->pages += pcslab_cache_drain(class, c);
@@ -82,19 +78,18 @@ static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned l
 {
 	struct pcslab_class *class;
 	unsigned long pages = 0;
-	unsigned int i;
 
-	for (i = 0; i < PCSLAB_NR_CLASSES && pages < enough; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class)
-			pages += fn(class);
+	for_each_size_class(class, heap) {
+		pages += fn(class);
+		if (pages >= enough)
+			break;
 	}
 	return pages;
 }
 
 /**
  * pcslab_heap_shrink() - give back all that is free in a heap
- * @heap: the heap
+ * @heap: the heap, not NULL
  *
  * Magazines of all CPUs are emptied, and all slabs without a live object go back to
  * the page allocator. The heap goes on as if it were new. Allocations and frees may
@@ -120,11 +115,9 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
 static bool any_is_idle(struct pcslab_heap *heap, unsigned int cpu)
 {
 	struct pcslab_class *class;
-	unsigned int i;
 
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class && is_idle(pcslab_cache_of(class, cpu)))
+	for_each_size_class(class, heap) {
+		if (is_idle(pcslab_cache_of(class, cpu)))
 			return true;
 	}
 	return false;
@@ -134,12 +127,8 @@ static void remember_calls(struct pcslab_heap *heap, unsigned int cpu)
 {
 	struct pcslab_class *class;
 	struct pcslab_cache *c;
-	unsigned int i;
 
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
-		if (!class)
-			continue;
+	for_each_size_class(class, heap) {
 		c = pcslab_cache_of(class, cpu);
 		WRITE_ONCE(c->seen, nr_calls(c));
 	}
@@ -149,18 +138,15 @@ static void look_at_heap(struct pcslab_heap *heap)
 {
 	struct drain drain = { .heap = heap, .only_idle = true };
 	struct pcslab_class *class;
-	unsigned int cpu, i;
+	unsigned int cpu;
 
 	for_each_online_cpu(cpu) {
 		if (any_is_idle(heap, cpu))
 			smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
 		remember_calls(heap, cpu);	/* last: who is drained is asked again */
 	}
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class)
-			pcslab_depot_look(class);
-	}
+	for_each_size_class(class, heap)
+		pcslab_depot_look(class);
 }
 
 static void look(struct work_struct *work)

@@ -114,15 +114,11 @@ static struct sites *collect(struct pcslab_heap *heap)
 {
 	struct sites *sites = kvzalloc(sizeof(*sites), GFP_KERNEL);
 	struct pcslab_class *class;
-	unsigned int i;
 
 	if (!sites)
 		return NULL;
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
-		if (class)
-			add_class(sites, class);
-	}
+	for_each_size_class(class, heap)
+		add_class(sites, class);
 	pcslab_large_walk(heap, add_large, sites);
 	sort(sites->site, sites->nr, sizeof(sites->site[0]), by_bytes, NULL);
 	return sites;

@@ -123,7 +123,8 @@ struct pcslab_inherited {
  *	held for writing
  * @spare: the other magazine, full or empty, or NULL
  * @spare_top: bytes of rounds in @spare
- * @seen: calls counted at the last look at what is idle; written by that alone
+ * @seen: calls counted at the last look at what is idle, modulo 2^32; written by that
+ *	alone
  *
  * All but @inherited and @seen is written by the one CPU alone, none of it with an atomic
  * operation. Two rows, because a call that interrupts another must not count
@@ -141,7 +142,7 @@ struct pcslab_cache {
 	struct pcslab_inherited inherited;
 	struct pcslab_magazine *spare;
 	unsigned int spare_top;
-	unsigned long seen;
+	unsigned int seen;
 } ____cacheline_aligned;
 
 /**
