@@ -296,7 +296,8 @@ static __always_inline bool free_trusted(struct page *page, const void *obj)
  * only in a heap with checks (large objects: always). A heap with
  * PCSLAB_HEAP_TRUST doesn't look at addresses in its slabs.
  *
- * Context: any, NMI included, where the free is done by an irq_work soon after.
+ * Context: any, NMI included, where an irq_work does soon after what the magazine
+ * can't take; on PREEMPT_RT, as for kfree(), not with preemption or interrupts off.
  * Does not sleep.
  */
 void pcslab_free(const void *obj)
@@ -333,9 +334,14 @@ EXPORT_SYMBOL_PCSLAB(pcslab_free);
  * pcslab_usable_size() - bytes that may be used of an object
  * @obj: a live object of any heap, NULL or ZERO_SIZE_PTR
  *
+ * In a heap with PCSLAB_HEAP_REDZONE the bytes behind the size that was asked for are
+ * looked at like in a free, zeroed, and the caller's from then on; so nobody may write
+ * to them meanwhile.
+ *
  * Context: any. The object must not be freed meanwhile.
- * Return: the size of its class, or of the pages of a large object; 0 for NULL,
- *	ZERO_SIZE_PTR and what is not a live object of ours.
+ * Return: bytes: the size of its class, or of the pages of a large object; 0 for NULL,
+ *	ZERO_SIZE_PTR and what is not a live object of ours. In a heap with
+ *	PCSLAB_HEAP_TRUST a free object may be taken for a live one.
  */
 size_t pcslab_usable_size(const void *obj)
 {
@@ -365,8 +371,9 @@ EXPORT_SYMBOL_PCSLAB(pcslab_usable_size);
  * @obj: any address
  *
  * Context: any.
- * Return: the heap, or NULL if no live object of ours starts at @obj. The
- *	answer stays true for as long as the caller keeps the object.
+ * Return: the heap, or NULL if no live object of ours starts at @obj (with
+ *	PCSLAB_HEAP_TRUST a free one may be taken for live). The answer stays true
+ *	for as long as the caller keeps the object.
  */
 struct pcslab_heap *pcslab_heap_of(const void *obj)
 {
@@ -400,7 +407,7 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
  * krealloc()'s rules: the content is kept up to the smaller of both sizes; NULL
  * allocates; a @size of 0 frees; an object of this heap that has room stays
  * where it is. On failure @obj is as it was. A bad @obj is refused like a bad
- * free.
+ * free, and counted like one, not as a failed allocation.
  *
  * Context: as pcslab_alloc().
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL.

@@ -255,7 +255,7 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
 /**
  * pcslab_heap_stats() - read the books of a heap
  * @heap: the heap
- * @st: filled; about 4.5 KiB, too large for the stack
+ * @st: filled; about 4 KiB, too large for the stack
  *
  * Each counter is exact. Counters are read one after the other while CPUs go on
  * counting, so two of them need not be of the same instant; but live, allocs -
@@ -302,7 +302,7 @@ static void cut_for_all(void)
 /**
  * pcslab_heap_stats_exact() - read the books of a heap at one instant
  * @heap: the heap
- * @st: filled; about 4.5 KiB, too large for the stack
+ * @st: filled; about 4 KiB, too large for the stack
  *
  * Allocations, frees, failures and bytes were all true together, at an instant
  * between call and return; no CPU is stopped or interrupted for that. The gauges
