@@ -181,14 +181,14 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 static int percpu_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_heap *heap = m->private;
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	unsigned int cpu;
 
 	seq_puts(m, "pcslab percpu version 1\n");
 	seq_puts(m, "# cpu   size         allocs          frees     inh_allocs      inh_frees  cached\n");
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
-		for_each_class(class, heap)
+		while ((class = pcslab_next_class(heap, class)))
 			show_row(m, cpu, class, pcslab_cache_of(class, cpu));
 	}
 	cpus_read_unlock();
@@ -240,13 +240,13 @@ static int audit_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_audit large = {}, total = {};
 	struct pcslab_heap *heap = m->private;
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	int err = 0;
 
 	seq_puts(m, "pcslab audit version 1\n");
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
 	cpus_read_lock();
-	for_each_size_class(class, heap)
+	while ((class = pcslab_next_size_class(heap, class)))
 		err = err ?: audit_class(m, class, &total);
 	cpus_read_unlock();
 	pcslab_large_walk(heap, count_page, &large.objects);

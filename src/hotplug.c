@@ -101,13 +101,13 @@ typedef int (*class_fn)(struct pcslab_class *class, unsigned int cpu);
 /* Every class of every heap, zombies too; stops at the first error. */
 static int visit_classes(class_fn fn, unsigned int cpu)
 {
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	struct pcslab_heap *heap;
 	int err = 0;
 
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
-		for_each_class(class, heap)
+		while ((class = pcslab_next_class(heap, class)))
 			err = err ?: fn(class, cpu);
 	}
 	mutex_unlock(&pcslab_heaps_lock);

@@ -19,6 +19,9 @@
 #define PCSLAB_GFP_REFUSED \
 	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
+/* alloc.c: the front */
+void pcslab_alloc_init(void);
+
 /* track.c: who allocated what */
 void pcslab_track_alloc(const void *obj, unsigned long caller);
 void pcslab_untrack_large(struct page *page);
@@ -103,27 +106,34 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 	return smp_load_acquire(&heap->class[index]);
 }
 
-/* The first one that was made, from @index on and below @end, or NULL. */
-static inline struct pcslab_class *pcslab_class_from(struct pcslab_heap *heap,
-						     unsigned int index, unsigned int end)
+/* The first one that was made, behind @class if that is not NULL and below @end, or NULL. */
+static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
+						       struct pcslab_class *class,
+						       unsigned int end)
 {
-	struct pcslab_class *class = NULL;
+	unsigned int index = class ? class->index + 1 : 0;
 
-	while (!class && index < end)
-		class = pcslab_class_at(heap, index++);
+	for (class = NULL; !class && index < end; index++)
+		class = pcslab_class_at(heap, index);
 	return class;
 }
 
-#define for_each_class_below(class, heap, end)						\
-	for ((class) = pcslab_class_from(heap, 0, end); (class);			\
-	     (class) = pcslab_class_from(heap, (class)->index + 1, end))
+/*
+ * To go through the classes of a heap, from NULL to NULL. No macro makes a loop of them:
+ * it would have to name its arguments more than once.
+ */
+static inline struct pcslab_class *pcslab_next_size_class(struct pcslab_heap *heap,
+							  struct pcslab_class *class)
+{
+	return pcslab_class_behind(heap, class, PCSLAB_NR_CLASSES);
+}
 
-#define for_each_size_class(class, heap) \
-	for_each_class_below(class, heap, PCSLAB_NR_CLASSES)
-
-/* With that of large objects. */
-#define for_each_class(class, heap) \
-	for_each_class_below(class, heap, PCSLAB_LARGE + 1)
+/* The same with the class of large objects. */
+static inline struct pcslab_class *pcslab_next_class(struct pcslab_heap *heap,
+						     struct pcslab_class *class)
+{
+	return pcslab_class_behind(heap, class, PCSLAB_LARGE + 1);
+}
 
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,

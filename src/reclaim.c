@@ -60,10 +60,10 @@ struct drain {
 static int drain_this_cpu(void *arg)
 {
 	struct drain *drain = arg;
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	struct pcslab_cache *c;
 
-	for_each_size_class(class, drain->heap) {
+	while ((class = pcslab_next_size_class(drain->heap, class))) {
 		c = pcslab_cache_of(class, smp_processor_id());
 		if (!drain->only_idle || is_idle(c))
 			drain->pages += pcslab_cache_drain(class, c);
@@ -76,10 +76,10 @@ typedef unsigned long (*depot_fn)(struct pcslab_class *class);
 /* The depots of a heap, until @fn has brought @enough. */
 static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned long enough)
 {
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	unsigned long pages = 0;
 
-	for_each_size_class(class, heap) {
+	while ((class = pcslab_next_size_class(heap, class))) {
 		pages += fn(class);
 		if (pages >= enough)
 			break;
@@ -114,9 +114,9 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
 
 static bool any_is_idle(struct pcslab_heap *heap, unsigned int cpu)
 {
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 
-	for_each_size_class(class, heap) {
+	while ((class = pcslab_next_size_class(heap, class))) {
 		if (is_idle(pcslab_cache_of(class, cpu)))
 			return true;
 	}
@@ -125,10 +125,10 @@ static bool any_is_idle(struct pcslab_heap *heap, unsigned int cpu)
 
 static void remember_calls(struct pcslab_heap *heap, unsigned int cpu)
 {
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	struct pcslab_cache *c;
 
-	for_each_size_class(class, heap) {
+	while ((class = pcslab_next_size_class(heap, class))) {
 		c = pcslab_cache_of(class, cpu);
 		WRITE_ONCE(c->seen, nr_calls(c));
 	}
@@ -137,7 +137,7 @@ static void remember_calls(struct pcslab_heap *heap, unsigned int cpu)
 static void look_at_heap(struct pcslab_heap *heap)
 {
 	struct drain drain = { .heap = heap, .only_idle = true };
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	unsigned int cpu;
 
 	for_each_online_cpu(cpu) {
@@ -145,7 +145,7 @@ static void look_at_heap(struct pcslab_heap *heap)
 			smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
 		remember_calls(heap, cpu);	/* last: who is drained is asked again */
 	}
-	for_each_size_class(class, heap)
+	while ((class = pcslab_next_size_class(heap, class)))
 		pcslab_depot_look(class);
 }
 

@@ -113,11 +113,11 @@ static int by_bytes(const void *a, const void *b)
 static struct sites *collect(struct pcslab_heap *heap)
 {
 	struct sites *sites = kvzalloc(sizeof(*sites), GFP_KERNEL);
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 
 	if (!sites)
 		return NULL;
-	for_each_size_class(class, heap)
+	while ((class = pcslab_next_size_class(heap, class)))
 		add_class(sites, class);
 	pcslab_large_walk(heap, add_large, sites);
 	sort(sites->site, sites->nr, sizeof(sites->site[0]), by_bytes, NULL);
