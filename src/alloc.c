@@ -22,6 +22,27 @@
 #include "sanitize.h"
 
 /*
+ * The class of a size that the compiler does not know, by (size - 1) / 8, every class
+ * being a multiple of that: two instructions where pcslab_class_index() takes ten. (Go's
+ * size_to_class8 is such a table.)
+ */
+static u8 class_of_size[PCSLAB_MAX_SIZE / 8] __ro_after_init;
+
+void __init pcslab_alloc_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(class_of_size); i++)
+		class_of_size[i] = pcslab_class_index(i * 8 + 1);
+}
+
+/* Of 1 to PCSLAB_MAX_SIZE bytes; a sum, for UBSAN_BOUNDS looks at what is in brackets. */
+static __always_inline unsigned long class_index(size_t size)
+{
+	return *(class_of_size + (size - 1) / 8);
+}
+
+/*
  * Tell lockdep and the sleep checker of what the slow path may do. Elsewhere
  * might_alloc() is a call on kernels with PREEMPT_DYNAMIC, to yield the CPU.
  */
@@ -79,7 +100,8 @@ static __always_inline void *hand_out(struct pcslab_class *class, void *obj,
 	return obj;
 }
 
-static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned int index,
+/* @index is long, for the fast path need not make an int of it. */
+static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 				 gfp_t gfp, int node, size_t size, unsigned long caller)
 {
 	struct pcslab_class *class;
@@ -167,7 +189,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	return alloc_class(heap, pcslab_class_index(size), size, gfp);
+	return alloc_class(heap, class_index(size), size, gfp);
 }
 EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
 
@@ -178,7 +200,7 @@ static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
 	check_context(gfp);
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, node, caller);
-	return alloc_slow(heap, pcslab_class_index(size), gfp, node, size, caller);
+	return alloc_slow(heap, class_index(size), gfp, node, size, caller);
 }
 
 /**

@@ -21,6 +21,7 @@ static int __init pcslab_init(void)
 		pcslab_heap_flags |= PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED;
 	if (track)
 		pcslab_heap_flags |= PCSLAB_HEAP_TRACK;
+	pcslab_alloc_init();
 	err = pcslab_heap_init();
 	if (err)
 		return err;
