@@ -28,16 +28,28 @@
 #define SLAB_RANDOM_OBJECTS	8
 #define SLAB_MAX_ORDER		3
 
-/* The smallest order with enough objects that wastes a sixteenth at most, or the largest. */
+/* Bytes left over at the end of a slab. */
+static unsigned int left_over(u32 stride, unsigned int order)
+{
+	return (PAGE_SIZE << order) % stride;
+}
+
+/*
+ * The smallest order with enough objects that wastes a sixteenth at most; if there is none,
+ * the largest, or a smaller one that wastes no larger a part.
+ */
 static unsigned int slab_order(u32 stride, unsigned int objects)
 {
 	unsigned int order, bytes;
 
 	for (order = get_order(stride); order < SLAB_MAX_ORDER; order++) {
 		bytes = PAGE_SIZE << order;
-		if (bytes / stride >= objects && bytes % stride * 16 <= bytes)
-			break;
+		if (bytes / stride >= objects && left_over(stride, order) * 16 <= bytes)
+			return order;
 	}
+	while ((PAGE_SIZE << order) / stride >= 2 * objects &&
+	       left_over(stride, order) == 2 * left_over(stride, order - 1))
+		order--;
 	return order;
 }
 
