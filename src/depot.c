@@ -213,7 +213,7 @@ static void put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
 static void trim_to(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		    unsigned int keep, struct list_head *doomed)
 {
-	if (depot->nr_empty > keep && !test_bit(0, &slab->deferred_queued))
+	if (depot->nr_empty > keep && READ_ONCE(slab->deferred.next) == &slab->deferred)
 		remove_empty_slab(depot, slab, doomed);
 }
 
@@ -472,12 +472,13 @@ void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
 
 /**
  * pcslab_depot_free_deferred() - free the objects an NMI left behind
- * @slab: off the list of nmi.c, its bit still set, which is what keeps it
+ * @slab: off the list of nmi.c, its link not yet pointing to itself, which is what
+ *	keeps it
  *
- * An object is PENDING from before its NMI looks at the bit until after the
+ * An object is PENDING from before its NMI looks at the link until after the
  * slab is in the list; it keeps the slab. One that is found PENDING after the
- * bit was cleared is waited for: its NMI is running on another CPU. If that
- * NMI found the bit set, no one else would come for it.
+ * link was reset is waited for: its NMI is running on another CPU. If that
+ * NMI found the slab in the list, no one else would come for it.
  *
  * Context: an irq_work, or the callback of a dead CPU.
  */
@@ -491,8 +492,8 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	row = pcslab_direct_row(slab->class);
-	clear_bit(0, &slab->deferred_queued);
-	smp_mb__after_atomic();	/* pairs with test_and_set_bit() in nmi.c */
+	/* Full barrier: pairs with cmpxchg() in nmi.c. */
+	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {
 		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
 			cpu_relax();

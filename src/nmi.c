@@ -28,7 +28,7 @@ static struct llist_node *page_node(struct page *page)
 	return (struct llist_node *)&page->mapping;
 }
 
-/* A slab stays as long as its bit is set, and that of the next one still is. */
+/* A slab stays until its link is reset, and that of the next one still is not. */
 static void run(struct irq_work *work)
 {
 	struct llist_node *node, *next;
@@ -67,11 +67,11 @@ static void run_soon(void)
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 {
 	/*
-	 * The state is set before the bit is looked at: pairs with clear_bit()
+	 * The state is set before the link is looked at: pairs with smp_store_mb()
 	 * in pcslab_depot_free_deferred(). After DEFERRED the slab may be gone.
 	 */
-	smp_mb__before_atomic();	/* see above */
-	if (!test_and_set_bit(0, &slab->deferred_queued))
+	smp_mb();	/* see above: a cmpxchg() that fails orders nothing */
+	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
 		llist_add(&slab->deferred, &slabs);
 	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
 	run_soon();

@@ -81,7 +81,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->nr_free = slab->nr;
 	slab->hint = 0;
 	slab->order = order;
-	slab->deferred_queued = 0;
+	slab->deferred.next = &slab->deferred;
 	init_states(slab, states);
 	if (class->flags & PCSLAB_CHECKED)
 		pcslab_check_new(slab);

@@ -159,8 +159,8 @@ struct pcslab_cache {
  * @nr_free: objects in PCSLAB_FREE
  * @hint: no object below this index is PCSLAB_FREE
  * @order: of the pages
- * @deferred: in the list of slabs with objects freed in NMI
- * @deferred_queued: bit 0: @deferred is in use; the slab stays till it is not
+ * @deferred: in the list of slabs with objects freed in NMI; in none it points to itself,
+ *	and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
  *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
@@ -184,7 +184,6 @@ struct pcslab_slab {
 	u16 hint;
 	u16 order;
 	struct llist_node deferred;
-	unsigned long deferred_queued;
 	u8 state[] __aligned(sizeof(long));
 };
 

@@ -4,10 +4,11 @@
  *
  * Two slabs of a dying heap, so that a slab goes with its last object: the
  * first has an object for each NMI and one that an ordinary call frees, the
- * second has one of its own. The irq_work may run on two CPUs at once. Each
- * word is the last store's; what the orders are good for beyond that is in the
- * litmus tests defer-pending and defer-done;
- * EARLY_TEST is what may happen without the first of them.
+ * second has one of its own. The irq_work may run on two CPUs at once. In the code
+ * a slab is queued if its link does not point to itself. Each word is the last
+ * store's; what the orders are good for beyond that is in the litmus tests
+ * defer-pending and defer-done; EARLY_TEST is what may happen without the first of
+ * them.
  *
  * Never: a slab touched when it is gone, or gone while queued; a node added to
  * the list twice; an object put off and not freed. In the end all is freed, the
@@ -15,11 +16,12 @@
  *
  * Knobs, each a deliberate break:
  *   DEFERRED_FIRST	the object is marked DEFERRED before the list has the slab
- *   CLEAR_LATE		the bit is cleared after the scan
+ *   CLEAR_LATE		the slab is queued until after the scan
  *   NO_PENDING		nobody waits for an object that is PENDING
  *   NO_BIT		a slab goes whether it is queued or not
  *   NO_TEST		the slab is added whether it is queued or not
- *   EARLY_TEST		the bit is looked at before PENDING is seen by others
+ *   EARLY_TEST		whether it is queued is looked at before PENDING is seen by
+ *			others
  *   NEXT_LATE		the next slab of the list is looked for after the slab
  *			was worked on
  */
@@ -154,7 +156,7 @@ inline free_deferred(s)
 	UNLOCK
 }
 
-/* llist_del_all() leaves the nodes as they are; from then on only the bit keeps them. */
+/* llist_del_all() leaves the nodes as they are; from then on only that they count as queued keeps them. */
 proctype irq_work()
 {
 	byte list = END, then = END, o;
