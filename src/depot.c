@@ -298,7 +298,10 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
  * @empty: a magazine without rounds
  * @surplus: if it is NULL it may become @empty, for the caller to free
  *
- * Return: a full magazine, or @empty filled from the slabs as far as they go.
+ * What comes from the slabs is half a magazine: the room is for the objects that are
+ * freed next, which would need a second magazine else.
+ *
+ * Return: a full magazine, or @empty half filled from the slabs, as far as they go.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
@@ -316,7 +319,7 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 			depot->max_full++;
 		}
 		mag = empty;
-		mag->n = take_from_slabs(class, depot, mag->round, class->cap);
+		mag->n = take_from_slabs(class, depot, mag->round, DIV_ROUND_UP(class->cap, 2));
 	} else if (*surplus || depot->nr_idle < DEPOT_MAX_IDLE) {
 		push(&depot->idle, &depot->nr_idle, empty);
 	} else {
