@@ -235,7 +235,7 @@ static int take_and_hold(void *arg)
 		*obj = swing->held;
 		swing->held = obj;
 	}
-	swing->idle = pcslab_gauge(swing->depot->nr_idle);
+	swing->idle = pcslab_gauge(swing->depot->idle.nr);
 	return 0;
 }
 
@@ -266,10 +266,10 @@ static void depot_learns_and_forgets(struct kunit *test)
 	at_first = swing.depot->max_full;
 	swing.objects = 5 * at_first * class->cap;
 	smp_call_on_cpu(0, take_and_give_back, &swing, false);
-	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->nr_full), at_first);
-	for (i = 0; i < 50 && pcslab_gauge(swing.depot->nr_full) < 4 * at_first; i++)
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
+	for (i = 0; i < 50 && pcslab_gauge(swing.depot->full.nr) < 4 * at_first; i++)
 		smp_call_on_cpu(0, take_and_give_back, &swing, false);
-	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->nr_full), 4 * at_first);
+	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->full.nr), 4 * at_first);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		KUNIT_EXPECT_LE(test, swing.idle, at_first);
 
@@ -279,7 +279,7 @@ static void depot_learns_and_forgets(struct kunit *test)
 		smp_call_on_cpu(0, take_and_hold, &swing, false);
 	} while (pcslab_gauge(swing.depot->max_full) > at_first && let_looks_come(start));
 	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_full), at_first);
-	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->nr_full), at_first);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
 	free_all(swing.held);
 	pcslab_heap_shrink(heap);
 	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
@@ -305,7 +305,7 @@ static unsigned long depots_hold(void)
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		class = pcslab_class_at(heap, i);
 		for_each_node_state(node, N_MEMORY)
-			n += class->depot[node].nr_full + class->depot[node].nr_empty;
+			n += class->depot[node].full.nr + class->depot[node].nr_empty;
 	}
 	return n;
 }

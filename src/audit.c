@@ -85,7 +85,7 @@ static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	depot->cursor = depot->full;
+	depot->cursor = depot->full.top;
 	while (depot->cursor) {
 		mag = depot->cursor;
 		walk_rounds(mag, mag->n, audit);

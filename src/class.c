@@ -14,11 +14,6 @@
 #include "internal.h"
 #include "page.h"
 
-/* A magazine has rounds for 12 KiB of objects, but takes 128 bytes at least, 1 KiB at most. */
-#define MAG_OBJECTS	12288
-#define MAG_MIN_BYTES	128
-#define MAG_MAX_BYTES	1024
-
 /*
  * Objects a slab should have, and the most pages it may take for that. Few, for what is
  * free in slabs is held for nothing; more where one of them is picked at random.
@@ -61,16 +56,6 @@ static u32 redzone(u32 size, unsigned int flags)
 	return flags & PCSLAB_HEAP_REDZONE ? size & -size : 0;
 }
 
-/* Rounds of a magazine: all that kmalloc() gives for it is used. */
-static unsigned int magazine_rounds(u32 size)
-{
-	struct pcslab_magazine *mag;
-	size_t bytes = struct_size(mag, round, MAG_OBJECTS / size);
-
-	bytes = kmalloc_size_roundup(clamp_t(size_t, bytes, MAG_MIN_BYTES, MAG_MAX_BYTES));
-	return (bytes - sizeof(*mag)) / sizeof(mag->round[0]);
-}
-
 /**
  * pcslab_class_shape() - what follows from the size of a class
  * @class: @size to @min_order are filled
@@ -84,7 +69,7 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 	class->size = pcslab_class_size(index);
 	class->stride = class->size + redzone(class->size, flags);
 	class->recip = size_recip(class->stride);
-	class->cap = magazine_rounds(class->size);
+	class->cap = pcslab_magazine_rounds(class->size);
 	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?
 				  SLAB_RANDOM_OBJECTS : SLAB_MIN_OBJECTS);
 	class->min_order = get_order(class->stride);

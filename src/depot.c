@@ -63,58 +63,20 @@ void pcslab_depot_init(struct pcslab_class *class)
 	}
 }
 
-struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp)
-{
-	struct pcslab_magazine *mag;
-
-	/* On RT kmalloc takes sleeping locks; a caller that may not, goes without. */
-	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
-		return NULL;
-	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE);
-	if (pcslab_should_fail(gfp))
-		return NULL;
-	mag = kmalloc_node(struct_size(mag, round, class->cap),
-			   gfp | __GFP_NOWARN | __GFP_NORETRY, numa_mem_id());
-	if (!mag)
-		return NULL;
-	sanitize_hide(mag);
-	mag->n = 0;
-	return mag;
-}
-
-static void push(struct pcslab_magazine **stack, unsigned int *nr,
-		 struct pcslab_magazine *mag)
-{
-	mag->next = *stack;
-	*stack = mag;
-	(*nr)++;
-}
-
-static struct pcslab_magazine *pop(struct pcslab_magazine **stack, unsigned int *nr)
-{
-	struct pcslab_magazine *mag = *stack;
-
-	if (mag) {
-		*stack = mag->next;
-		(*nr)--;
-	}
-	return mag;
-}
-
 static void push_full(struct pcslab_depot *depot, struct pcslab_magazine *mag)
 {
-	push(&depot->full, &depot->nr_full, mag);
+	pcslab_push(&depot->full, mag);
 	depot->nr_rounds += mag->n;
 }
 
 static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
 {
-	struct pcslab_magazine *mag = pop(&depot->full, &depot->nr_full);
+	struct pcslab_magazine *mag = pcslab_pop(&depot->full);
 
 	if (mag)
 		depot->nr_rounds -= mag->n;
 	if (depot->cursor == mag)
-		depot->cursor = depot->full;
+		depot->cursor = depot->full.top;
 	return mag;
 }
 
@@ -286,7 +248,7 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	mag = pop(&depot->idle, &depot->nr_idle);
+	mag = pcslab_pop(&depot->idle);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return mag;
 }
@@ -320,8 +282,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 		}
 		mag = empty;
 		mag->n = take_from_slabs(class, depot, mag->round, DIV_ROUND_UP(class->cap, 2));
-	} else if (*surplus || depot->nr_idle < DEPOT_MAX_IDLE) {
-		push(&depot->idle, &depot->nr_idle, empty);
+	} else if (*surplus || depot->idle.nr < DEPOT_MAX_IDLE) {
+		pcslab_push(&depot->idle, empty);
 	} else {
 		*surplus = empty;
 	}
@@ -355,9 +317,9 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 
 	full->n = class->cap;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	enough = depot->nr_full >= depot->max_full;
+	enough = depot->full.nr >= depot->max_full;
 	if (!enough)
-		empty = fresh ?: pop(&depot->idle, &depot->nr_idle);
+		empty = fresh ?: pcslab_pop(&depot->idle);
 	if (empty) {
 		push_full(depot, full);
 	} else if (enough || may_flush) {
@@ -377,13 +339,13 @@ static void *take_one(struct pcslab_class *class, struct pcslab_depot *depot)
 
 	lockdep_assert_held(&depot->lock);
 	if (!take_from_slabs(class, depot, &round, 1)) {
-		mag = depot->full;
+		mag = depot->full.top;
 		if (!mag)
 			return NULL;
 		round = mag->round[--mag->n];
 		depot->nr_rounds--;
 		if (!mag->n)
-			push(&depot->idle, &depot->nr_idle, pop_full(depot));
+			pcslab_push(&depot->idle, pop_full(depot));
 	}
 	WRITE_ONCE(*round.state, PCSLAB_LIVE);
 	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
@@ -512,16 +474,6 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	pcslab_slabs_destroy(&doomed);
 }
 
-static void free_stack(struct pcslab_magazine *mag)
-{
-	struct pcslab_magazine *next;
-
-	for (; mag; mag = next) {
-		next = mag->next;
-		kfree(mag);
-	}
-}
-
 /* Empty full magazines into the slabs, each under the lock for itself, but for @keep. */
 static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 		       struct list_head *doomed)
@@ -531,7 +483,7 @@ static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 
 	do {
 		raw_spin_lock_irqsave(&depot->lock, flags);
-		mag = depot->nr_full > keep ? pop_full(depot) : NULL;
+		mag = depot->full.nr > keep ? pop_full(depot) : NULL;
 		if (mag)
 			flush(depot, mag, doomed);
 		raw_spin_unlock_irqrestore(&depot->lock, flags);
@@ -552,14 +504,13 @@ static unsigned long drain_to(struct pcslab_depot *depot, unsigned int keep)
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	depot->max_full = max_t(unsigned int, keep, DEPOT_MIN_FULL);
 	depot->nr_missed = 0;
-	idle = depot->idle;
-	depot->idle = NULL;
-	depot->nr_idle = 0;
+	idle = depot->idle.top;
+	depot->idle = (struct pcslab_stack){};
 	list_for_each_entry_safe(slab, next, &depot->empty, list)
 		trim_to(depot, slab, 0, &doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 
-	free_stack(idle);
+	pcslab_magazines_free(idle);
 	return pcslab_slabs_destroy(&doomed);
 }
 
@@ -603,7 +554,7 @@ unsigned long pcslab_depot_spare(struct pcslab_class *class)
 
 static bool has_spare(const struct pcslab_depot *depot)
 {
-	return pcslab_gauge(depot->nr_empty || depot->nr_full || depot->nr_idle);
+	return pcslab_gauge(depot->nr_empty || depot->full.nr || depot->idle.nr);
 }
 
 static unsigned long nr_free(const struct pcslab_depot *depot)

@@ -60,7 +60,29 @@ unsigned long pcslab_depot_drain(struct pcslab_class *class);
 unsigned long pcslab_depot_spare(struct pcslab_class *class);
 void pcslab_depot_look(struct pcslab_class *class);
 void pcslab_depot_init(struct pcslab_class *class);
+
+/* magazine.c: arrays of free objects */
+unsigned int pcslab_magazine_rounds(u32 size);
 struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
+void pcslab_magazines_free(struct pcslab_magazine *mag);
+
+static inline void pcslab_push(struct pcslab_stack *stack, struct pcslab_magazine *mag)
+{
+	mag->next = stack->top;
+	stack->top = mag;
+	stack->nr++;
+}
+
+static inline struct pcslab_magazine *pcslab_pop(struct pcslab_stack *stack)
+{
+	struct pcslab_magazine *mag = stack->top;
+
+	if (mag) {
+		stack->top = mag->next;
+		stack->nr--;
+	}
+	return mag;
+}
 
 /* slab.c: pages cut into objects */
 /* State bytes: addresses behind the last object lead here; words may follow them. */

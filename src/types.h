@@ -83,6 +83,12 @@ struct pcslab_magazine {
 	struct pcslab_round round[];
 };
 
+/* Magazines in a depot. */
+struct pcslab_stack {
+	struct pcslab_magazine *top;
+	unsigned int nr;
+};
+
 /*
  * A row of the record. A counter is two words: a call counts in that of the turn
  * (stats.c) it sees, and the counter's value is their sum. Words are native: 64
@@ -190,15 +196,13 @@ struct pcslab_slab {
 /**
  * struct pcslab_depot - what one node keeps of one class of one heap
  * @lock: of all of it; innermost, a bounded number of objects at a time
- * @full: stack of full magazines
+ * @full: full magazines
+ * @idle: empty magazines
  * @cursor: where an audit is in @full
- * @nr_full: of them
  * @max_full: how many it keeps
  * @nr_missed: emptied since the last look because there were as many, and not filled
  *	again yet
  * @nr_rounds: objects in them
- * @idle: stack of empty magazines
- * @nr_idle: of them
  * @partial: slabs with some objects free
  * @empty: slabs with all objects free
  * @nr_empty: of them
@@ -211,17 +215,15 @@ struct pcslab_slab {
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
-	struct pcslab_magazine *full;
-	struct pcslab_magazine *idle;
+	struct pcslab_stack full;
+	struct pcslab_stack idle;
 	struct pcslab_magazine *cursor;
-	unsigned int nr_full;
 	unsigned int max_full;
 	unsigned int nr_missed;
 	unsigned int nr_rounds;
-	unsigned int nr_idle;
+	unsigned int nr_empty;
 	struct list_head partial;
 	struct list_head empty;
-	unsigned int nr_empty;
 	struct list_head all;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;

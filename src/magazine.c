@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Magazines: how many rounds they have, and how they come and go
+ *
+ * Context: as the caller's flags, not NMI; no locks.
+ */
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "internal.h"
+#include "sanitize.h"
+
+/* A magazine has rounds for 12 KiB of objects, but takes 128 bytes at least, 1 KiB at most. */
+#define MAG_OBJECTS	12288
+#define MAG_MIN_BYTES	128
+#define MAG_MAX_BYTES	1024
+
+/**
+ * pcslab_magazine_rounds() - how many rounds a magazine has
+ * @size: bytes of an object
+ *
+ * Return: as many as all that kmalloc() gives for it has room for.
+ */
+unsigned int pcslab_magazine_rounds(u32 size)
+{
+	struct pcslab_magazine *mag;
+	size_t bytes = struct_size(mag, round, MAG_OBJECTS / size);
+
+	bytes = kmalloc_size_roundup(clamp_t(size_t, bytes, MAG_MIN_BYTES, MAG_MAX_BYTES));
+	return (bytes - sizeof(*mag)) / sizeof(mag->round[0]);
+}
+
+/**
+ * pcslab_magazine_create() - allocate an empty magazine
+ * @class: of the objects
+ * @gfp: the caller's; what makes it try hard is not heeded
+ *
+ * Return: the magazine, or NULL.
+ */
+struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp)
+{
+	struct pcslab_magazine *mag;
+
+	/* On RT kmalloc takes sleeping locks; a caller that may not, goes without. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
+		return NULL;
+	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE);
+	if (pcslab_should_fail(gfp))
+		return NULL;
+	mag = kmalloc_node(struct_size(mag, round, class->cap),
+			   gfp | __GFP_NOWARN | __GFP_NORETRY, numa_mem_id());
+	if (!mag)
+		return NULL;
+	sanitize_hide(mag);
+	mag->n = 0;
+	return mag;
+}
+
+/**
+ * pcslab_magazines_free() - free empty magazines
+ * @mag: the first; the others follow it
+ */
+void pcslab_magazines_free(struct pcslab_magazine *mag)
+{
+	struct pcslab_magazine *next;
+
+	for (; mag; mag = next) {
+		next = mag->next;
+		kfree(mag);
+	}
+}
