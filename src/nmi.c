@@ -57,6 +57,16 @@ static void run_soon(void)
 		irq_work_queue(&work);
 }
 
+/* llist_add(), for a link that NMIs of other CPUs look at meanwhile. */
+static void add_slab(struct llist_node *link)
+{
+	struct llist_node *first = READ_ONCE(slabs.first);
+
+	do {
+		WRITE_ONCE(link->next, first);
+	} while (!try_cmpxchg(&slabs.first, &first, link));
+}
+
 /**
  * pcslab_defer_slab() - have an object freed soon
  * @slab: of the object
@@ -72,7 +82,7 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	 */
 	smp_mb();	/* see above: a cmpxchg() that fails orders nothing */
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
-		llist_add(&slab->deferred, &slabs);
+		add_slab(&slab->deferred);
 	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
 	run_soon();
 }

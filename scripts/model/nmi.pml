@@ -4,11 +4,10 @@
  *
  * Two slabs of a dying heap, so that a slab goes with its last object: the
  * first has an object for each NMI and one that an ordinary call frees, the
- * second has one of its own. The irq_work may run on two CPUs at once. In the code
- * a slab is queued if its link does not point to itself. Each word is the last
- * store's; what the orders are good for beyond that is in the litmus tests
- * defer-pending and defer-done; EARLY_TEST is what may happen without the first of
- * them.
+ * second has one of its own. The irq_work may run on two CPUs at once. A slab is
+ * queued if its link does not point to itself. Each word is the last store's; what
+ * the orders are good for beyond that is in the litmus tests defer-pending and
+ * defer-done; EARLY_TEST is what may happen without the first of them.
  *
  * Never: a slab touched when it is gone, or gone while queued; a node added to
  * the list twice; an object put off and not freed. In the end all is freed, the
@@ -33,14 +32,14 @@
 
 #define SLABS	2
 #define OBJECTS	4
-#define NONE	SLABS
+#define SELF	SLABS		/* a link that points to its slab: not queued */
 #define END	(SLABS + 1)	/* of a list */
 #define SLAB_OF(o)	((o) / 3)
 
 byte state[OBJECTS] = LIVE;
 byte nr_live[SLABS];		/* not yet FREE, under the lock */
-bit queued[SLABS], gone[SLABS], linked[SLABS];
-byte next[SLABS];
+bit gone[SLABS], linked[SLABS];
+byte next[SLABS] = SELF;
 byte head = END;
 bit lock, work;
 byte done, running;
@@ -48,7 +47,7 @@ byte done, running;
 #ifdef NO_BIT
 #define KEPT(s)	0
 #else
-#define KEPT(s)	queued[s]
+#define KEPT(s)	(next[s] != SELF)
 #endif
 
 #define LOCK	atomic { !lock -> lock = 1 }
@@ -94,7 +93,11 @@ again:	s = SLAB_OF(o);
 #endif
 	d_step {
 		assert(!gone[s]);
-		was = queued[s]; queued[s] = 1
+		was = next[s] != SELF;
+		if
+		:: !was -> next[s] = END
+		:: else
+		fi
 	};
 #ifdef EARLY_TEST
 	state[o] = PENDING;
@@ -133,7 +136,7 @@ inline free_deferred(s)
 	LOCK;
 	assert(!gone[s]);
 #ifndef CLEAR_LATE
-	queued[s] = 0;
+	next[s] = SELF;
 #endif
 	o = s * 3;
 	do
@@ -150,13 +153,13 @@ inline free_deferred(s)
 	od;
 	o = 0;
 #ifdef CLEAR_LATE
-	queued[s] = 0;
+	next[s] = SELF;
 #endif
 	trim(s);
 	UNLOCK
 }
 
-/* llist_del_all() leaves the nodes as they are; from then on only that they count as queued keeps them. */
+/* llist_del_all() leaves the links as they are, and they keep the slabs. */
 proctype irq_work()
 {
 	byte list = END, then = END, o;
@@ -177,9 +180,9 @@ end:	do
 	   :: list != END ->
 #ifdef NEXT_LATE
 		free_deferred(list);
-		d_step { assert(!gone[list]); then = next[list] };
+		d_step { assert(!gone[list]); then = next[list]; assert(then != SELF) };
 #else
-		d_step { assert(!gone[list]); then = next[list] };
+		d_step { assert(!gone[list]); then = next[list]; assert(then != SELF) };
 		free_deferred(list);
 #endif
 		list = then
