@@ -263,10 +263,19 @@ static void depot_learns_and_forgets(struct kunit *test)
 	free_all(take_some(1));
 	class = pcslab_class_at(heap, pcslab_class_index(64));
 	swing.depot = &class->depot[cpu_to_mem(0)];
-	at_first = swing.depot->max_full;
+	at_first = swing.depot->max_rounds / class->cap;
 	swing.objects = 5 * at_first * class->cap;
 	smp_call_on_cpu(0, take_and_give_back, &swing, false);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
+
+	/* No more than it could have had for nothing. */
+	swing.objects = 2 * at_first * class->cap;
+	smp_call_on_cpu(0, take_and_hold, &swing, false);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->max_rounds), swing.objects);
+	free_all(swing.held);
+	swing.held = NULL;
+
+	swing.objects = 5 * at_first * class->cap;
 	for (i = 0; i < 50 && pcslab_gauge(swing.depot->full.nr) < 4 * at_first; i++)
 		smp_call_on_cpu(0, take_and_give_back, &swing, false);
 	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->full.nr), 4 * at_first);
@@ -277,8 +286,9 @@ static void depot_learns_and_forgets(struct kunit *test)
 	start = jiffies;
 	do {
 		smp_call_on_cpu(0, take_and_hold, &swing, false);
-	} while (pcslab_gauge(swing.depot->max_full) > at_first && let_looks_come(start));
-	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_full), at_first);
+	} while (pcslab_gauge(swing.depot->max_rounds) > at_first * class->cap &&
+		 let_looks_come(start));
+	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_rounds), at_first * class->cap);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
 	free_all(swing.held);
 	pcslab_heap_shrink(heap);

@@ -127,8 +127,8 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 }
 
 /*
- * The loaded magazine is full: find room. With @last it is found at the price
- * of emptying a magazine into the slabs, unless there is none.
+ * The loaded magazine is full: find room. Without @last a magazine is emptied into the
+ * slabs for it only if the depot has enough.
  */
 static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 		      struct pcslab_magazine **fresh, bool last,

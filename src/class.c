@@ -131,11 +131,11 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 	}
 	class->heap = heap;
 	class->flags = heap->flags;
-	pcslab_depot_init(class);
 	if (index == PCSLAB_LARGE)
 		class->index = index;
 	else
 		pcslab_class_shape(class, index, heap->flags);
+	pcslab_depot_init(class);
 	return class;
 }
 

@@ -6,10 +6,10 @@
  * and behind them the slabs. Objects are counted here only when they go to or
  * come from a caller without passing a magazine of a CPU.
  *
- * How many full ones it keeps is learnt: each that is filled from the slabs when one
- * was emptied into them before raises the limit by one, and each look halves it. Who
- * takes and gives back the same thousands of objects over and over stops paying for
- * their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
+ * How many full ones it keeps is learnt: what is taken from the slabs when as much or
+ * more was emptied into them before raises the limit by as much, and each look halves
+ * it. Who takes and gives back the same thousands of objects over and over stops paying
+ * for their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
  * and Adams keep all and look at what was not needed; FreeBSD's UMA does, too.)
  *
  * Locks: depot->lock, raw, interrupts off, for one magazine of objects at most.
@@ -43,6 +43,16 @@
 /* Empty slabs it keeps; more go back to the page allocator. */
 #define DEPOT_MAX_EMPTY	2
 
+/* What a depot that has learnt nothing may keep. */
+static unsigned int min_rounds(const struct pcslab_class *class)
+{
+	return DEPOT_MIN_FULL * class->cap;
+}
+
+/**
+ * pcslab_depot_init() - set up the depots of a class
+ * @class: whose shape is known
+ */
 void pcslab_depot_init(struct pcslab_class *class)
 {
 	struct pcslab_depot *depot;
@@ -55,7 +65,7 @@ void pcslab_depot_init(struct pcslab_class *class)
 		INIT_LIST_HEAD(&depot->partial);
 		INIT_LIST_HEAD(&depot->empty);
 		INIT_LIST_HEAD(&depot->all);
-		depot->max_full = DEPOT_MIN_FULL;
+		depot->max_rounds = min_rounds(class);
 		if (class->flags & PCSLAB_HEAP_RANDOM) {
 			get_random_bytes(&seed, sizeof(seed));
 			prandom_seed_state(&depot->random, seed);
@@ -253,6 +263,23 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	return mag;
 }
 
+/*
+ * Fill an empty magazine from the slabs: half of it, for what is freed next would need a
+ * second one else. A random order is made of all that it holds.
+ */
+static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
+		 struct pcslab_magazine *mag)
+{
+	unsigned int want = class->flags & PCSLAB_HEAP_RANDOM ? class->cap :
+			    DIV_ROUND_UP(class->cap, 2);
+	unsigned int missed;
+
+	mag->n = take_from_slabs(class, depot, mag->round, want);
+	missed = min(mag->n, depot->nr_missed);
+	depot->nr_missed -= missed;
+	depot->max_rounds += missed;
+}
+
 /**
  * pcslab_depot_trade_empty() - give an empty magazine for one with objects
  * @class: of the objects
@@ -260,10 +287,7 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
  * @empty: a magazine without rounds
  * @surplus: if it is NULL it may become @empty, for the caller to free
  *
- * What comes from the slabs is half a magazine: the room is for the objects that are
- * freed next, which would need a second magazine else.
- *
- * Return: a full magazine, or @empty half filled from the slabs, as far as they go.
+ * Return: a magazine of the depot, or @empty filled from the slabs as far as they go.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
@@ -276,12 +300,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	mag = pop_full(depot);
 	if (!mag) {
-		if (depot->nr_missed) {
-			depot->nr_missed--;
-			depot->max_full++;
-		}
 		mag = empty;
-		mag->n = take_from_slabs(class, depot, mag->round, DIV_ROUND_UP(class->cap, 2));
+		fill(class, depot, mag);
 	} else if (*surplus || depot->idle.nr < DEPOT_MAX_IDLE) {
 		pcslab_push(&depot->idle, empty);
 	} else {
@@ -317,13 +337,13 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 
 	full->n = class->cap;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	enough = depot->full.nr >= depot->max_full;
+	enough = depot->nr_rounds >= depot->max_rounds;
 	if (!enough)
 		empty = fresh ?: pcslab_pop(&depot->idle);
 	if (empty) {
 		push_full(depot, full);
 	} else if (enough || may_flush) {
-		depot->nr_missed += enough;
+		depot->nr_missed += enough ? full->n : 0;
 		flush(depot, full, doomed);
 		empty = full;
 	}
@@ -457,7 +477,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	row = pcslab_direct_row(slab->class);
-	/* Full barrier: pairs with cmpxchg() in nmi.c. */
+	/* Full barrier: pairs with the one before cmpxchg() in nmi.c. */
 	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {
 		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
@@ -474,7 +494,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	pcslab_slabs_destroy(&doomed);
 }
 
-/* Empty full magazines into the slabs, each under the lock for itself, but for @keep. */
+/* Empty full magazines into the slabs, each under the lock for itself, but for @keep rounds. */
 static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 		       struct list_head *doomed)
 {
@@ -483,7 +503,7 @@ static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 
 	do {
 		raw_spin_lock_irqsave(&depot->lock, flags);
-		mag = depot->full.nr > keep ? pop_full(depot) : NULL;
+		mag = depot->nr_rounds > keep ? pop_full(depot) : NULL;
 		if (mag)
 			flush(depot, mag, doomed);
 		raw_spin_unlock_irqrestore(&depot->lock, flags);
@@ -491,9 +511,10 @@ static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 	} while (mag);
 }
 
-/* All but @keep full magazines goes back; what it may keep it has to learn anew. */
-static unsigned long drain_to(struct pcslab_depot *depot, unsigned int keep)
+/* All but @keep rounds goes back; what more it may keep it has to learn anew. */
+static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int keep)
 {
+	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_slab *slab, *next;
 	struct pcslab_magazine *idle;
 	unsigned long flags;
@@ -502,7 +523,7 @@ static unsigned long drain_to(struct pcslab_depot *depot, unsigned int keep)
 	empty_full(depot, keep, &doomed);
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	depot->max_full = max_t(unsigned int, keep, DEPOT_MIN_FULL);
+	depot->max_rounds = max(keep, min_rounds(class));
 	depot->nr_missed = 0;
 	idle = depot->idle.top;
 	depot->idle = (struct pcslab_stack){};
@@ -527,7 +548,7 @@ unsigned long pcslab_depot_drain(struct pcslab_class *class)
 	int node;
 
 	for_each_node_state(node, N_MEMORY)
-		pages += drain_to(&class->depot[node], 0);
+		pages += drain_to(class, node, 0);
 	return pages;
 }
 
@@ -576,11 +597,11 @@ void pcslab_depot_look(struct pcslab_class *class)
 
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
-		may_keep = pcslab_gauge(depot->max_full);
+		may_keep = pcslab_gauge(depot->max_rounds);
 		if (has_spare(depot) && nr_free(depot) == depot->seen)
-			drain_to(depot, 0);
-		else if (may_keep > DEPOT_MIN_FULL)
-			drain_to(depot, may_keep / 2);
+			drain_to(class, node, 0);
+		else if (may_keep > min_rounds(class))
+			drain_to(class, node, may_keep / 2);
 		depot->seen = nr_free(depot);
 	}
 }

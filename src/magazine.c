@@ -12,23 +12,24 @@
 #include "internal.h"
 #include "sanitize.h"
 
-/* A magazine has rounds for 12 KiB of objects, but takes 128 bytes at least, 1 KiB at most. */
+/* A magazine has rounds for 12 KiB of objects, or a few, and is not larger than a KiB. */
 #define MAG_OBJECTS	12288
-#define MAG_MIN_BYTES	128
+#define MAG_MIN_ROUNDS	7U
 #define MAG_MAX_BYTES	1024
 
 /**
  * pcslab_magazine_rounds() - how many rounds a magazine has
  * @size: bytes of an object
  *
- * Return: as many as all that kmalloc() gives for it has room for.
+ * Return: as many as all that kmalloc() gives for it has room for, which may double
+ *	them.
  */
 unsigned int pcslab_magazine_rounds(u32 size)
 {
 	struct pcslab_magazine *mag;
-	size_t bytes = struct_size(mag, round, MAG_OBJECTS / size);
+	size_t bytes = struct_size(mag, round, max(MAG_OBJECTS / size, MAG_MIN_ROUNDS));
 
-	bytes = kmalloc_size_roundup(clamp_t(size_t, bytes, MAG_MIN_BYTES, MAG_MAX_BYTES));
+	bytes = kmalloc_size_roundup(min_t(size_t, bytes, MAG_MAX_BYTES));
 	return (bytes - sizeof(*mag)) / sizeof(mag->round[0]);
 }
 

@@ -165,13 +165,14 @@ struct pcslab_cache {
  * @nr_free: objects in PCSLAB_FREE
  * @hint: no object below this index is PCSLAB_FREE
  * @order: of the pages
- * @deferred: in the list of slabs with objects freed in NMI; in none it points to itself,
- *	and only then may the slab go
+ * @deferred: in the list of slabs with objects freed in NMI; points to itself when no NMI
+ *	has claimed the slab for it, and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
  *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
  *
- * @list, @nr_free and @hint: under the depot's lock. The rest does not change.
+ * @list, @nr_free and @hint: under the depot's lock. @deferred and @state are shared, as
+ * nmi.c and enum pcslab_state say. The rest does not change.
  */
 struct pcslab_slab {
 	char *base;
@@ -196,13 +197,13 @@ struct pcslab_slab {
 /**
  * struct pcslab_depot - what one node keeps of one class of one heap
  * @lock: of all of it; innermost, a bounded number of objects at a time
- * @full: full magazines
+ * @full: full magazines; from some objects may have been taken one by one
  * @idle: empty magazines
  * @cursor: where an audit is in @full
- * @max_full: how many it keeps
- * @nr_missed: emptied since the last look because there were as many, and not filled
- *	again yet
- * @nr_rounds: objects in them
+ * @nr_rounds: objects in @full
+ * @max_rounds: how many it keeps
+ * @nr_missed: objects put into slabs because there were as many, since a drain, and not
+ *	taken out again yet
  * @partial: slabs with some objects free
  * @empty: slabs with all objects free
  * @nr_empty: of them
@@ -218,9 +219,9 @@ struct pcslab_depot {
 	struct pcslab_stack full;
 	struct pcslab_stack idle;
 	struct pcslab_magazine *cursor;
-	unsigned int max_full;
-	unsigned int nr_missed;
 	unsigned int nr_rounds;
+	unsigned int max_rounds;
+	unsigned int nr_missed;
 	unsigned int nr_empty;
 	struct list_head partial;
 	struct list_head empty;
