@@ -138,6 +138,15 @@ static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsi
 	}
 }
 
+/* Objects are taken from the slabs: those that were put there because there were too many come first. */
+static void learn(struct pcslab_depot *depot, unsigned int taken)
+{
+	unsigned int missed = min(taken, depot->nr_missed);
+
+	depot->nr_missed -= missed;
+	depot->max_rounds += missed;
+}
+
 /* Up to @n free objects out of the first slabs; returns how many: 0 if there are none. */
 static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_depot *depot,
 				    struct pcslab_round *round, unsigned int n)
@@ -160,6 +169,7 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 			list_del_init(&slab->list);
 	}
 	depot->nr_free -= taken;
+	learn(depot, taken);
 	if (random)
 		shuffle(depot, round, taken);
 	return taken;
@@ -272,12 +282,8 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 {
 	unsigned int want = class->flags & PCSLAB_HEAP_RANDOM ? class->cap :
 			    DIV_ROUND_UP(class->cap, 2);
-	unsigned int missed;
 
 	mag->n = take_from_slabs(class, depot, mag->round, want);
-	missed = min(mag->n, depot->nr_missed);
-	depot->nr_missed -= missed;
-	depot->max_rounds += missed;
 }
 
 /**
