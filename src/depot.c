@@ -138,7 +138,7 @@ static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsi
 	}
 }
 
-/* Objects are taken from the slabs: those that were put there because there were too many come first. */
+/* Objects are taken from the slabs; those that had to go there could have been kept. */
 static void learn(struct pcslab_depot *depot, unsigned int taken)
 {
 	unsigned int missed = min(taken, depot->nr_missed);
