@@ -17,7 +17,7 @@
  *   DEFERRED_FIRST	the object is marked DEFERRED before the list has the slab
  *   CLEAR_LATE		the slab is queued until after the scan
  *   NO_PENDING		nobody waits for an object that is PENDING
- *   NO_BIT		a slab goes whether it is queued or not
+ *   NO_KEEP		a slab goes whether it is queued or not
  *   NO_TEST		the slab is added whether it is queued or not
  *   EARLY_TEST		whether it is queued is looked at before PENDING is seen by
  *			others
@@ -44,7 +44,7 @@ byte head = END;
 bit lock, work;
 byte done, running;
 
-#ifdef NO_BIT
+#ifdef NO_KEEP
 #define KEPT(s)	0
 #else
 #define KEPT(s)	(next[s] != SELF)
