@@ -155,44 +155,6 @@ static void poison_or_redzone_alone(struct kunit *test)
 	check_alone(test, PCSLAB_HEAP_REDZONE);
 }
 
-/* Those that are no more than the addresses of objects go unnoticed; the slab is in order. */
-static void trusted_until_the_slab(struct kunit *test)
-{
-	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_TRUST };
-	struct pcslab_heap *heap = pcslab_heap_create("kunit-trusted", &attr);
-	struct pcslab_stats *st = ((struct api *)test->priv)->now;
-	unsigned int index = pcslab_class_index(64);
-	void *twice, *kept;
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
-	if (heap->flags != attr.flags || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)) {
-		pcslab_heap_destroy(heap);
-		kunit_skip(test, "no heap is trusted here, or kmemleak would tell");
-	}
-	twice = pcslab_alloc(heap, 64, GFP_KERNEL);
-	kept = pcslab_alloc(heap, 64, GFP_KERNEL);
-	migrate_disable();	/* into one magazine */
-	pcslab_free(twice);
-	pcslab_free(twice);
-	pcslab_free(twice + 8);
-	migrate_enable();
-	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
-	KUNIT_EXPECT_EQ(test, st->class[index].frees, 3);
-	KUNIT_EXPECT_EQ(test, st->bad_frees, 0);
-
-	pcslab_heap_shrink(heap);
-	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
-	KUNIT_EXPECT_EQ(test, st->bad_frees, 2);
-	KUNIT_EXPECT_EQ(test, st->class[index].slabs, 1);
-	KUNIT_EXPECT_EQ(test, st->class[index].depot, st->class[index].objects_per_slab - 1);
-	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(kept), heap);
-	pcslab_free(kept);
-	pcslab_heap_shrink(heap);
-	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
-	KUNIT_EXPECT_EQ(test, st->class[index].pages, 0);
-	pcslab_heap_destroy(heap);
-}
-
 static int by_address(const void *a, const void *b)
 {
 	const void *x = *(void **)a, *y = *(void **)b;
@@ -372,7 +334,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(usable_size_finds_the_overflow),
 	KUNIT_CASE(realloc_moves_the_redzone),
 	KUNIT_CASE(poison_or_redzone_alone),
-	KUNIT_CASE(trusted_until_the_slab),
 	KUNIT_CASE(picked_from_the_whole_slab),
 	KUNIT_CASE(order_is_random),
 	KUNIT_CASE(scribbled_memory_does_no_harm),

@@ -74,14 +74,6 @@ static void attr_is_checked(struct kunit *test)
 	pcslab_heap_destroy(heap);
 	attr.flags = BIT(BITS_PER_LONG - 1);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(pcslab_heap_create("kunit-attr", &attr)), -EINVAL);
-	attr.flags = PCSLAB_HEAP_TRUST | PCSLAB_HEAP_POISON;
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pcslab_heap_create("kunit-attr", &attr)), -EINVAL);
-	attr.flags = PCSLAB_HEAP_TRUST | PCSLAB_HEAP_REDZONE;
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pcslab_heap_create("kunit-attr", &attr)), -EINVAL);
-	attr.flags = PCSLAB_HEAP_TRUST | PCSLAB_HEAP_RANDOM;
-	heap = pcslab_heap_create("kunit-attr", &attr);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(heap), 0);
-	pcslab_heap_destroy(heap);
 }
 
 static void destroy_nothing(struct kunit *test)

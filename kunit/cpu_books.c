@@ -144,15 +144,6 @@ static void after_every_operation(struct kunit *test)
 	keep_books(test, new_heap(test, "books"));
 }
 
-static void after_every_trusted_operation(struct kunit *test)
-{
-	static const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_TRUST };
-	struct pcslab_heap *heap = pcslab_heap_create("trusted", &attr);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
-	keep_books(test, heap);
-}
-
 static const size_t some_sizes[] = { 8, 64, 100, 1000, 8192, 20000 };
 
 static void across(struct kunit *test, struct pcslab_heap *heap, struct oracle *oracle,
@@ -505,7 +496,6 @@ static void walks_are_moved_on(struct kunit *test)
 
 static struct kunit_case books_cases[] = {
 	KUNIT_CASE(after_every_operation),
-	KUNIT_CASE(after_every_trusted_operation),
 	KUNIT_CASE(freed_on_another_cpu),
 	KUNIT_CASE(in_interrupts),
 	KUNIT_CASE(node_gets_its_own_back),

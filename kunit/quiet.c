@@ -45,15 +45,6 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 	}
 }
 
-/* In a trusted heap what is in a magazine may look live; how many are in one is known. */
-static void tell_apart(struct walk *walk)
-{
-	u64 taken_for_live = walk->rounds - walk->cached;
-
-	walk->live -= taken_for_live;
-	walk->cached += taken_for_live;
-}
-
 static void walk_class(struct pcslab_class *class, struct walk *walk)
 {
 	struct pcslab_cache *c;
@@ -74,8 +65,6 @@ static void walk_class(struct pcslab_class *class, struct walk *walk)
 		if (c)
 			walk->rounds += pcslab_cached(c);
 	}
-	if (class->flags & PCSLAB_HEAP_TRUST)
-		tell_apart(walk);
 }
 
 static void expect_quiet_class(struct kunit *test, struct pcslab_class *class,

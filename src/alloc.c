@@ -270,41 +270,21 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 }
 
 /* Into this CPU's loaded magazine, if that is all there is to do. */
-static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state,
-				      bool trusted)
+static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
 	struct pcslab_cache *c = raw_cpu_read(*slab->caches);
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely((!trusted && compat_peek(*state) != PCSLAB_LIVE) ||
-		     c->top == c->cap || slab->node != c->node)) {
+	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->cap ||
+		     slab->node != c->node)) {
 		guard_exit(c);
 		return false;
 	}
 	sanitize_free(obj, slab->class->size);
-	if (trusted)
-		cache_push_trusted(c, (void *)obj);
-	else
-		cache_push(c, (void *)obj, state);
+	cache_push(c, (void *)obj, state);
 	guard_exit(c);
 	return true;
-}
-
-static __always_inline bool free_checked(struct page *page, const void *obj)
-{
-	struct pcslab_slab *slab;
-	u8 *state;
-
-	return likely(page_owner(page, &pcslab_slab_tag, (void **)&slab)) &&
-	       likely(find_state(slab, obj, &state)) && !pcslab_is_slow(slab->class) &&
-	       free_fast(slab, obj, state, false);
-}
-
-/* The heap took it upon itself that this is a live object, so the page can't go. */
-static __always_inline bool free_trusted(struct page *page, const void *obj)
-{
-	return free_fast((struct pcslab_slab *)READ_ONCE(page->private), obj, NULL, true);
 }
 
 /**
@@ -315,8 +295,7 @@ static __always_inline bool free_trusted(struct page *page, const void *obj)
  * object that is free - is refused: a line in the log with the heap, the class
  * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
  * Two CPUs that free one object at the same instant are told from each other
- * only in a heap with checks (large objects: always). A heap with
- * PCSLAB_HEAP_TRUST doesn't look at addresses in its slabs.
+ * only in a heap with checks (large objects: always).
  *
  * Context: any, NMI included, where an irq_work does soon after what the magazine
  * can't take; on PREEMPT_RT, as for kfree(), not with preemption or interrupts off.
@@ -324,24 +303,16 @@ static __always_inline bool free_trusted(struct page *page, const void *obj)
  */
 void pcslab_free(const void *obj)
 {
-	struct page *page;
+	struct pcslab_slab *slab;
+	u8 *state;
 
 	if (unlikely(want_init_on_free()) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
-	switch (find_slab_page(obj, &page)) {
-	case PCSLAB_SLAB:
-		if (unlikely(!free_checked(page, obj)))
-			goto slow_preempt;
-		break;
-	case PCSLAB_TRUSTED_SLAB:
-		if (unlikely(!free_trusted(page, obj)))
-			goto slow_preempt;
-		break;
-	case PCSLAB_NO_SLAB:
+	if (unlikely(!find_slab(obj, &slab) || !find_state(slab, obj, &state)) ||
+	    pcslab_is_slow(slab->class) || unlikely(!free_fast(slab, obj, state)))
 		goto slow_preempt;
-	}
 	preempt_enable();
 	return;
 
@@ -362,8 +333,7 @@ EXPORT_SYMBOL_PCSLAB(pcslab_free);
  *
  * Context: any. The object must not be freed meanwhile.
  * Return: bytes: the size of its class, or of the pages of a large object; 0 for NULL,
- *	ZERO_SIZE_PTR and what is not a live object of ours. In a heap with
- *	PCSLAB_HEAP_TRUST a free object may be taken for a live one.
+ *	ZERO_SIZE_PTR and what is not a live object of ours.
  */
 size_t pcslab_usable_size(const void *obj)
 {
@@ -393,9 +363,8 @@ EXPORT_SYMBOL_PCSLAB(pcslab_usable_size);
  * @obj: any address
  *
  * Context: any.
- * Return: the heap, or NULL if no live object of ours starts at @obj (with
- *	PCSLAB_HEAP_TRUST a free one may be taken for live). The answer stays true
- *	for as long as the caller keeps the object.
+ * Return: the heap, or NULL if no live object of ours starts at @obj. The answer
+ *	stays true for as long as the caller keeps the object.
  */
 struct pcslab_heap *pcslab_heap_of(const void *obj)
 {

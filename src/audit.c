@@ -46,12 +46,6 @@ static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
 	}
 }
 
-/* Was it freed by cache_push_trusted()? */
-static bool is_trusted(const struct pcslab_round *round)
-{
-	return round->state == (const u8 *)round;
-}
-
 static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 			struct pcslab_audit *audit)
 {
@@ -64,17 +58,8 @@ static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 		round = &mag->round[i];
 		slab = slab_of(round->obj);
 		audit->rounds++;
-		if (!slab || !find_state(slab, round->obj, &state)) {
-			audit->wrong++;
-		} else if (is_trusted(round)) {
-			/* Nobody wrote its state when it was freed. */
-			audit->live--;
-			audit->cached++;
-			audit->wrong += READ_ONCE(*state) != PCSLAB_LIVE;
-		} else {
-			audit->wrong += state != round->state ||
-					READ_ONCE(*state) != PCSLAB_CACHED;
-		}
+		audit->wrong += !slab || !find_state(slab, round->obj, &state) ||
+				state != round->state || READ_ONCE(*state) != PCSLAB_CACHED;
 	}
 }
 

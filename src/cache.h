@@ -52,15 +52,12 @@ static __always_inline void *cache_pop(struct pcslab_cache *c, long top)
 	return obj;
 }
 
-/* Where the next object goes, if there is room in the magazine. */
-static __always_inline struct pcslab_round *cache_room(const struct pcslab_cache *c)
+/* With room in the magazine: take an object back. */
+static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
 {
-	return (void *)c->loaded->round + c->top;
-}
+	struct pcslab_round *round = (void *)c->loaded->round + c->top;
 
-static __always_inline void cache_fill(struct pcslab_cache *c, struct pcslab_round *round,
-				       void *obj, u8 *state)
-{
+	WRITE_ONCE(*state, PCSLAB_CACHED);
 	round->obj = obj;
 	round->state = state;
 	data_race(c->top += sizeof(*round));	/* others read it, as a gauge */
@@ -69,26 +66,6 @@ static __always_inline void cache_fill(struct pcslab_cache *c, struct pcslab_rou
 	 * this free counted sees the allocation of the object counted.
 	 */
 	compat_count_release(pcslab_word(c->count.frees));
-}
-
-/* With room in the magazine: take an object back. */
-static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
-{
-	struct pcslab_round *round = cache_room(c);
-
-	WRITE_ONCE(*state, PCSLAB_CACHED);
-	cache_fill(c, round, obj, state);
-}
-
-/*
- * The same without its state, which stays PCSLAB_LIVE. What cache_pop() will write there
- * goes into the round itself, of no use to anybody once its object is handed out.
- */
-static __always_inline void cache_push_trusted(struct pcslab_cache *c, void *obj)
-{
-	struct pcslab_round *round = cache_room(c);
-
-	cache_fill(c, round, obj, (u8 *)round);
 }
 
 #endif /* _PCSLAB_CACHE_H */

@@ -208,18 +208,6 @@ static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		doomed);
 }
 
-/*
- * Is it an object that is not in its slab? What was trusted need not be; the slab stays
- * in order.
- */
-static bool is_outside(struct pcslab_slab *slab, const void *obj, u8 **state)
-{
-	if (likely(find_state(slab, obj, state) && READ_ONCE(**state) != PCSLAB_FREE))
-		return true;
-	atomic_long_inc(&slab->class->heap->bad_frees);
-	return false;
-}
-
 /* Objects of one slab mostly come one after the other. */
 static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
 		  struct list_head *doomed)
@@ -227,7 +215,6 @@ static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
 	unsigned long start = 0, bytes = 0;
 	struct pcslab_slab *slab = NULL;
 	struct pcslab_round *round;
-	u8 *state;
 
 	while (mag->n) {
 		round = &mag->round[--mag->n];
@@ -236,9 +223,7 @@ static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
 			start = (unsigned long)slab->base;
 			bytes = PAGE_SIZE << slab->order;
 		}
-		if (!is_outside(slab, round->obj, &state))
-			continue;
-		put_into_slab(depot, slab, state);
+		put_into_slab(depot, slab, round->state);
 		trim(depot, slab, doomed);
 	}
 }

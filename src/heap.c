@@ -32,8 +32,7 @@ u8 pcslab_heap_flags __ro_after_init;
 DEFINE_STATIC_KEY_FALSE(pcslab_slow);
 
 /* What a caller may ask for. */
-#define PCSLAB_HEAP_FLAGS \
-	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED | PCSLAB_HEAP_TRUST)
+#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED)
 
 static int check_name(const char *name)
 {
@@ -52,12 +51,6 @@ static int check_name(const char *name)
 			return -EINVAL;
 	}
 	return 0;
-}
-
-static bool flags_fit(unsigned long flags)
-{
-	return !(flags & ~PCSLAB_HEAP_FLAGS) &&
-	       !(flags & PCSLAB_HEAP_TRUST && flags & PCSLAB_CHECKED);
 }
 
 static bool name_taken(const char *name)
@@ -130,7 +123,7 @@ static int heap_register(struct pcslab_heap *heap)
  * Context: process. May sleep.
  * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
  *	"..", or has a character that is not allowed, and for flags that are not
- *	defined or contradict each other; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
+ *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
  */
 struct pcslab_heap *pcslab_heap_create(const char *name,
 				       const struct pcslab_heap_attr *attr)
@@ -140,15 +133,13 @@ struct pcslab_heap *pcslab_heap_create(const char *name,
 
 	if (err)
 		return ERR_PTR(err);
-	if (attr && !flags_fit(attr->flags))
+	if (attr && attr->flags & ~PCSLAB_HEAP_FLAGS)
 		return ERR_PTR(-EINVAL);
 	heap = kzalloc(sizeof(*heap), GFP_KERNEL);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
 	strscpy(heap->name, name, sizeof(heap->name));
 	heap->flags = pcslab_heap_flags | (attr ? attr->flags : 0);
-	if (heap->flags & PCSLAB_SLOW)
-		heap->flags &= ~PCSLAB_HEAP_TRUST;
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
 	INIT_WORK(&heap->release, release_zombie);

@@ -10,8 +10,7 @@
 #include "page.h"
 
 unsigned long pcslab_span __read_mostly;
-unsigned long pcslab_slab_tag, pcslab_trusted_tag;
-unsigned long pcslab_large_tag, pcslab_deferred_tag;
+unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
 static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int order)
 {

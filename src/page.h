@@ -5,7 +5,7 @@
  * The first page of a slab and of a large object carries
  *
  *   lru.next	a tag: the address of something of ours, which nobody else stores; it says
- *		a slab, one of a heap that trusts frees, or a large object
+ *		a slab or a large object
  *   private	the slab, or the class of the large object
  *
  * and a large object's first page also its links in heap->large: index (next)
@@ -39,8 +39,7 @@
 /* Bytes of the direct map from its start to the end of our highest page. */
 extern unsigned long pcslab_span;
 /* Tags; only the addresses matter. */
-extern unsigned long pcslab_slab_tag, pcslab_trusted_tag;
-extern unsigned long pcslab_large_tag, pcslab_deferred_tag;
+extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
 struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
@@ -74,55 +73,36 @@ static __always_inline bool page_owner(struct page *page, unsigned long *tag,
 	return compat_peek(page->lru.next) == (void *)tag;
 }
 
-/* What a page belongs to; not the tag itself, which the compiler would carry along. */
-enum pcslab_kind {
-	PCSLAB_NO_SLAB,
-	PCSLAB_SLAB,
-	PCSLAB_TRUSTED_SLAB,
-};
-
-static __always_inline enum pcslab_kind tag_kind(unsigned long tag)
+/* The first page of the slab an address is in; false if it is in none. */
+static __always_inline bool find_slab_page(const void *obj, struct page **page)
 {
-	if (tag == (unsigned long)&pcslab_slab_tag)
-		return PCSLAB_SLAB;
-	if (tag == (unsigned long)&pcslab_trusted_tag)
-		return PCSLAB_TRUSTED_SLAB;
-	return PCSLAB_NO_SLAB;
-}
-
-/* The first page of the slab an address is in, if it is in one. */
-static __always_inline enum pcslab_kind find_slab_page(const void *obj, struct page **page)
-{
-	enum pcslab_kind kind;
 	unsigned long tag;
 
 	if (unlikely(!find_page(obj, page)))
-		return PCSLAB_NO_SLAB;
+		return false;
 	tag = compat_load_nofault(&(*page)->lru.next);
-	kind = tag_kind(tag);
-	if (kind != PCSLAB_NO_SLAB || !(tag & 1))
-		return kind;
+	if (tag == (unsigned long)&pcslab_slab_tag)
+		return true;
+	if (!(tag & 1))
+		return false;
 	*page = compound_head(*page);
-	return tag_kind((unsigned long)READ_ONCE((*page)->lru.next));
+	return READ_ONCE((*page)->lru.next) == (void *)&pcslab_slab_tag;
+}
+
+/* The slab an address is in; false if it is in none. */
+static __always_inline bool find_slab(const void *obj, struct pcslab_slab **slab)
+{
+	struct page *page;
+
+	return find_slab_page(obj, &page) &&
+	       likely(page_owner(page, &pcslab_slab_tag, (void **)slab));
 }
 
 static inline struct pcslab_slab *slab_of(const void *obj)
 {
-	struct page *page;
-	void *slab = NULL;
-	bool still = false;
+	struct pcslab_slab *slab;
 
-	switch (find_slab_page(obj, &page)) {
-	case PCSLAB_SLAB:
-		still = page_owner(page, &pcslab_slab_tag, &slab);
-		break;
-	case PCSLAB_TRUSTED_SLAB:
-		still = page_owner(page, &pcslab_trusted_tag, &slab);
-		break;
-	case PCSLAB_NO_SLAB:
-		break;
-	}
-	return still ? slab : NULL;
+	return find_slab(obj, &slab) ? slab : NULL;
 }
 
 /* The slab of what is known to be an object of one. */

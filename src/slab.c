@@ -87,8 +87,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 		pcslab_check_new(slab);
 	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
 	refcount_inc(&class->heap->refs);
-	pcslab_stamp(page, order, class->flags & PCSLAB_HEAP_TRUST ? &pcslab_trusted_tag :
-		     &pcslab_slab_tag, slab);
+	pcslab_stamp(page, order, &pcslab_slab_tag, slab);
 	return slab;
 }
 

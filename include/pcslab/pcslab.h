@@ -42,18 +42,10 @@ struct pcslab_heap;
 #define PCSLAB_HEAP_POISON	BIT(1)
 /* Keep a pattern behind what was asked for, and look at it when it is freed. */
 #define PCSLAB_HEAP_REDZONE	BIT(2)
-/*
- * For less instead: trust frees of this heap's memory to be of live objects. One that is
- * not is not refused, and what comes of it is the caller's; other heaps stay as they are.
- * Not together with POISON or REDZONE. With pcslab.debug=1 or pcslab.track=1 no heap is
- * trusted.
- */
-#define PCSLAB_HEAP_TRUST	BIT(3)
 
 /**
  * struct pcslab_heap_attr - how a heap differs from the default
- * @flags: PCSLAB_HEAP_RANDOM, PCSLAB_HEAP_POISON, PCSLAB_HEAP_REDZONE,
- *	PCSLAB_HEAP_TRUST or 0
+ * @flags: PCSLAB_HEAP_RANDOM, PCSLAB_HEAP_POISON, PCSLAB_HEAP_REDZONE or 0
  *
  * All zeroes means the defaults.
  */

@@ -85,7 +85,7 @@ static void work_of(enum bench_who who)
 
 static int round_of(enum bench_who who)
 {
-	int err = bench_open(SIZE, 0);
+	int err = bench_open(SIZE);
 
 	if (!err) {
 		left = INTERRUPTS;

@@ -15,16 +15,13 @@ unsigned int bench_order;	/* of the page allocator's objects */
 /**
  * bench_open() - make what a case needs
  * @size: of its objects
- * @flags: of the heap
  *
  * Return: 0 or -ENOMEM; bench_close() is called in either case.
  */
-int bench_open(size_t size, unsigned long flags)
+int bench_open(size_t size)
 {
-	const struct pcslab_heap_attr attr = { .flags = flags };
-
 	bench_order = get_order(size);
-	bench_heap = pcslab_heap_create("bench", &attr);
+	bench_heap = pcslab_heap_create("bench", NULL);
 	bench_cache = kmem_cache_create("pcslab_bench", size, 0, 0, NULL);
 	if (IS_ERR(bench_heap))
 		bench_heap = NULL;

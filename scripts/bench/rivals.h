@@ -20,7 +20,7 @@ extern struct pcslab_heap *bench_heap;
 extern struct kmem_cache *bench_cache;
 extern unsigned int bench_order;
 
-int bench_open(size_t size, unsigned long flags);
+int bench_open(size_t size);
 void bench_close(void);
 
 static __always_inline void *bench_take(enum bench_who who, size_t size, gfp_t gfp)

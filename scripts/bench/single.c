@@ -25,7 +25,6 @@ enum order { FIFO, LIFO, RANDOM };
  * @batch: batches, else pairs
  * @variable: the compiler does not know the size
  * @gfp: of the allocations
- * @flags: of the heap
  * @order: in which a batch is freed
  */
 struct kind {
@@ -33,7 +32,6 @@ struct kind {
 	bool batch;
 	bool variable;
 	enum bench_gfp gfp;
-	unsigned long flags;
 	enum order order;
 };
 
@@ -42,16 +40,11 @@ static const struct kind large = { .what = "large" };
 static const struct kind atomic = { .what = "atomic", .gfp = BENCH_ATOMIC };
 static const struct kind variable = { .what = "variable", .variable = true };
 static const struct kind zeroed = { .what = "zeroed", .gfp = BENCH_ZEROED };
-static const struct kind trusted = { .what = "trusted", .flags = PCSLAB_HEAP_TRUST };
 static const struct kind batch = { .what = "batch", .batch = true };
 static const struct kind lifo = { .what = "batch-lifo", .batch = true, .order = LIFO };
 
 static const struct kind scattered = {
 	.what = "batch-random", .batch = true, .order = RANDOM
-};
-
-static const struct kind batch_trusted = {
-	.what = "batch-trusted", .batch = true, .flags = PCSLAB_HEAP_TRUST
 };
 
 static const struct kind batch_variable = {
@@ -81,19 +74,17 @@ static const struct single_case quick[] = {
 	{ &pair, 4096 },
 	{ &atomic, 64 },
 	{ &variable, 64 },
-	{ &trusted, 64 },
 	{ &batch, 64 },
 };
 
 /* Kinds for all sizes, and single cases besides */
 static const struct kind * const kinds[] = {
-	&pair, &trusted, &variable, &atomic, &zeroed, &batch, &lifo, &scattered,
+	&pair, &variable, &atomic, &zeroed, &batch, &lifo, &scattered,
 };
 
 static const size_t sizes[] = { 8, 16, 64, 256, 1024, 4096, 8192 };
 
 static const struct single_case more[] = {
-	{ &batch_trusted, 64 },
 	{ &batch_variable, 64 },
 	{ &batch_atomic, 64 },
 	{ &large, 16384 },
@@ -228,7 +219,7 @@ static int measure(const struct kind *kind, size_t size, const struct effort *ef
 	bench_least_init(&parts.both);
 	bench_least_init(&parts.fill);
 	bench_least_init(&parts.drain);
-	err = bench_open(size, kind->flags);
+	err = bench_open(size);
 	while (!err && rounds--)
 		err = one_round(kind, &load, &parts, effort->pairs);
 	bench_close();

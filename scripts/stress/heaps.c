@@ -26,7 +26,7 @@
 #define OWNER_HEAPS	16
 
 #define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
-#define ANY_FLAGS	(PCSLAB_HEAP_RANDOM | CHECKS | PCSLAB_HEAP_TRUST)
+#define ANY_FLAGS	(PCSLAB_HEAP_RANDOM | CHECKS)
 
 struct owner {
 	struct task_struct *task;
@@ -137,9 +137,7 @@ static void fill_heap(struct owner *owner, struct stress_heap *heap, unsigned in
 
 static unsigned long any_flags(struct stress_actor *actor)
 {
-	unsigned long flags = stress_random(actor, ANY_FLAGS + 1);
-
-	return flags & CHECKS ? flags & ~PCSLAB_HEAP_TRUST : flags;
+	return stress_random(actor, ANY_FLAGS + 1);
 }
 
 static void live_once(struct owner *owner, struct stress_heap *heap)
@@ -257,8 +255,7 @@ int stress_heaps_init(void)
 		return -ENOMEM;
 	stress_lasting[STRESS_KNOWN].rows = true;
 	err = make_lasting(&stress_lasting[STRESS_KNOWN], "known", 0) ?:
-	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere", 0) ?:
-	      make_lasting(&stress_lasting[STRESS_TRUSTED], "trusted", PCSLAB_HEAP_TRUST);
+	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere", 0);
 	for (i = 0; i < NR_OWNERS && !err; i++)
 		err = make_owner(&owners[i], i);
 	return err;

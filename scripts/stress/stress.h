@@ -123,7 +123,7 @@ struct stress_actor {
 };
 
 /* The heaps that last: with rows and without. */
-enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_TRUSTED, STRESS_NR_LASTING };
+enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_NR_LASTING };
 
 extern struct stress_heap stress_lasting[STRESS_NR_LASTING];
 
