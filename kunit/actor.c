@@ -89,7 +89,7 @@ static bool guard_taken(struct pcslab_heap *heap)
 {
 	struct pcslab_class *class = heap->class[pcslab_class_index(ENTRY_SIZE)];
 
-	return READ_ONCE(raw_cpu_read(*class->caches)->busy);
+	return READ_ONCE(pcslab_this_cache(class)->busy);
 }
 
 static void expect_books(struct kunit *test, struct pcslab_heap *heap, u64 allocs,

@@ -35,7 +35,7 @@ static void read_rows(struct pcslab_heap *heap, unsigned int cpu, struct rows *r
 			continue;
 		rows[i].own_allocs = own_allocs(class, 0);
 		rows[i].own_frees = own_frees(class, 0);
-		rows[i].inherited = pcslab_cache_of(class, 0)->inherited;
+		rows[i].inherited = class->inherited;
 		rows[i].dead_allocs = own_allocs(class, cpu);
 		rows[i].dead_frees = own_frees(class, cpu);
 	}

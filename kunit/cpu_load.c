@@ -343,7 +343,7 @@ static void add_oracle(struct oracle *to, const struct oracle *from)
 static void expect_other_rows(struct kunit *test, struct pcslab_class *class,
 			      const struct oracle *oracle, unsigned int i)
 {
-	struct pcslab_inherited *inherited = &pcslab_cache_of(class, 0)->inherited;
+	const struct pcslab_inherited *inherited = &class->inherited;
 	u64 allocs = inherited->allocs, frees = inherited->frees;
 	unsigned int cpu;
 

@@ -74,7 +74,7 @@ static void trap_in_a_call(struct pcslab_heap *heap, size_t size)
 	struct pcslab_cache *c;
 
 	preempt_disable();
-	c = raw_cpu_read(*heap->class[index]->caches);
+	c = pcslab_this_cache(heap->class[index]);
 	WRITE_ONCE(c->busy, 1);
 	trap_here();
 	WRITE_ONCE(c->busy, 0);
@@ -211,7 +211,7 @@ static void called_in_a_call(struct kunit *test)
 	OPTIMIZER_HIDE_VAR(size);
 	pcslab_free(pcslab_alloc(heap, size, GFP_KERNEL));
 	preempt_disable();
-	c = raw_cpu_read(*heap->class[pcslab_class_index(size)]->caches);
+	c = pcslab_this_cache(heap->class[pcslab_class_index(size)]);
 	WRITE_ONCE(c->busy, 1);
 	obj = pcslab_alloc(heap, size, GFP_ATOMIC);
 	WRITE_ONCE(c->busy, 0);

@@ -60,6 +60,22 @@ static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
 	return NULL;
 }
 
+/* Who calls a heap that is destroyed has lost count of it. */
+static bool heap_refused(struct pcslab_heap *heap)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+
+	if (likely(!READ_ONCE(heap->dying)))
+		return false;
+	if (__ratelimit(&limit)) {
+		pr_err("pcslab: heap %s of %s is destroyed, an allocation is refused\n",
+		       heap->name, heap->owner_name);
+		dump_stack();
+	}
+	return true;
+}
+
 static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
@@ -107,7 +123,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	struct pcslab_class *class;
 	void *obj;
 
-	if (gfp_refused(heap, gfp) || in_nmi())
+	if (gfp_refused(heap, gfp) || in_nmi() || heap_refused(heap))
 		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
@@ -138,8 +154,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap,
 	long top;
 
 	check_context(gfp);
-	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) || pcslab_is_slow(class) ||
-	    sanitize_forbids())
+	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
@@ -176,7 +191,7 @@ static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 
 	if (!size)
 		return ZERO_SIZE_PTR;
-	if (!gfp_refused(heap, gfp) && !in_nmi())
+	if (!gfp_refused(heap, gfp) && !in_nmi() && !heap_refused(heap))
 		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
 	if (!obj)
 		return alloc_failed(heap, PCSLAB_LARGE);
@@ -310,8 +325,8 @@ void pcslab_free(const void *obj)
 		goto slow;
 
 	preempt_disable();
-	if (unlikely(!find_slab(obj, &slab) || !find_state(slab, obj, &state)) ||
-	    pcslab_is_slow(slab->class) || unlikely(!free_fast(slab, obj, state)))
+	if (unlikely(!find_slab(obj, &slab) || !find_state(slab, obj, &state) ||
+		     !free_fast(slab, obj, state)))
 		goto slow_preempt;
 	preempt_enable();
 	return;

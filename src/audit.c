@@ -4,24 +4,23 @@
  *
  * What ReadMemStatsSlow is to the Go runtime: an independent answer to compare
  * the books with. The slabs are walked under RCU and the state of every object
- * is looked at; then the magazines are walked, those of a CPU on that CPU, and
- * every round must lead to a cached object. With the heap quiet live equals
+ * is looked at; then the magazines are walked, those of a CPU while it is kept off
+ * them (slots.c), and every round must lead to a cached object. With the heap quiet live equals
  * allocs - frees, and rounds equals cached, object for object.
  *
  * Costs what the heap holds. Locks: one audit at a time; a depot's lock for one full
  * magazine each time, the cursor leads to the next.
- * Context: process, the CPU hotplug lock held for reading.
+ * Context: process.
  */
+#include <linux/cpu.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
-#include <linux/smp.h>
 
-#include "cache.h"
 #include "internal.h"
 #include "page.h"
 
 /* Of the cursors of all depots. */
-static DEFINE_MUTEX(audits);
+static DEFINE_MUTEX(audit_lock);
 
 static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
 {
@@ -92,49 +91,37 @@ static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)
 	walk_full(depot, audit);
 }
 
-struct visit {
-	struct pcslab_class *class;
-	struct pcslab_audit *audit;
-};
-
-/* In a task of the CPU, so the guard is free and no one else moves the rounds. */
-static int walk_cache(void *arg)
+static void walk_cache(struct pcslab_class *class, struct pcslab_cache *c, void *audits)
 {
-	struct visit *visit = arg;
-	struct pcslab_cache *c;
+	struct pcslab_audit *audit = (struct pcslab_audit *)audits + class->index;
 
-	preempt_disable();
-	c = raw_cpu_read(*visit->class->caches);
-	guard_enter(c);
-	walk_rounds(c->loaded, c->top / sizeof(struct pcslab_round), visit->audit);
-	walk_rounds(c->spare, c->spare_top / sizeof(struct pcslab_round), visit->audit);
-	guard_exit(c);
-	preempt_enable();
-	return 0;
+	walk_rounds(c->loaded, c->top / sizeof(struct pcslab_round), audit);
+	walk_rounds(c->spare, c->spare_top / sizeof(struct pcslab_round), audit);
 }
 
 /**
- * pcslab_class_audit() - count the objects of a class
- * @class: the class, not the one of large objects
- * @audit: filled
+ * pcslab_heap_audit() - count the objects of a heap
+ * @heap: the heap
+ * @audits: for each size class one, all zeroes; those of classes in use are filled
  *
- * Return: 0 or an error of smp_call_on_cpu().
+ * Context: process, takes the CPU hotplug lock for reading.
  */
-int pcslab_class_audit(struct pcslab_class *class, struct pcslab_audit *audit)
+void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits)
 {
-	struct visit visit = { .class = class, .audit = audit };
-	unsigned int cpu;
-	int node, err = 0;
+	struct pcslab_visit visit = {
+		.heap = heap, .wants = pcslab_has_magazines, .fn = walk_cache, .arg = audits
+	};
+	struct pcslab_class *class = NULL;
+	int node;
 
-	*audit = (struct pcslab_audit){};
-	mutex_lock(&audits);
-	for_each_node_state(node, N_MEMORY)
-		walk_depot(&class->depot[node], audit);
-	mutex_unlock(&audits);
-	for_each_online_cpu(cpu) {
-		err = smp_call_on_cpu(cpu, walk_cache, &visit, false);
-		if (err)
-			break;
+	cpus_read_lock();
+	mutex_lock(&audit_lock);
+	while ((class = pcslab_next_size_class(heap, class))) {
+		for_each_node_state(node, N_MEMORY)
+			walk_depot(&class->depot[node], &audits[class->index]);
 	}
-	return err;
+	mutex_unlock(&audit_lock);
+	pcslab_visit_announce(&visit);
+	pcslab_visit_make(&visit);
+	cpus_read_unlock();
 }

@@ -15,14 +15,18 @@
 #include "cache.h"
 #include "internal.h"
 
-/* This CPU's cache with the guard held and preemption off, NULL if it is busy. */
+/*
+ * This CPU's cache with the guard held and preemption off, NULL if it is busy or out of
+ * service.
+ */
 static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 {
 	struct pcslab_cache *c;
 
 	preempt_disable();
-	c = raw_cpu_read(*class->caches);
-	if (guard_enter(c))
+	c = pcslab_this_cache(class);
+	/* Acquire: pairs with the release in slots.c. */
+	if (!smp_load_acquire(&c->out) && guard_enter(c))
 		return c;
 	preempt_enable();
 	return NULL;
@@ -62,15 +66,6 @@ static struct pcslab_magazine *take_idle(struct pcslab_class *class,
 }
 
 /*
- * A dying heap takes no magazine. The flag is set before the caches are
- * drained, each on its own CPU, so one that got a magazine is drained after.
- */
-static bool may_cache(struct pcslab_class *class)
-{
-	return !READ_ONCE(class->heap->dying);
-}
-
-/*
  * The loaded magazine is empty: find rounds without allocating anything. @fresh is one
  * to use, or comes back as one to free.
  */
@@ -101,7 +96,8 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
  * @node: whose object it must be, or NUMA_NO_NODE
  *
  * Return: the object, counted, or NULL if this CPU is not of @node, the local
- *	depot has no more or this call interrupts another one here.
+ *	depot has no more, this call interrupts another one here or the cache is out of
+ *	service.
  */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
@@ -114,7 +110,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 		c = cache_enter(class);
 		if (!c)
 			break;
-		may = may_cache(class) && (node == NUMA_NO_NODE || node == c->node);
+		may = node == NUMA_NO_NODE || node == c->node;
 		if (may && (c->top || refill(class, c, &fresh)))
 			obj = cache_pop(c, cache_next_top(c));
 		want = may && !c->loaded;
@@ -166,8 +162,8 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
  * @state: its state
  *
  * Return: true if it is done and counted; false if the object is another
- *	node's, the heap is dying, there is no memory for a magazine, or this
- *	call interrupts another one here.
+ *	node's, there is no memory for a magazine, this call interrupts another one here or
+ *	the cache is out of service.
  */
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 {
@@ -182,7 +178,7 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 		if (!c)
 			break;
 		done = false;
-		if (slab->node != c->node || !may_cache(class))
+		if (slab->node != c->node)
 			last = true;
 		else
 			done = c->top < c->cap ||
@@ -200,7 +196,6 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 	return c && done;
 }
 
-/* Empty a cache for good: its CPU is dead, or this runs on it. */
 static void drain_one(struct pcslab_class *class, int node,
 		      struct pcslab_magazine *mag, unsigned int top,
 		      struct list_head *doomed)
@@ -215,33 +210,21 @@ static void drain_one(struct pcslab_class *class, int node,
 /**
  * pcslab_cache_drain() - put all a cache holds back into the slabs
  * @class: of the cache
- * @cache: of this CPU, or of one that is dead
+ * @cache: out of service, or of a CPU that is dead
  *
- * Context: process context with preemption on; the guard is free then, as a
- * holder has preemption off.
+ * Context: process.
  * Return: the number of pages that went back to the page allocator.
  */
 unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 {
-	struct pcslab_magazine *loaded, *spare;
-	unsigned int top, spare_top;
 	LIST_HEAD(doomed);
 
-	preempt_disable();
-	guard_enter(cache);
-	loaded = cache->loaded;
-	spare = cache->spare;
-	top = cache->top;
-	spare_top = cache->spare_top;
+	drain_one(class, cache->node, cache->loaded, cache->top, &doomed);
+	drain_one(class, cache->node, cache->spare, cache->spare_top, &doomed);
 	WRITE_ONCE(cache->loaded, NULL);
 	cache->spare = NULL;
 	WRITE_ONCE(cache->top, 0);
 	WRITE_ONCE(cache->spare_top, 0);
 	cache->cap = 0;
-	guard_exit(cache);
-	preempt_enable();
-
-	drain_one(class, cache->node, loaded, top, &doomed);
-	drain_one(class, cache->node, spare, spare_top, &doomed);
 	return pcslab_slabs_destroy(&doomed);
 }

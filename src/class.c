@@ -75,42 +75,50 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 	class->min_order = get_order(class->stride);
 }
 
-static void free_caches(struct pcslab_class *class)
-{
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu)
-		kfree(*per_cpu_ptr(class->caches, cpu));
-	free_percpu(class->caches);
-}
-
 /**
  * pcslab_class_free() - free a class and its caches
  * @class: without slabs or large objects, and with no one looking
  */
 void pcslab_class_free(struct pcslab_class *class)
 {
+	unsigned int cpu;
+
 	if (!class)
 		return;
-	free_caches(class);
+	for_each_possible_cpu(cpu)
+		kfree(pcslab_cache_of(class, cpu));
 	kfree(class);
 }
 
-static int add_caches(struct pcslab_class *class, gfp_t gfp)
+/* Caches that are in no slot yet */
+static void free_caches(struct pcslab_cache *cache)
 {
-	struct pcslab_cache *cache;
+	struct pcslab_cache *next;
+
+	for (; cache; cache = next) {
+		next = cache->next;
+		kfree(cache);
+	}
+}
+
+/* One for each CPU of the mask, in its order; NULL if there is no memory for all. */
+static struct pcslab_cache *make_caches(gfp_t gfp)
+{
+	struct pcslab_cache *first = NULL, **end = &first;
 	unsigned int cpu;
 
 	/* The mask may change; pcslab_class_publish() will tell. */
 	for_each_possible_cpu(cpu) {
 		if (!cpumask_test_cpu(cpu, &pcslab_cpus))
 			continue;
-		cache = pcslab_cache_create(cpu, gfp);
-		if (!cache)
-			return -ENOMEM;
-		*per_cpu_ptr(class->caches, cpu) = cache;
+		*end = pcslab_cache_create(cpu, gfp);
+		if (!*end) {
+			free_caches(first);
+			return NULL;
+		}
+		end = &(*end)->next;
 	}
-	return 0;
+	return first;
 }
 
 static struct pcslab_class *class_create(struct pcslab_heap *heap,
@@ -124,11 +132,7 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp & ~__GFP_NOFAIL);
 	if (!class)
 		return NULL;
-	class->caches = alloc_percpu_gfp(struct pcslab_cache *, gfp);
-	if (!class->caches) {
-		kfree(class);
-		return NULL;
-	}
+	class->caches = heap->slots + index;
 	class->heap = heap;
 	class->flags = heap->flags;
 	if (index == PCSLAB_LARGE)
@@ -142,6 +146,7 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 /* One attempt: true if the heap has the class now, whoever made it. */
 static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 {
+	struct pcslab_cache *caches;
 	struct pcslab_class *class;
 	unsigned long seq;
 
@@ -150,15 +155,13 @@ static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 		class = class_create(heap, index, gfp);
 		if (!class)
 			return false;
-		if (add_caches(class, gfp)) {
-			pcslab_class_free(class);
-			return false;
-		}
-		if (pcslab_class_publish(class, seq))
+		caches = make_caches(gfp);
+		if (caches && pcslab_class_publish(class, caches, seq))
 			return true;
-		pcslab_class_free(class);
-	} while (!READ_ONCE(heap->class[index]));
-	return true;
+		free_caches(caches);
+		kfree(class);
+	} while (caches && !READ_ONCE(heap->class[index]) && !READ_ONCE(heap->dying));
+	return READ_ONCE(heap->class[index]);
 }
 
 /**
@@ -169,17 +172,17 @@ static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
  *
  * Context: as @gfp, not NMI.
  * Return: the class, whoever made it, or NULL if there is no memory and no
- *	__GFP_NOFAIL.
+ *	__GFP_NOFAIL, or the heap is destroyed.
  */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
 				       unsigned int index, gfp_t gfp)
 {
-	gfp_t meta = gfp & (GFP_KERNEL | __GFP_HIGH | __GFP_MEMALLOC |
+	gfp_t meta = gfp & (GFP_KERNEL | GFP_ATOMIC | __GFP_MEMALLOC |
 			    __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY |
 			    __GFP_RETRY_MAYFAIL | __GFP_NOFAIL);
 
 	while (!try_to_make(heap, index, meta)) {
-		if (!(gfp & __GFP_NOFAIL))
+		if (!(gfp & __GFP_NOFAIL) || READ_ONCE(heap->dying))
 			return NULL;
 		memalloc_retry_wait(gfp);
 	}

@@ -162,20 +162,21 @@ DEFINE_TABLE(exact);
 static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
 		     const struct pcslab_cache *c)
 {
+	struct pcslab_inherited inherited = cpu ? (struct pcslab_inherited){} : class->inherited;
 	struct pcslab_sum own = pcslab_own_sum(class, c);
 	bool large = class->index == PCSLAB_LARGE;
-	unsigned long inherited;
 	char size[8];
 
-	inherited = large ? 0 : c->inherited.allocs;
-	if (!own.allocs && !own.frees && !inherited && !c->inherited.frees)
+	if (large)
+		inherited.allocs = 0;	/* bytes; the heap counts them */
+	if (!own.allocs && !own.frees && !inherited.allocs && !inherited.frees)
 		return;
 	if (large)
 		strscpy(size, "large", sizeof(size));
 	else
 		snprintf(size, sizeof(size), "%u", class->size);
 	seq_printf(m, "%5u %6s %14llu %14llu %14lu %14lu %7u\n", cpu, size, own.allocs,
-		   own.frees, inherited, c->inherited.frees, pcslab_cached(c));
+		   own.frees, inherited.allocs, inherited.frees, pcslab_cached(c));
 }
 
 static int percpu_show(struct seq_file *m, void *unused)
@@ -216,21 +217,6 @@ static void add_audit(struct pcslab_audit *to, const struct pcslab_audit *from)
 	to->wrong += from->wrong;
 }
 
-static int audit_class(struct seq_file *m, struct pcslab_class *class,
-		       struct pcslab_audit *total)
-{
-	struct pcslab_audit audit;
-	char name[8];
-	int err = pcslab_class_audit(class, &audit);
-
-	if (err)
-		return err;
-	snprintf(name, sizeof(name), "%u", class->size);
-	show_audit(m, name, &audit);
-	add_audit(total, &audit);
-	return 0;
-}
-
 static void count_page(struct page *page, void *nr)
 {
 	(*(u64 *)nr)++;
@@ -238,24 +224,33 @@ static void count_page(struct page *page, void *nr)
 
 static int audit_show(struct seq_file *m, void *unused)
 {
-	struct pcslab_audit large = {}, total = {};
+	struct pcslab_audit *audits, large = {}, total = {};
 	struct pcslab_heap *heap = m->private;
-	struct pcslab_class *class = NULL;
-	int err = 0;
+	unsigned int i;
+	char name[8];
+
+	audits = kvcalloc(PCSLAB_NR_CLASSES, sizeof(*audits), GFP_KERNEL);
+	if (!audits)
+		return -ENOMEM;
+	pcslab_heap_audit(heap, audits);
+	pcslab_large_walk(heap, count_page, &large.objects);
+	large.live = large.objects;
 
 	seq_puts(m, "pcslab audit version 1\n");
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
-	cpus_read_lock();
-	while ((class = pcslab_next_size_class(heap, class)))
-		err = err ?: audit_class(m, class, &total);
-	cpus_read_unlock();
-	pcslab_large_walk(heap, count_page, &large.objects);
-	large.live = large.objects;
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		if (!pcslab_class_at(heap, i))
+			continue;
+		snprintf(name, sizeof(name), "%zu", pcslab_class_size(i));
+		show_audit(m, name, &audits[i]);
+		add_audit(&total, &audits[i]);
+	}
 	add_audit(&total, &large);
 	if (large.objects)
 		show_audit(m, "large", &large);
 	show_audit(m, "total", &total);
-	return err;
+	kvfree(audits);
+	return 0;
 }
 
 DEFINE_TABLE(audit);
@@ -268,44 +263,107 @@ static int sites_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(sites);
 
+/* What a reader of the summary goes along with. */
+struct summary {
+	struct pcslab_stats st;
+	struct line line, total;
+	u64 bad_frees, corruptions;
+	u64 last;		/* id of the heap before */
+	bool done;
+};
+
+/* Stands for the last line. */
+static struct pcslab_heap total_line;
+
 static void show_summary(struct seq_file *m, const char *name, const char *state,
-			 const struct line *line, u64 bad_frees, u64 corruptions)
+			 const struct line *line, u64 bad_frees, u64 corruptions,
+			 const char *owner)
 {
-	seq_printf(m, "%-16s %-6s %11llu %11llu %9llu %5llu %10llu %7llu %9llu %7llu\n",
+	seq_printf(m, "%-16s %-6s %11llu %11llu %9lld %5llu %10lld %7llu %9llu %7llu %s\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
-		   line->live_bytes, line->pages, bad_frees, corruptions);
+		   line->live_bytes, line->pages, bad_frees, corruptions, owner);
 }
 
-static int summary_show(struct seq_file *m, void *unused)
+static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
-	u64 bad_frees = atomic_long_read(&pcslab_bad_frees), corruptions = 0;
-	struct line line, total = {};
-	struct pcslab_heap *heap;
+	struct summary *sum = m->private;
+	struct pcslab_heap *heap = v;
 
-	if (!st)
-		return -ENOMEM;
-	seq_puts(m, "pcslab heaps version 1\n");
-	seq_puts(m, "# heap           state       allocs       frees      live fails live_bytes   pages bad_frees corrupt\n");
-	cpus_read_lock();
-	mutex_lock(&pcslab_heaps_lock);
-	list_for_each_entry(heap, &pcslab_heaps, node) {
-		line = (struct line){};
-		pcslab_heap_read(heap, st);
-		sum_heap(&line, st);
-		sum_heap(&total, st);
-		bad_frees += st->bad_frees;
-		corruptions += st->corruptions;
-		show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &line,
-			     st->bad_frees, st->corruptions);
+	++*pos;
+	sum->done = v == &total_line;
+	if (sum->done)
+		return NULL;
+	if (v == SEQ_START_TOKEN)
+		return pcslab_heap_after(NULL, 0) ?: &total_line;
+	/* Not when it is shown: that may happen twice. */
+	sum->last = heap->id;
+	sum_heap(&sum->total, &sum->st);
+	sum->bad_frees += sum->st.bad_frees;
+	sum->corruptions += sum->st.corruptions;
+	return pcslab_heap_after(heap, 0) ?: &total_line;
+}
+
+static void *summary_start(struct seq_file *m, loff_t *pos)
+{
+	struct summary *sum = m->private;
+
+	if (sum->done && *pos)
+		return NULL;
+	if (*pos)
+		return pcslab_heap_after(NULL, sum->last) ?: &total_line;
+	*sum = (struct summary){ .bad_frees = atomic_long_read(&pcslab_bad_frees) };
+	return SEQ_START_TOKEN;
+}
+
+static void summary_stop(struct seq_file *m, void *v)
+{
+	if (v && v != SEQ_START_TOKEN && v != &total_line)
+		pcslab_heap_put(v);
+}
+
+static int summary_show(struct seq_file *m, void *v)
+{
+	struct summary *sum = m->private;
+	struct pcslab_heap *heap = v;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "pcslab heaps version 1\n");
+		seq_puts(m, "# heap           state       allocs       frees      live fails live_bytes   pages bad_frees corrupt owner\n");
+		return 0;
 	}
-	mutex_unlock(&pcslab_heaps_lock);
+	if (v == &total_line) {
+		show_summary(m, "total", "-", &sum->total, sum->bad_frees, sum->corruptions, "-");
+		return 0;
+	}
+	cpus_read_lock();
+	pcslab_heap_read(heap, &sum->st);
 	cpus_read_unlock();
-	show_summary(m, "total", "-", &total, bad_frees, corruptions);
-	kvfree(st);
+	sum->line = (struct line){};
+	sum_heap(&sum->line, &sum->st);
+	show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &sum->line,
+		     sum->st.bad_frees, sum->st.corruptions, heap->owner_name);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(summary);
+
+static const struct seq_operations summary_sops = {
+	.start	= summary_start,
+	.next	= summary_next,
+	.stop	= summary_stop,
+	.show	= summary_show,
+};
+
+static int summary_open(struct inode *inode, struct file *file)
+{
+	return seq_open_private(file, &summary_sops, sizeof(struct summary));
+}
+
+static const struct file_operations summary_fops = {
+	.owner		= THIS_MODULE,
+	.open		= summary_open,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.release	= seq_release_private,
+};
 
 static int classes_show(struct seq_file *m, void *unused)
 {

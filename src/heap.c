@@ -2,11 +2,19 @@
 /*
  * Heaps: life and death
  *
- * A heap is referenced by its owner, by every slab and by every large object.
- * Destroying it gives the name back, stops caching, returns what is cached to
- * the slabs and lets go of empty slabs; from then on an emptied slab goes at
- * once. If objects are live the heap stays as a zombie, pins the module, and is
- * released with the last of them, by a work item if need be.
+ * A heap is referenced by its owner, by every slab, by every large object and by who
+ * reads its books. Destroying it gives the name back and takes its caches out of service
+ * (slots.c), reports what is live, and leaves the rest to a work item:
+ *
+ *   destroyed --> dying_heaps --(grace period)--> emptied, the owner's reference dropped
+ *   last reference --> gone_heaps --(grace period)--> freed
+ *
+ * One grace period serves all heaps that are in a list then, so destroying many costs no
+ * more than destroying one. A heap with live objects stays as a zombie, pins the module,
+ * and goes with the last of them. While a heap is dying, an emptied slab goes at once.
+ *
+ * A heap knows the module that made it. When that goes and has forgotten the heap, the
+ * heap is reported and destroyed here.
  *
  * Locks: pcslab_heaps_lock for the list and the names; the CPU hotplug lock is
  * taken before it.
@@ -15,21 +23,27 @@
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
-#include <linux/jump_label.h>
+#include <linux/hashtable.h>
+#include <linux/llist.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <linux/stringhash.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
 #include "internal.h"
 
 LIST_HEAD(pcslab_heaps);
-DEFINE_MUTEX(pcslab_heaps_lock);	/* of the list, the names, zombie */
+DEFINE_MUTEX(pcslab_heaps_lock);	/* of the list and the names */
 struct workqueue_struct *pcslab_wq;
 /* What every heap gets, by the module's parameters. */
 u8 pcslab_heap_flags __ro_after_init;
-DEFINE_STATIC_KEY_FALSE(pcslab_slow);
+
+static DEFINE_HASHTABLE(names, 10);
+static LLIST_HEAD(dying_heaps);
+static LLIST_HEAD(gone_heaps);
 
 /* What a caller may ask for. */
 #define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED)
@@ -53,41 +67,87 @@ static int check_name(const char *name)
 	return 0;
 }
 
+static u32 name_key(const char *name)
+{
+	return full_name_hash(NULL, name, strlen(name));
+}
+
 static bool name_taken(const char *name)
 {
 	struct pcslab_heap *heap;
 
-	list_for_each_entry(heap, &pcslab_heaps, node) {
-		if (!heap->zombie && !strcmp(heap->name, name))
+	hash_for_each_possible(names, heap, by_name, name_key(name)) {
+		if (!strcmp(heap->name, name))
 			return true;
 	}
 	return false;
 }
 
-/* What points here was unreachable for new readers before the last reference went. */
-static void heap_release(struct pcslab_heap *heap)
+static void heap_free(struct pcslab_heap *heap)
 {
 	unsigned int i;
 
-	mutex_lock(&pcslab_heaps_lock);
-	list_del_rcu(&heap->node);
-	mutex_unlock(&pcslab_heaps_lock);
-	synchronize_rcu();	/* heap_of(), bad frees, reclaim; the last free's own section */
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
-	if (heap->flags & PCSLAB_SLOW)
-		static_branch_dec(&pcslab_slow);
+	free_percpu(heap->slots);
 	kfree(heap);
 }
 
-static void release_zombie(struct work_struct *work)
+/* With what is in its caches; frees of it may be going on, and go to the depots. */
+static void empty_heaps(struct llist_node *dying)
 {
-	heap_release(container_of(work, struct pcslab_heap, release));
-	module_put(THIS_MODULE);	/* pcslab_heap_exit() waits for the rest */
+	struct pcslab_heap *heap, *next;
+
+	cpus_read_lock();
+	llist_for_each_entry(heap, dying, grave)
+		pcslab_visit_announce(&heap->visit);
+	llist_for_each_entry(heap, dying, grave)
+		pcslab_visit_make(&heap->visit);
+	cpus_read_unlock();
+	llist_for_each_entry_safe(heap, next, dying, grave) {
+		pcslab_heap_drain_depots(heap);
+		pcslab_heap_put(heap);
+	}
+}
+
+static void free_heaps(struct llist_node *gone)
+{
+	struct pcslab_heap *heap, *next;
+
+	mutex_lock(&pcslab_heaps_lock);
+	llist_for_each_entry(heap, gone, grave)
+		list_del_rcu(&heap->node);
+	mutex_unlock(&pcslab_heaps_lock);
+	synchronize_rcu();	/* heap_of(), bad frees, reclaim; the last free's own section */
+	llist_for_each_entry_safe(heap, next, gone, grave) {
+		if (heap->zombie)
+			module_put(THIS_MODULE);	/* pcslab_heap_exit() waits for the rest */
+		heap_free(heap);
+		cond_resched();
+	}
+}
+
+static void bury(struct work_struct *work)
+{
+	struct llist_node *dying = llist_del_all(&dying_heaps);
+	struct llist_node *gone = llist_del_all(&gone_heaps);
+
+	if (dying)
+		empty_heaps(dying);
+	if (gone)
+		free_heaps(gone);
+}
+
+static DECLARE_WORK(bury_work, bury);
+
+static void bury_soon(struct pcslab_heap *heap, struct llist_head *heaps)
+{
+	llist_add(&heap->grave, heaps);
+	queue_work(pcslab_wq, &bury_work);
 }
 
 /**
- * pcslab_heap_put() - drop the reference of a slab or a large object
+ * pcslab_heap_put() - drop a reference
  * @heap: the heap
  *
  * Context: any but NMI.
@@ -95,15 +155,48 @@ static void release_zombie(struct work_struct *work)
 void pcslab_heap_put(struct pcslab_heap *heap)
 {
 	if (refcount_dec_and_test(&heap->refs))
-		queue_work(pcslab_wq, &heap->release);
+		bury_soon(heap, &gone_heaps);
+}
+
+/**
+ * pcslab_heap_after() - go through the heaps that have books, in order of their ids
+ * @heap: referenced by the caller, whose reference is dropped; or NULL
+ * @id: the heap to be found has a larger one
+ *
+ * Context: process.
+ * Return: the heap, referenced, or NULL.
+ */
+struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id)
+{
+	struct pcslab_heap *next = heap;
+	bool found = false;
+
+	rcu_read_lock();
+	/* A referenced heap is in the list, so what follows it is. */
+	next = list_prepare_entry(next, &pcslab_heaps, node);
+	list_for_each_entry_continue_rcu(next, &pcslab_heaps, node) {
+		/* Acquire: pairs with the release in report_live(). */
+		found = next->id > id &&
+			(!READ_ONCE(next->dying) || smp_load_acquire(&next->zombie)) &&
+			refcount_inc_not_zero(&next->refs);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	if (heap)
+		pcslab_heap_put(heap);
+	return found ? next : NULL;
 }
 
 static int heap_register(struct pcslab_heap *heap)
 {
+	static u64 last_id;
 	int err = -EEXIST;
 
 	mutex_lock(&pcslab_heaps_lock);
 	if (!name_taken(heap->name)) {
+		heap->id = ++last_id;
+		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
 		err = 0;
@@ -112,21 +205,62 @@ static int heap_register(struct pcslab_heap *heap)
 	return err;
 }
 
+static bool any_cache(const struct pcslab_cache *c, unsigned int cpu)
+{
+	return true;
+}
+
+static void empty_cache(struct pcslab_class *class, struct pcslab_cache *c, void *unused)
+{
+	pcslab_cache_drain(class, c);
+}
+
+static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
+				      struct module *owner)
+{
+	struct pcslab_heap *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
+
+	if (!heap)
+		return NULL;
+	heap->slots = __alloc_percpu((PCSLAB_LARGE + 1) * sizeof(*heap->slots),
+				     sizeof(*heap->slots));
+	if (!heap->slots) {
+		kfree(heap);
+		return NULL;
+	}
+	strscpy(heap->name, name, sizeof(heap->name));
+	heap->owner = owner;
+	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
+		sizeof(heap->owner_name));
+	heap->flags = pcslab_heap_flags | flags;
+	refcount_set(&heap->refs, 1);
+	raw_spin_lock_init(&heap->large_lock);
+	heap->visit = (struct pcslab_visit){
+		.heap = heap, .wants = any_cache, .fn = empty_cache
+	};
+	return heap;
+}
+
 /**
- * pcslab_heap_create() - create a heap
+ * pcslab_heap_create_for() - create a heap in the name of a module
  * @name: 1 to 31 printable ASCII characters without '/'; copied
  * @attr: how it differs from the default, or NULL
+ * @owner: the module it is for, or NULL for the kernel itself; if that goes before the
+ *	heap was destroyed, pcslab says so and destroys it
  *
- * An empty heap costs its structure of about 1.7 KiB; classes come with their
- * first object.
+ * pcslab_heap_create() is this for the module that calls it. An empty heap costs its
+ * structure of about 3 KiB and 520 bytes for each possible CPU; classes come with
+ * their first object.
  *
- * Context: process. May sleep.
+ * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks may call
+ *	it.
  * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
  *	"..", or has a character that is not allowed, and for flags that are not
  *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
  */
-struct pcslab_heap *pcslab_heap_create(const char *name,
-				       const struct pcslab_heap_attr *attr)
+struct pcslab_heap *pcslab_heap_create_for(const char *name,
+					   const struct pcslab_heap_attr *attr,
+					   struct module *owner)
 {
 	int err = check_name(name);
 	struct pcslab_heap *heap;
@@ -135,25 +269,17 @@ struct pcslab_heap *pcslab_heap_create(const char *name,
 		return ERR_PTR(err);
 	if (attr && attr->flags & ~PCSLAB_HEAP_FLAGS)
 		return ERR_PTR(-EINVAL);
-	heap = kzalloc(sizeof(*heap), GFP_KERNEL);
+	heap = heap_alloc(name, attr ? attr->flags : 0, owner);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
-	strscpy(heap->name, name, sizeof(heap->name));
-	heap->flags = pcslab_heap_flags | (attr ? attr->flags : 0);
-	refcount_set(&heap->refs, 1);
-	raw_spin_lock_init(&heap->large_lock);
-	INIT_WORK(&heap->release, release_zombie);
-
 	err = heap_register(heap);
 	if (err) {
-		kfree(heap);
+		heap_free(heap);
 		return ERR_PTR(err);
 	}
-	if (heap->flags & PCSLAB_SLOW)
-		static_branch_inc(&pcslab_slow);
 	return heap;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_create);
+EXPORT_SYMBOL_PCSLAB(pcslab_heap_create_for);
 
 /* Objects of one class that callers have. */
 static u64 class_live(struct pcslab_heap *heap, unsigned int index)
@@ -169,28 +295,47 @@ static u64 class_live(struct pcslab_heap *heap, unsigned int index)
 	return sum.allocs - sum.frees;
 }
 
+/*
+ * A heap with live objects is a zombie, and pins the module. An object that was freed
+ * by two calls at the same instant was counted twice, so live may be off: what is not
+ * zero is reported.
+ */
 static void report_live(struct pcslab_heap *heap)
 {
 	u64 live, total = 0;
 	unsigned int i;
 
-	cpus_read_lock();
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
 		live = class_live(heap, i);
 		total += live;
 		if (live && i == PCSLAB_LARGE)
-			pr_warn("pcslab: heap %s: %llu large objects live\n",
+			pr_warn("pcslab: heap %s: %lld large objects live\n",
 				heap->name, live);
 		else if (live)
-			pr_warn("pcslab: heap %s: %llu objects of %u bytes live\n",
+			pr_warn("pcslab: heap %s: %lld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
-	cpus_read_unlock();
 	if (!total)
 		return;
-	pr_warn("pcslab: heap %s destroyed with %llu objects live\n", heap->name, total);
+	pr_warn("pcslab: heap %s destroyed with %lld objects live\n", heap->name, total);
+	pr_warn("pcslab: heap %s of %s keeps pcslab from being unloaded until they are freed\n",
+		heap->name, heap->owner_name);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
+	__module_get(THIS_MODULE);
+	/* Release: pairs with pcslab_heap_after(). */
+	smp_store_release(&heap->zombie, true);
+}
+
+/* It is listed until it is freed, for CPU hotplug to find it. */
+static bool heap_retire(struct pcslab_heap *heap)
+{
+	if (!pcslab_heap_stop(heap))
+		return false;
+	mutex_lock(&pcslab_heaps_lock);
+	hash_del(&heap->by_name);
+	mutex_unlock(&pcslab_heaps_lock);
+	return true;
 }
 
 /**
@@ -201,41 +346,85 @@ static void report_live(struct pcslab_heap *heap)
  * allocated them. They stay valid and may be
  * freed later, in any context; until the last one is, the heap is shown as a
  * zombie and pcslab can't be unloaded. The name is free at once. Frees may race
- * with this; allocations may not.
+ * with this; allocations may not. What is free in the heap goes back to the kernel an
+ * RCU grace period later.
+ *
+ * A zombie may not be destroyed again: that is said in the log and ignored.
  *
  * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
  * from under it.
  */
 void pcslab_heap_destroy(struct pcslab_heap *heap)
 {
+	bool first;
+
 	if (IS_ERR_OR_NULL(heap))
 		return;
-	debugfs_remove(heap->dir);	/* waits for who is reading */
-	mutex_lock(&pcslab_heaps_lock);
-	heap->zombie = true;
-	mutex_unlock(&pcslab_heaps_lock);
-
-	/* A cache is drained on its own CPU; after that was done the CPU sees dying. */
-	WRITE_ONCE(heap->dying, true);
-	pcslab_heap_shrink(heap);
-	report_live(heap);
-	/* Before the reference goes: after it the heap may go at any moment. */
-	__module_get(THIS_MODULE);
-	if (!refcount_dec_and_test(&heap->refs))
+	cpus_read_lock();
+	first = heap_retire(heap);
+	if (first)
+		report_live(heap);
+	cpus_read_unlock();
+	if (!first) {
+		pr_err("pcslab: heap %s of %s is destroyed twice\n", heap->name,
+		       heap->owner_name);
+		dump_stack();
 		return;
-	heap_release(heap);
-	module_put(THIS_MODULE);
+	}
+	debugfs_remove(heap->dir);	/* waits for who is reading */
+	bury_soon(heap, &dying_heaps);
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);
 
-int pcslab_heap_init(void)
+/* One that @owner has not destroyed, or NULL. */
+static struct pcslab_heap *forgotten_heap(const struct module *owner)
 {
-	pcslab_wq = alloc_workqueue("pcslab", WQ_UNBOUND, 0);
-	return pcslab_wq ? 0 : -ENOMEM;
+	struct pcslab_heap *heap, *found = NULL;
+
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		if (heap->owner == owner && !READ_ONCE(heap->dying)) {
+			found = heap;
+			break;
+		}
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	return found;
 }
 
-/* The module goes, so no heap is left; a release may be in its last instructions. */
+/* Its code is still there, but has run for the last time. */
+static int module_changes(struct notifier_block *unused, unsigned long state, void *owner)
+{
+	struct pcslab_heap *heap;
+
+	if (state != MODULE_STATE_GOING)
+		return NOTIFY_DONE;
+	while ((heap = forgotten_heap(owner))) {
+		pr_warn("pcslab: module %s goes and has not destroyed its heap %s\n",
+			heap->owner_name, heap->name);
+		pcslab_heap_destroy(heap);
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block module_notifier = { .notifier_call = module_changes };
+
+int pcslab_heap_init(void)
+{
+	int err;
+
+	pcslab_wq = alloc_workqueue("pcslab", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!pcslab_wq)
+		return -ENOMEM;
+	err = register_module_notifier(&module_notifier);
+	if (err)
+		destroy_workqueue(pcslab_wq);
+	return err;
+}
+
+/* All heaps are destroyed and no object is live; some may still be on their way. */
 void pcslab_heap_exit(void)
 {
+	unregister_module_notifier(&module_notifier);
 	destroy_workqueue(pcslab_wq);
 }

@@ -13,88 +13,19 @@
  * CPU 0 may be running and counting meanwhile: it inherits into words of their
  * own.
  *
- * A class may be made in any context, hotplug going on or not. It is made with
- * a cache for each of pcslab_cpus, and published under caches_lock if that mask
- * did not change meanwhile. The callback that adds a CPU changes the mask
- * first, then looks for published classes that miss the CPU.
+ * The callback that adds a CPU changes the mask of those that have caches first, then
+ * looks for classes that miss the CPU: slots.c says why.
  *
  * Locks: CPU hotplug lock (held by the caller of the callbacks) >
- * pcslab_heaps_lock; caches_lock, raw, interrupts off, nests in neither.
+ * pcslab_heaps_lock.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/slab.h>
-#include <linux/topology.h>
 
 #include "internal.h"
 
-struct cpumask pcslab_cpus;
-static DEFINE_RAW_SPINLOCK(caches_lock);
-static unsigned long cpus_seq;		/* changes with pcslab_cpus */
 static int hotplug_state;
-
-static void cpu_change(unsigned int cpu, bool present)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&caches_lock, flags);
-	if (present)
-		cpumask_set_cpu(cpu, &pcslab_cpus);
-	else
-		cpumask_clear_cpu(cpu, &pcslab_cpus);
-	/* Release: pairs with pcslab_cpus_seq(). */
-	smp_store_release(&cpus_seq, cpus_seq + 1);
-	raw_spin_unlock_irqrestore(&caches_lock, flags);
-}
-
-/* To be called before the mask is read; see pcslab_class_publish(). */
-unsigned long pcslab_cpus_seq(void)
-{
-	return smp_load_acquire(&cpus_seq);	/* pairs with cpu_change() */
-}
-
-/**
- * pcslab_class_publish() - make a class known to its heap
- * @class: with a cache for each CPU that was in pcslab_cpus
- * @seq: pcslab_cpus_seq() from before its caches were made
- *
- * Context: any but NMI.
- * Return: false if the CPUs changed or the heap has this class already; the
- *	caller keeps @class.
- */
-bool pcslab_class_publish(struct pcslab_class *class, unsigned long seq)
-{
-	struct pcslab_class **slot = &class->heap->class[class->index];
-	unsigned long flags;
-	bool done = false;
-
-	raw_spin_lock_irqsave(&caches_lock, flags);
-	if (!*slot && cpus_seq == seq) {
-		smp_store_release(slot, class);	/* pairs with who loads it */
-		done = true;
-	}
-	raw_spin_unlock_irqrestore(&caches_lock, flags);
-	return done;
-}
-
-/**
- * pcslab_cache_create() - the cache of a CPU for one class, all zero
- * @cpu: whose
- * @gfp: of the caller
- *
- * Return: the cache, or NULL.
- */
-struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
-{
-	struct pcslab_cache *cache;
-
-	if (pcslab_should_fail(gfp))
-		return NULL;
-	cache = kzalloc_node(sizeof(*cache), gfp, cpu_to_mem(cpu));
-	if (cache)
-		cache->node = cpu_to_mem(cpu);
-	return cache;
-}
 
 typedef int (*class_fn)(struct pcslab_class *class, unsigned int cpu);
 
@@ -116,11 +47,15 @@ static int visit_classes(class_fn fn, unsigned int cpu)
 
 static int add_cache(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache **slot = per_cpu_ptr(class->caches, cpu);
+	struct pcslab_cache *cache;
 
-	if (!*slot)
-		*slot = pcslab_cache_create(cpu, GFP_KERNEL);
-	return *slot ? 0 : -ENOMEM;
+	if (pcslab_cache_of(class, cpu))
+		return 0;
+	cache = pcslab_cache_create(cpu, GFP_KERNEL);
+	if (!cache)
+		return -ENOMEM;
+	pcslab_cache_install(class, cpu, cache);
+	return 0;
 }
 
 /* The allocations may be bytes. */
@@ -131,7 +66,7 @@ static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from
 }
 
 /*
- * Plain additions: @to is CPU 0's inherited row, written only here, with CPU
+ * Plain additions: @to is what CPU 0 inherited, written only here, with CPU
  * hotplug held for writing, and read with it held for reading.
  */
 static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
@@ -142,16 +77,16 @@ static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
 
 static int remove_cache(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache **slot = per_cpu_ptr(class->caches, cpu);
+	struct pcslab_cache *cache = pcslab_cache_of(class, cpu);
 
-	if (!*slot)
+	if (!cache)
 		return 0;
-	pcslab_cache_drain(class, *slot);
+	pcslab_cache_drain(class, cache);
 	if (!cpu)
 		return 0;
-	donate(*slot, &pcslab_cache_of(class, 0)->inherited);
-	kfree(*slot);
-	*slot = NULL;
+	donate(cache, &class->inherited);
+	*per_cpu_ptr(class->caches, cpu) = NULL;
+	kfree(cache);
 	return 0;
 }
 
@@ -159,7 +94,7 @@ static int cpu_dead(unsigned int cpu)
 {
 	pcslab_defer_dead();
 	if (cpu)
-		cpu_change(cpu, false);
+		pcslab_cpus_set(cpu, false);
 	return visit_classes(remove_cache, cpu);
 }
 
@@ -167,7 +102,7 @@ static int cpu_prepare(unsigned int cpu)
 {
 	int err;
 
-	cpu_change(cpu, true);
+	pcslab_cpus_set(cpu, true);
 	err = visit_classes(add_cache, cpu);
 	if (err) {
 		pr_err("pcslab: no memory for the caches of CPU %u, it stays down\n", cpu);
@@ -178,7 +113,7 @@ static int cpu_prepare(unsigned int cpu)
 
 int pcslab_hotplug_init(void)
 {
-	cpu_change(0, true);	/* even if it is offline */
+	pcslab_cpus_set(0, true);	/* even if it is offline */
 	hotplug_state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "mm/pcslab:prepare",
 					  cpu_prepare, cpu_dead);
 	if (hotplug_state < 0)

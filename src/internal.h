@@ -7,7 +7,6 @@
 #define _PCSLAB_INTERNAL_H
 
 #include <linux/cpumask.h>
-#include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
 #include <linux/prandom.h>
@@ -182,21 +181,51 @@ void pcslab_defer_sync(void);
 extern struct list_head pcslab_heaps;		/* zombies included; also under RCU */
 extern struct mutex pcslab_heaps_lock;
 extern u8 pcslab_heap_flags;			/* of every heap */
-DECLARE_STATIC_KEY_FALSE(pcslab_slow);		/* a heap has one of PCSLAB_SLOW */
 extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
+struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
 
 /* reclaim.c: what is free goes back */
+unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);
 
-/* hotplug.c: CPUs come and go */
+/* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* those that have caches */
+void pcslab_cpus_set(unsigned int cpu, bool present);
 unsigned long pcslab_cpus_seq(void);
-bool pcslab_class_publish(struct pcslab_class *class, unsigned long seq);
+int pcslab_home_of(unsigned int cpu);
 struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp);
+void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
+			  struct pcslab_cache *cache);
+bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
+			  unsigned long seq);
+bool pcslab_heap_stop(struct pcslab_heap *heap);
+void pcslab_visit_announce(struct pcslab_visit *visit);
+void pcslab_visit_make(struct pcslab_visit *visit);
+
+/* The cache of a slot, in service or not. */
+static inline struct pcslab_cache *pcslab_slot_cache(struct pcslab_cache *slot)
+{
+	return (void *)((unsigned long)slot & ~(sizeof(*slot) - 1));
+}
+
+/* This CPU's, with preemption off. */
+static inline struct pcslab_cache *pcslab_this_cache(struct pcslab_class *class)
+{
+	return pcslab_slot_cache(raw_cpu_read(*class->caches));
+}
+
+/* That of a CPU, or NULL. */
+static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
+						   unsigned int cpu)
+{
+	return pcslab_slot_cache(READ_ONCE(*per_cpu_ptr(class->caches, cpu)));
+}
+
+/* hotplug.c: CPUs come and go */
 int pcslab_hotplug_init(void);
 void pcslab_hotplug_exit(void);
 
@@ -228,13 +257,6 @@ static inline struct pcslab_heap_count *pcslab_heap_count(struct pcslab_heap *he
 	return heap->count + READ_ONCE(pcslab_turn);
 }
 
-/*
- * Do calls on this class's heap take the slow path? A macro, for @class not to be loaded
- * where no heap is slow.
- */
-#define pcslab_is_slow(class) \
-	(static_branch_unlikely(&pcslab_slow) && (class)->flags & PCSLAB_SLOW)
-
 /* audit.c: the walk */
 struct pcslab_audit {
 	u64 slabs, objects, live, cached, free, deferred;
@@ -242,7 +264,7 @@ struct pcslab_audit {
 	u64 wrong;		/* rounds that do not lead to a cached object */
 };
 
-int pcslab_class_audit(struct pcslab_class *class, struct pcslab_audit *audit);
+void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits);
 
 /* badfree.c: what is wrong with a pointer */
 void pcslab_bad_free(const void *obj, unsigned long caller);
@@ -275,22 +297,22 @@ static inline void pcslab_fault_exit(void) { }
 static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
 {
 	lockdep_assert_irqs_disabled();
-	return &raw_cpu_read(*class->caches)->direct;
+	return &pcslab_this_cache(class)->direct;
 }
 
 /* Of a depot: under its lock it would still be of the past. */
 #define pcslab_gauge(words)	data_race(words)
 
+/* For visits: caches that have something. */
+static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned int cpu)
+{
+	return READ_ONCE(c->loaded) || READ_ONCE(c->spare);
+}
+
 /* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
 static inline unsigned int pcslab_cached(const struct pcslab_cache *c)
 {
 	return (READ_ONCE(c->top) + READ_ONCE(c->spare_top)) / sizeof(struct pcslab_round);
-}
-
-static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
-						   unsigned int cpu)
-{
-	return READ_ONCE(*per_cpu_ptr(class->caches, cpu));
 }
 
 #endif /* _PCSLAB_INTERNAL_H */

@@ -41,14 +41,14 @@ err_heap:
 	return err;
 }
 
-/* Users pin the module by its symbols, zombies by a reference: no heap is left. */
+/* Users pin the module by its symbols, zombies by a reference: no object is left. */
 static void __exit pcslab_exit(void)
 {
 	pcslab_debugfs_exit();
 	pcslab_reclaim_exit();
-	pcslab_hotplug_exit();
 	pcslab_defer_sync();
 	pcslab_heap_exit();
+	pcslab_hotplug_exit();
 }
 
 module_init(pcslab_init);

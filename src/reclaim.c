@@ -6,10 +6,10 @@
  * what no one used since the last look, every pcslab.idle seconds; and what is in the
  * depots, when the kernel is short of memory. The last is the shrinker, which may
  * be called from any allocation, whatever locks it was made under, so it takes none
- * but those of the depots and finds heaps under RCU. It does not wait for other CPUs
+ * but those of the depots and finds heaps under RCU. It does not wait for anything
  * either: it has the look come sooner, for the caches.
  *
- * A cache is emptied on its own CPU only. One is idle if its CPU counted nothing in
+ * A cache is emptied while its CPU is kept off it (slots.c). One is idle if its CPU counted nothing in
  * it from one look to the next, a depot if as much is free in it as at the last look.
  * (SLAB had such a look at its arrays; ZFS on Linux kept idle magazines for ever.)
  *
@@ -21,7 +21,6 @@
 #include <linux/moduleparam.h>
 #include <linux/rculist.h>
 #include <linux/shrinker.h>
-#include <linux/smp.h>
 #include <linux/swap.h>
 #include <linux/workqueue.h>
 
@@ -46,29 +45,16 @@ static unsigned int nr_calls(const struct pcslab_cache *c)
 	       READ_ONCE(c->count.frees[0]) + READ_ONCE(c->count.frees[1]);
 }
 
-static bool is_idle(const struct pcslab_cache *c)
+/* Of a cache on the wrong node the magazines must go before it can move. */
+static bool is_idle(const struct pcslab_cache *c, unsigned int cpu)
 {
-	return READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->seen);
+	return READ_ONCE(c->node) != pcslab_home_of(cpu) ||
+	       (READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->seen));
 }
 
-struct drain {
-	struct pcslab_heap *heap;
-	bool only_idle;
-	unsigned long pages;
-};
-
-static int drain_this_cpu(void *arg)
+static void drain(struct pcslab_class *class, struct pcslab_cache *c, void *pages)
 {
-	struct drain *drain = arg;
-	struct pcslab_class *class = NULL;
-	struct pcslab_cache *c;
-
-	while ((class = pcslab_next_size_class(drain->heap, class))) {
-		c = pcslab_cache_of(class, smp_processor_id());
-		if (!drain->only_idle || is_idle(c))
-			drain->pages += pcslab_cache_drain(class, c);
-	}
-	return 0;
+	*(unsigned long *)pages += pcslab_cache_drain(class, c);
 }
 
 typedef unsigned long (*depot_fn)(struct pcslab_class *class);
@@ -87,13 +73,20 @@ static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned l
 	return pages;
 }
 
+/* All of them. */
+unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
+{
+	return depots_of(heap, pcslab_depot_drain, ULONG_MAX);
+}
+
 /**
  * pcslab_heap_shrink() - give back all that is free in a heap
  * @heap: the heap, not NULL
  *
  * Magazines of all CPUs are emptied, and all slabs without a live object go back to
  * the page allocator. The heap goes on as if it were new. Allocations and frees may
- * go on meanwhile, and may keep some of it.
+ * go on meanwhile, and may keep some of it. Takes about an RCU grace period if there is
+ * a magazine.
  *
  * Context: process. May sleep; takes the CPU hotplug lock for reading, so not from
  *	under it, nor from reclaim.
@@ -101,65 +94,55 @@ static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned l
  */
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 {
-	struct drain drain = { .heap = heap };
-	unsigned int cpu;
+	unsigned long pages = 0;
+	struct pcslab_visit visit = {
+		.heap = heap, .wants = pcslab_has_magazines, .fn = drain, .arg = &pages
+	};
 
 	cpus_read_lock();
-	for_each_online_cpu(cpu)
-		smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
+	pcslab_visit_announce(&visit);
+	pcslab_visit_make(&visit);
 	cpus_read_unlock();
-	return drain.pages + depots_of(heap, pcslab_depot_drain, ULONG_MAX);
+	return pages + pcslab_heap_drain_depots(heap);
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
 
-static bool any_is_idle(struct pcslab_heap *heap, unsigned int cpu)
+static void remember_calls(struct pcslab_class *class)
 {
-	struct pcslab_class *class = NULL;
-
-	while ((class = pcslab_next_size_class(heap, class))) {
-		if (is_idle(pcslab_cache_of(class, cpu)))
-			return true;
-	}
-	return false;
-}
-
-static void remember_calls(struct pcslab_heap *heap, unsigned int cpu)
-{
-	struct pcslab_class *class = NULL;
 	struct pcslab_cache *c;
+	unsigned int cpu;
 
-	while ((class = pcslab_next_size_class(heap, class))) {
+	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		WRITE_ONCE(c->seen, nr_calls(c));
 	}
 }
 
-static void look_at_heap(struct pcslab_heap *heap)
+static void look_at_classes(void)
 {
-	struct drain drain = { .heap = heap, .only_idle = true };
 	struct pcslab_class *class = NULL;
-	unsigned int cpu;
+	struct pcslab_heap *heap;
 
-	for_each_online_cpu(cpu) {
-		if (any_is_idle(heap, cpu))
-			smp_call_on_cpu(cpu, drain_this_cpu, &drain, false);
-		remember_calls(heap, cpu);	/* last: who is drained is asked again */
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		while ((class = pcslab_next_size_class(heap, class))) {
+			remember_calls(class);
+			pcslab_depot_look(class);
+		}
+		cond_resched();
 	}
-	while ((class = pcslab_next_size_class(heap, class)))
-		pcslab_depot_look(class);
+	mutex_unlock(&pcslab_heaps_lock);
 }
 
 static void look(struct work_struct *work)
 {
-	struct pcslab_heap *heap;
+	unsigned long pages = 0;
+	struct pcslab_visit visit = { .wants = is_idle, .fn = drain, .arg = &pages };
 
 	cpus_read_lock();
-	mutex_lock(&pcslab_heaps_lock);
-	list_for_each_entry(heap, &pcslab_heaps, node) {
-		look_at_heap(heap);
-		cond_resched();
-	}
-	mutex_unlock(&pcslab_heaps_lock);
+	pcslab_visit_announce(&visit);
+	pcslab_visit_make(&visit);
+	look_at_classes();	/* last: what was drained is asked again */
 	cpus_read_unlock();
 	if (idle)
 		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);

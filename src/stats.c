@@ -75,15 +75,13 @@ static u64 sum_words(const unsigned long *words, unsigned int parts)
 
 static u64 sum_frees(const struct pcslab_cache *c, unsigned int parts)
 {
-	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts) +
-	       (parts & INHERITED ? c->inherited.frees : 0);
+	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts);
 }
 
 /* Of large objects these are bytes. */
 static u64 sum_allocs(const struct pcslab_cache *c, unsigned int parts)
 {
-	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts) +
-	       (parts & INHERITED ? c->inherited.allocs : 0);
+	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts);
 }
 
 static struct pcslab_sum sum_of(struct pcslab_class *class, u64 allocs, u64 frees)
@@ -115,6 +113,10 @@ static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int part
 	u64 allocs = 0, frees = 0;
 	unsigned int cpu;
 
+	if (parts & INHERITED) {
+		frees = class->inherited.frees;
+		allocs = class->inherited.allocs;
+	}
 	for_each_cpu(cpu, &pcslab_cpus)
 		frees += sum_frees(pcslab_cache_of(class, cpu), parts);
 	smp_rmb();	/* pairs with compat_count_release() */

@@ -16,9 +16,9 @@
  * the record, the counters that are the statistics. The depot holds the part
  * of a node. A slab's metadata is never in its pages: pages carry objects only.
  *
- * Lock order: CPU hotplug lock > pcslab_heaps_lock > caches_lock (hotplug.c)
- * and depot->lock. The last two are raw, taken with interrupts off, and not
- * nested in each other.
+ * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
+ * slots_lock (slots.c) and depot->lock. The last two are raw, taken with interrupts
+ * off, and not nested in each other.
  */
 #ifndef _PCSLAB_TYPES_H
 #define _PCSLAB_TYPES_H
@@ -28,11 +28,11 @@
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mm_types.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/prandom.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
-#include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
 
@@ -103,7 +103,7 @@ struct pcslab_count {
 	unsigned long frees[2];
 };
 
-/* What dead CPUs counted, in whatever turn. */
+/* What dead CPUs counted, in whatever turn, and CPU 0 inherited. */
 struct pcslab_inherited {
 	union {
 		unsigned long allocs;
@@ -120,21 +120,25 @@ struct pcslab_inherited {
  * @node: the node this CPU allocates from
  * @top: bytes of rounds in @loaded, which is where the next one goes; an index would
  *	have to be multiplied
- * @cap: bytes of rounds @loaded can hold: 0 without one, and for good in a dying heap
+ * @cap: bytes of rounds @loaded can hold: 0 without one
  * @loaded: the magazine in use, or NULL
  * @count: the record of calls that held the guard
- * @direct: the record of calls that did not hold the guard; written with
- *	interrupts off, by this CPU
- * @inherited: what dead CPUs donated; CPU 0's only, written with CPU hotplug
- *	held for writing
- * @spare: the other magazine, full or empty, or NULL
- * @spare_top: bytes of rounds in @spare
+ * @always_busy: what the slot leads to while the cache is out of service (slots.c): it
+ *	looks like @busy of a cache whose guard is held
  * @seen: calls counted at the last look at what is idle, modulo 2^32; written by that
  *	alone
+ * @direct: the record of calls that did not hold the guard; written with
+ *	interrupts off, by this CPU
+ * @spare: the other magazine, full or empty, or NULL
+ * @next: in a list of caches that are in no slot yet
+ * @spare_top: bytes of rounds in @spare
+ * @out: out of service: the CPU leaves all but @direct alone
+ * @visited: somebody has taken it out of service for a visit (slots.c)
  *
- * All but @inherited and @seen is written by the one CPU alone, none of it with an atomic
- * operation. Two rows, because a call that interrupts another must not count
- * in the words that the other is just counting in.
+ * What has no other rule here is written by the one CPU alone, or, while the cache is out of
+ * service, by who has it; none of it with an atomic operation. Two rows, because a
+ * call that interrupts another must not count in the words that the other is just
+ * counting in.
  */
 struct pcslab_cache {
 	unsigned int busy;
@@ -144,11 +148,14 @@ struct pcslab_cache {
 	struct pcslab_magazine *loaded;
 	struct pcslab_count count;
 
-	struct pcslab_count direct ____cacheline_aligned;
-	struct pcslab_inherited inherited;
-	struct pcslab_magazine *spare;
-	unsigned int spare_top;
+	unsigned int always_busy ____cacheline_aligned;
 	unsigned int seen;
+	struct pcslab_count direct;
+	struct pcslab_magazine *spare;
+	struct pcslab_cache *next;
+	u16 spare_top;
+	bool out;
+	bool visited;
 } ____cacheline_aligned;
 
 /**
@@ -235,8 +242,8 @@ struct pcslab_depot {
 
 /**
  * struct pcslab_class - one size class of one heap
- * @caches: per possible CPU a pointer, to a cache if the CPU is one of
- *	pcslab_cpus (hotplug.c)
+ * @caches: the heap's slots of this class: they lead to the caches of pcslab_cpus (slots.c)
+ * @inherited: a part of CPU 0's record, written with CPU hotplug held for writing
  * @size: bytes of an object
  * @stride: from one to the next: more than @size if there is a redzone
  * @recip: as in the slab
@@ -250,6 +257,7 @@ struct pcslab_depot {
  */
 struct pcslab_class {
 	struct pcslab_cache * __percpu *caches;
+	struct pcslab_inherited inherited;
 	u32 size;
 	u32 stride;
 	u32 recip;
@@ -260,6 +268,22 @@ struct pcslab_class {
 	u8 flags;
 	struct pcslab_heap *heap;
 	struct pcslab_depot depot[];
+};
+
+/**
+ * struct pcslab_visit - something to be done to caches while they are out of service
+ * @node: in the list of those that wait (slots.c)
+ * @heap: whose caches, or NULL for those of every heap
+ * @wants: is it to be done to this cache? Asked with interrupts off
+ * @fn: does it; the cache is nobody else's meanwhile
+ * @arg: for @fn
+ */
+struct pcslab_visit {
+	struct list_head node;
+	struct pcslab_heap *heap;
+	bool (*wants)(const struct pcslab_cache *c, unsigned int cpu);
+	void (*fn)(struct pcslab_class *class, struct pcslab_cache *c, void *arg);
+	void *arg;
 };
 
 /**
@@ -281,13 +305,19 @@ struct pcslab_heap_count {
  * struct pcslab_heap - a named, private allocator
  * @class: by index, NULL until used, with the large one; first, for the fast path to
  *	find it without adding anything
+ * @slots: for each class, with the large one, a pointer per possible CPU (slots.c)
  * @name: as given
  * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period later
+ * @by_name: while the name is taken, under pcslab_heaps_lock
+ * @id: of later heaps is larger
+ * @owner: the module that made it; only compared
+ * @owner_name: its name, for when it is gone
  * @refs: one of the owner, one per slab, one per large object
  * @flags: PCSLAB_HEAP_* and internal ones; do not change
- * @dying: destroyed: nothing is put into magazines any more
- * @zombie: destroyed with objects live, under pcslab_heaps_lock
- * @release: frees it when the last reference went in a context that can't
+ * @dying: destroyed: its caches are out of service for good; under slots_lock
+ * @zombie: destroyed with objects live
+ * @grave: in a list of heap.c, of those to be emptied or of those to be freed
+ * @visit: the visit that empties its caches in the end
  * @dir: in debugfs
  * @count: what is not counted per CPU
  * @bad_frees: refused frees of this heap's memory
@@ -298,13 +328,19 @@ struct pcslab_heap_count {
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
+	struct pcslab_cache * __percpu *slots;
 	char name[PCSLAB_NAME_LEN];
 	struct list_head node;
+	struct hlist_node by_name;
+	u64 id;
+	struct module *owner;
+	char owner_name[MODULE_NAME_LEN];
 	refcount_t refs;
 	u8 flags;
 	bool dying;
 	bool zombie;
-	struct work_struct release;
+	struct llist_node grave;
+	struct pcslab_visit visit;
 	struct dentry *dir;
 	struct pcslab_heap_count count[2];
 	atomic_long_t bad_frees;

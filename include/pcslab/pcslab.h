@@ -17,6 +17,7 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
+#include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/types.h>
@@ -130,8 +131,13 @@ static __always_inline size_t pcslab_class_size(unsigned int index)
 	return (size_t)(index % 8 + 9) << (index / 8 + 2);
 }
 
-struct pcslab_heap *pcslab_heap_create(const char *name,
-				       const struct pcslab_heap_attr *attr);
+struct pcslab_heap *pcslab_heap_create_for(const char *name,
+					   const struct pcslab_heap_attr *attr,
+					   struct module *owner);
+
+/* By whom it is called: a heap belongs to a module. */
+#define pcslab_heap_create(name, attr)	pcslab_heap_create_for(name, attr, THIS_MODULE)
+
 void pcslab_heap_destroy(struct pcslab_heap *heap);
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: how a CPU finds its caches, and how caches are taken out of service
+ *
+ * A heap has a slot per possible CPU and class. It leads to the CPU's cache: to its
+ * start, where the guard is, while the cache is in service; to @always_busy, one cache
+ * line further, while it is not. What is there looks like a guard that is held, so the
+ * fast paths leave the cache alone without asking anything. The cache of a slot is found
+ * by clearing the low bits of either. Caches of heaps with PCSLAB_SLOW never have their
+ * start in a slot: all calls take the slow path, which asks @out instead.
+ *
+ * To have a cache for itself, somebody who is not its CPU sets @out, points the slot at
+ * @always_busy and waits for an RCU grace period. Calls look at both, and use the cache,
+ * with preemption or interrupts off, which RCU waits for; those that look later find it
+ * out of service and go to the depot. When it is put back into service, @out and the
+ * slot are stored with release order, which pairs with the acquire in cache_enter() and
+ * with the address dependency of the fast paths: a call that finds the cache finds it as
+ * it was left. No task runs on the CPU for that, so nobody waits for a CPU that is kept busy.
+ * All who ask meanwhile share one grace period.
+ *
+ * A class may be made in any context, CPU hotplug going on or not. It is made with a
+ * cache for each of pcslab_cpus, and published under slots_lock if that mask did not
+ * change meanwhile. The callback that adds a CPU changes the mask first, then looks for
+ * published classes that miss the CPU.
+ *
+ * Locks: CPU hotplug lock (held for reading by visitors) > service_lock >
+ * pcslab_heaps_lock > slots_lock, which is raw, taken with interrupts off.
+ */
+#include <linux/cpu.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "internal.h"
+
+static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1)));
+static_assert(offsetof(struct pcslab_cache, busy) == 0);
+static_assert(offsetof(struct pcslab_cache, always_busy) == sizeof(struct pcslab_cache) / 2);
+
+struct cpumask pcslab_cpus;
+static DEFINE_RAW_SPINLOCK(slots_lock);
+static unsigned long cpus_seq;		/* changes with pcslab_cpus */
+
+static DEFINE_MUTEX(service_lock);	/* held by who has caches out of service */
+static LIST_HEAD(visits_waiting);
+static DEFINE_SPINLOCK(visits_lock);	/* of that list */
+
+/**
+ * pcslab_cpus_set() - say which CPUs have caches
+ * @cpu: the CPU
+ * @present: whether it has from now on
+ */
+void pcslab_cpus_set(unsigned int cpu, bool present)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	if (present)
+		cpumask_set_cpu(cpu, &pcslab_cpus);
+	else
+		cpumask_clear_cpu(cpu, &pcslab_cpus);
+	/* Release: pairs with pcslab_cpus_seq(). */
+	smp_store_release(&cpus_seq, cpus_seq + 1);
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+}
+
+/* To be called before the mask is read; see pcslab_class_publish(). */
+unsigned long pcslab_cpus_seq(void)
+{
+	return smp_load_acquire(&cpus_seq);	/* pairs with pcslab_cpus_set() */
+}
+
+/**
+ * pcslab_home_of() - the node a CPU allocates from
+ * @cpu: the CPU
+ *
+ * cpu_to_mem() does not always know it: of a CPU on a node without memory it is that
+ * node until zonelists are built for it.
+ *
+ * Return: the nearest node that has memory.
+ */
+int pcslab_home_of(unsigned int cpu)
+{
+	int from = cpu_to_node(cpu), node, home = NUMA_NO_NODE;
+
+	if (from == NUMA_NO_NODE)
+		return cpu_to_mem(cpu);
+	if (node_state(from, N_MEMORY))
+		return from;
+	for_each_node_state(node, N_MEMORY) {
+		if (home == NUMA_NO_NODE || node_distance(from, node) < node_distance(from, home))
+			home = node;
+	}
+	return home;
+}
+
+/**
+ * pcslab_cache_create() - the cache of a CPU for one class
+ * @cpu: whose
+ * @gfp: of the caller
+ *
+ * Return: the cache, in no slot yet, or NULL.
+ */
+struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
+{
+	struct pcslab_cache *cache;
+
+	if (pcslab_should_fail(gfp))
+		return NULL;
+	cache = kzalloc_node(sizeof(*cache), gfp, pcslab_home_of(cpu));
+	if (cache)
+		cache->always_busy = 1;
+	return cache;
+}
+
+/* Under slots_lock, with the cache the caller's alone. */
+static void put_into_service(struct pcslab_class *class, unsigned int cpu,
+			     struct pcslab_cache *cache)
+{
+	if (class->heap->dying)
+		return;
+	/* An empty cache may change its node: nodes gain and lose memory. */
+	if (!cache->loaded && !cache->spare)
+		cache->node = pcslab_home_of(cpu);
+	/* Release, both: see above. */
+	smp_store_release(&cache->out, false);
+	if (!(class->flags & PCSLAB_SLOW))
+		smp_store_release(per_cpu_ptr(class->caches, cpu), cache);
+}
+
+/* Under slots_lock, or of a heap that is dying. */
+static void take_out_of_service(struct pcslab_class *class, unsigned int cpu,
+				struct pcslab_cache *cache)
+{
+	WRITE_ONCE(cache->out, true);
+	WRITE_ONCE(*per_cpu_ptr(class->caches, cpu),
+		   (struct pcslab_cache *)&cache->always_busy);
+}
+
+static void install(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
+{
+	take_out_of_service(class, cpu, cache);
+	put_into_service(class, cpu, cache);
+}
+
+/**
+ * pcslab_cache_install() - give a CPU its cache of a class
+ * @class: published
+ * @cpu: not running
+ * @cache: new
+ *
+ * Context: CPU hotplug held for writing.
+ */
+void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
+			  struct pcslab_cache *cache)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	install(class, cpu, cache);
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+}
+
+/**
+ * pcslab_class_publish() - make a class known to its heap
+ * @class: the class
+ * @caches: one for each CPU that was in pcslab_cpus, in their order
+ * @seq: pcslab_cpus_seq() from before they were made
+ *
+ * Context: any but NMI.
+ * Return: false if the CPUs changed, the heap has this class already or is
+ *	destroyed; the caller keeps @class and @caches.
+ */
+bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
+			  unsigned long seq)
+{
+	struct pcslab_class **slot = &class->heap->class[class->index];
+	unsigned long flags;
+	bool done = false;
+	unsigned int cpu;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	if (!*slot && cpus_seq == seq && !class->heap->dying) {
+		for_each_cpu(cpu, &pcslab_cpus) {
+			install(class, cpu, caches);
+			caches = caches->next;
+		}
+		smp_store_release(slot, class);	/* pairs with pcslab_class_at() */
+		done = true;
+	}
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	return done;
+}
+
+/**
+ * pcslab_heap_stop() - take all caches of a heap out of service for good
+ * @heap: the heap
+ *
+ * No class of it is made any more either. Calls that found a cache before may be
+ * using it until a grace period has passed.
+ *
+ * Context: process, the CPU hotplug lock held for reading.
+ * Return: false if that was done before.
+ */
+bool pcslab_heap_stop(struct pcslab_heap *heap)
+{
+	struct pcslab_class *class = NULL;
+	unsigned long flags;
+	unsigned int cpu;
+	bool first;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	first = !heap->dying;
+	WRITE_ONCE(heap->dying, true);
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	/* From here on nothing of this heap is put into service. */
+	while ((class = pcslab_next_class(heap, class))) {
+		for_each_cpu(cpu, &pcslab_cpus)
+			take_out_of_service(class, cpu, pcslab_cache_of(class, cpu));
+	}
+	return first;
+}
+
+/* Steps of a visit, for one class each; what is returned is ored. */
+typedef bool (*visit_step)(const struct pcslab_visit *visit, struct pcslab_class *class);
+
+static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *class)
+{
+	struct pcslab_cache *c;
+	unsigned long flags;
+	bool any = false;
+	unsigned int cpu;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	for_each_cpu(cpu, &pcslab_cpus) {
+		c = pcslab_cache_of(class, cpu);
+		if (!visit->wants(c, cpu))
+			continue;
+		take_out_of_service(class, cpu, c);
+		c->visited = true;
+		any = true;
+	}
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	return any;
+}
+
+static bool visit_class(const struct pcslab_visit *visit, struct pcslab_class *class)
+{
+	struct pcslab_cache *c;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &pcslab_cpus) {
+		c = pcslab_cache_of(class, cpu);
+		if (c->visited)
+			visit->fn(class, c, visit->arg);
+	}
+	return true;
+}
+
+static bool start_class(const struct pcslab_visit *unused, struct pcslab_class *class)
+{
+	struct pcslab_cache *c;
+	unsigned long flags;
+	unsigned int cpu;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	for_each_cpu(cpu, &pcslab_cpus) {
+		c = pcslab_cache_of(class, cpu);
+		if (!c->visited)
+			continue;
+		c->visited = false;
+		put_into_service(class, cpu, c);
+	}
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	return true;
+}
+
+static bool step_heap(visit_step step, const struct pcslab_visit *visit,
+		      struct pcslab_heap *heap)
+{
+	struct pcslab_class *class = NULL;
+	bool any = false;
+
+	while ((class = pcslab_next_size_class(heap, class)))
+		any |= step(visit, class);
+	return any;
+}
+
+static bool take_step(visit_step step, const struct pcslab_visit *visit)
+{
+	struct pcslab_heap *heap;
+	bool any = false;
+
+	if (visit->heap)
+		return step_heap(step, visit, visit->heap);
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		any |= step_heap(step, visit, heap);
+		cond_resched();
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	return any;
+}
+
+/* Make all visits that wait, the caller's among them. */
+static void make_visits(void)
+{
+	struct pcslab_visit *visit, *next;
+	LIST_HEAD(visits);
+	bool any = false;
+
+	lockdep_assert_held(&service_lock);
+	spin_lock(&visits_lock);
+	list_splice_init(&visits_waiting, &visits);
+	spin_unlock(&visits_lock);
+
+	list_for_each_entry(visit, &visits, node)
+		any |= take_step(stop_class, visit);
+	if (any)
+		synchronize_rcu();
+	list_for_each_entry(visit, &visits, node)
+		take_step(visit_class, visit);
+	list_for_each_entry_safe(visit, next, &visits, node) {
+		take_step(start_class, visit);
+		list_del_init(&visit->node);	/* on its owner's stack or in a heap */
+	}
+}
+
+/**
+ * pcslab_visit_announce() - ask for a visit
+ * @visit: what to do, and to which caches
+ *
+ * Context: any task; pcslab_visit_make() must follow.
+ */
+void pcslab_visit_announce(struct pcslab_visit *visit)
+{
+	spin_lock(&visits_lock);
+	list_add_tail(&visit->node, &visits_waiting);
+	spin_unlock(&visits_lock);
+}
+
+/**
+ * pcslab_visit_make() - do something to caches, one by one, as their CPUs could
+ * @visit: announced
+ *
+ * Calls that come meanwhile are served by the depots. All visits that were announced
+ * are made together: they take a grace period if any has something to do, and this call
+ * may have to wait for that of visits before it. No CPU is waited for.
+ *
+ * Context: process, the CPU hotplug lock held for reading.
+ */
+void pcslab_visit_make(struct pcslab_visit *visit)
+{
+	mutex_lock(&service_lock);
+	if (!list_empty(&visit->node))
+		make_visits();
+	mutex_unlock(&service_lock);
+}
