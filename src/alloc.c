@@ -281,7 +281,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	}
 	sanitize_free(obj, slab->class->size);
 	if (!pcslab_cache_free(slab, (void *)obj, state))
-		pcslab_depot_free(slab, state);
+		pcslab_depot_free(slab, obj, state);
 }
 
 /* Into this CPU's loaded magazine, if that is all there is to do. */

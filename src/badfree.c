@@ -15,6 +15,15 @@ atomic_long_t pcslab_bad_frees;
 
 static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 
+/* A heap that is on its way out is not listed any more. */
+static void count(struct pcslab_heap *heap)
+{
+	if (heap && (!READ_ONCE(heap->dying) || READ_ONCE(heap->zombie)))
+		atomic_long_inc(&heap->bad_frees);
+	else
+		atomic_long_inc(&pcslab_bad_frees);
+}
+
 /* The class of the large object that @obj is inside of. */
 static struct pcslab_class *inside_large(const void *obj)
 {
@@ -61,6 +70,21 @@ static void report(const void *obj, struct pcslab_slab *slab,
 }
 
 /**
+ * pcslab_raced_free() - say that an object was found to have been freed twice
+ * @class: that it is of
+ * @obj: the object; two CPUs freed it at the same instant
+ *
+ * Both were counted as frees. Who they were nobody knows any more.
+ */
+void pcslab_raced_free(struct pcslab_class *class, const void *obj)
+{
+	count(class->heap);
+	if (__ratelimit(&limit))
+		pr_err("pcslab: bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
+		       obj, class->heap->name, class->size);
+}
+
+/**
  * pcslab_bad_free() - refuse a free
  * @obj: any address but of a live object
  * @caller: return address of the call
@@ -76,12 +100,7 @@ void pcslab_bad_free(const void *obj, unsigned long caller)
 	slab = slab_of(obj);
 	if (!slab)
 		large = inside_large(obj);
-	if (slab)
-		atomic_long_inc(&slab->class->heap->bad_frees);
-	else if (large)
-		atomic_long_inc(&large->heap->bad_frees);
-	else
-		atomic_long_inc(&pcslab_bad_frees);
+	count(slab ? slab->class->heap : large ? large->heap : NULL);
 	if (__ratelimit(&limit))
 		report(obj, slab, large, caller);
 	preempt_enable();

@@ -14,6 +14,42 @@
 
 #include "cache.h"
 #include "internal.h"
+#include "page.h"
+
+/*
+ * Leave in a magazine the rounds that lead to a cached object; what is left of @n. Preemption
+ * is off.
+ */
+static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
+			   unsigned int n)
+{
+	struct pcslab_round *round;
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		round = &mag->round[i];
+		if (likely(slab_of_round(class, node, round) &&
+			   READ_ONCE(*round->state) == PCSLAB_CACHED))
+			mag->round[kept++] = *round;
+		else
+			pcslab_raced_free(class, round->obj);
+	}
+	return kept;
+}
+
+/* Slabs have gone since its rounds were verified (leave.c). With the guard held. */
+static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cache *c,
+				  u32 doubts)
+{
+	const unsigned int size = sizeof(struct pcslab_round);
+
+	if (c->loaded)
+		WRITE_ONCE(c->top, size * verify(class, c->node, c->loaded, c->top / size));
+	if (c->spare)
+		WRITE_ONCE(c->spare_top,
+			   size * verify(class, c->node, c->spare, c->spare_top / size));
+	pcslab_cache_trust(class, c, doubts);
+}
 
 /*
  * This CPU's cache with the guard held and preemption off, NULL if it is busy or out of
@@ -22,12 +58,18 @@
 static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 {
 	struct pcslab_cache *c;
+	u32 doubts;
 
 	preempt_disable();
 	c = pcslab_this_cache(class);
 	/* Acquire: pairs with the release in slots.c. */
-	if (!smp_load_acquire(&c->out) && guard_enter(c))
+	if (!smp_load_acquire(&c->out) && guard_enter(c)) {
+		/* Acquire: what has left its slab is seen to have. Pairs with leave.c. */
+		doubts = smp_load_acquire(&class->doubts);
+		if (unlikely(c->verified != doubts))
+			verify_cache(class, c, doubts);
 		return c;
+	}
 	preempt_enable();
 	return NULL;
 }
@@ -85,6 +127,8 @@ static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
 		load(class, c, mag, 0);
 	}
 	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, fresh);
+	if (unlikely(mag->verified != c->verified))
+		mag->n = verify(class, c->node, mag, mag->n);
 	load(class, c, mag, mag->n * sizeof(struct pcslab_round));
 	return c->top;
 }
@@ -146,6 +190,8 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 			load(class, c, mag, 0);
 		return true;
 	}
+	c->spare->n = c->spare_top / sizeof(struct pcslab_round);
+	c->spare->verified = c->verified;
 	mag = pcslab_depot_trade_full(class, c->node, c->spare, *fresh, last, doomed);
 	if (!mag)
 		return false;
@@ -192,7 +238,7 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 		last = true;
 	}
 	kfree(fresh);
-	pcslab_slabs_destroy(&doomed);
+	pcslab_slabs_leave(&doomed);
 	return c && done;
 }
 
@@ -226,5 +272,5 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache
 	WRITE_ONCE(cache->top, 0);
 	WRITE_ONCE(cache->spare_top, 0);
 	cache->cap = 0;
-	return pcslab_slabs_destroy(&doomed);
+	return pcslab_slabs_leave(&doomed);
 }

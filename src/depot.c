@@ -103,12 +103,10 @@ static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
 static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
 			      struct list_head *doomed)
 {
-	list_del_rcu(&slab->all);
 	list_move(&slab->list, doomed);
+	slab->leaves = true;
 	depot->nr_empty--;
-	depot->nr_slabs--;
-	depot->nr_pages -= 1UL << slab->order;
-	depot->nr_free -= slab->nr;
+	depot->nr_free -= slab->nr_free;
 }
 
 /* One with free objects, for at least one of them to be taken. */
@@ -152,46 +150,56 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 				    struct pcslab_round *round, unsigned int n)
 {
 	bool random = class->flags & PCSLAB_HEAP_RANDOM;
-	unsigned int taken = 0, part, searched;
+	unsigned int taken = 0, part, before, searched;
 	struct pcslab_slab *slab;
 
 	for (searched = 0; taken < n && searched < DEPOT_MAX_SEARCHED; searched++) {
 		slab = usable_slab(depot);
 		if (!slab)
 			break;
-		part = min_t(unsigned int, n - taken, slab->nr_free);
+		before = slab->nr_free;
+		part = min(n - taken, before);
 		if (random)
-			pcslab_slab_take_random(slab, &round[taken], part, &depot->random);
+			taken += pcslab_slab_take_random(slab, &round[taken], part, &depot->random);
 		else
-			pcslab_slab_take(slab, &round[taken], part);
-		taken += part;
+			taken += pcslab_slab_take(slab, &round[taken], part);
+		depot->nr_free -= before - slab->nr_free;
 		if (!slab->nr_free)
 			list_del_init(&slab->list);
 	}
-	depot->nr_free -= taken;
 	learn(depot, taken);
 	if (random)
 		shuffle(depot, round, taken);
 	return taken;
 }
 
-static void put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
-			  u8 *state)
+/*
+ * An object goes back into its slab, out of a state that only who has it can leave. False
+ * if it was in another one: two CPUs freed it at the same instant, and it is not ours.
+ */
+static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, u8 *state,
+			  enum pcslab_state from)
 {
 	unsigned int index = state - slab->state;
 
+	if (unlikely(READ_ONCE(*state) != from))
+		return false;
 	WRITE_ONCE(*state, PCSLAB_FREE);
+	/* All are counted when it is let go, or is not; and one is not counted twice. */
+	if (unlikely(slab->leaves || slab->nr_free == slab->nr))
+		return true;
 	slab->hint = min_t(unsigned int, slab->hint, index);
 	depot->nr_free++;
 	if (!slab->nr_free++)
 		list_add(&slab->list, &depot->partial);
 	if (slab->nr_free < slab->nr)
-		return;
+		return true;
 	list_move(&slab->list, &depot->empty);
 	depot->nr_empty++;
+	return true;
 }
 
-/* Let a slab go that is empty, nor in the list of nmi.c, if @keep others stay. */
+/* Let a slab go that is empty, and not in the list of nmi.c, if @keep others stay. */
 static void trim_to(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		    unsigned int keep, struct list_head *doomed)
 {
@@ -202,29 +210,30 @@ static void trim_to(struct pcslab_depot *depot, struct pcslab_slab *slab,
 static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		 struct list_head *doomed)
 {
-	if (slab->nr_free < slab->nr)
+	if (slab->nr_free < slab->nr || slab->leaves)
 		return;
 	trim_to(depot, slab, READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_EMPTY,
 		doomed);
 }
 
-/* Objects of one slab mostly come one after the other. */
-static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
+/*
+ * Every round is looked at as if it were the address of a free: it may lead nowhere, if two
+ * CPUs freed its object at the same instant.
+ */
+static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
 		  struct list_head *doomed)
 {
-	unsigned long start = 0, bytes = 0;
-	struct pcslab_slab *slab = NULL;
+	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_round *round;
+	struct pcslab_slab *slab;
 
 	while (mag->n) {
 		round = &mag->round[--mag->n];
-		if ((unsigned long)round->obj - start >= bytes) {
-			slab = slab_of_ours(round->obj);
-			start = (unsigned long)slab->base;
-			bytes = PAGE_SIZE << slab->order;
-		}
-		put_into_slab(depot, slab, round->state);
-		trim(depot, slab, doomed);
+		slab = slab_of_round(class, node, round);
+		if (likely(slab && put_into_slab(depot, slab, round->state, PCSLAB_CACHED)))
+			trim(depot, slab, doomed);
+		else
+			pcslab_raced_free(class, round->obj);
 	}
 }
 
@@ -233,7 +242,7 @@ static void flush(struct pcslab_depot *depot, struct pcslab_magazine *mag,
  * @class: of the objects
  * @node: theirs
  * @mag: empty afterwards
- * @doomed: slabs the caller has to destroy are added to it
+ * @doomed: slabs that go are added to it, for pcslab_slabs_leave()
  */
 void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed)
@@ -242,7 +251,7 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	flush(depot, mag, doomed);
+	flush(class, node, mag, doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 }
 
@@ -269,6 +278,7 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 			    DIV_ROUND_UP(class->cap, 2);
 
 	mag->n = take_from_slabs(class, depot, mag->round, want);
+	mag->verified = READ_ONCE(class->doubts);
 }
 
 /**
@@ -306,10 +316,10 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
  * pcslab_depot_trade_full() - give a full magazine for an empty one
  * @class: of the objects
  * @node: theirs
- * @full: a magazine of class->cap rounds
+ * @full: a magazine that is full, or has lost some rounds when they were verified
  * @fresh: an empty magazine that the depot may give back, or NULL
  * @may_flush: if the depot has no empty magazine, empty @full
- * @doomed: slabs the caller has to destroy are added to it
+ * @doomed: slabs that go are added to it, for pcslab_slabs_leave()
  *
  * Return: an empty magazine: @fresh, or one of the depot, or @full, emptied
  *	because the depot has enough; NULL if there is none and !@may_flush,
@@ -326,7 +336,6 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	unsigned long flags;
 	bool enough;
 
-	full->n = class->cap;
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	enough = depot->nr_rounds >= depot->max_rounds;
 	if (!enough)
@@ -335,29 +344,42 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 		push_full(depot, full);
 	} else if (enough || may_flush) {
 		depot->nr_missed += enough ? full->n : 0;
-		flush(depot, full, doomed);
+		flush(class, node, full, doomed);
 		empty = full;
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return empty;
 }
 
-/* Any free object of a node, magazines included; handed out, so counted. */
-static void *take_one(struct pcslab_class *class, struct pcslab_depot *depot)
+/* Out of a full magazine; false if there is none. */
+static bool take_round(struct pcslab_class *class, int node, struct pcslab_round *round)
 {
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_magazine *mag = depot->full.top;
+	struct pcslab_slab *slab;
+
+	if (!mag)
+		return false;
+	*round = mag->round[--mag->n];
+	depot->nr_rounds--;
+	if (!mag->n)
+		pcslab_push(&depot->idle, pop_full(depot));
+	slab = slab_of_round(class, node, round);
+	if (likely(slab && READ_ONCE(*round->state) == PCSLAB_CACHED))
+		return true;
+	pcslab_raced_free(class, round->obj);
+	return false;
+}
+
+/* Any free object of a node, magazines included; handed out, so counted. */
+static void *take_one(struct pcslab_class *class, int node)
+{
+	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_round round;
-	struct pcslab_magazine *mag;
 
 	lockdep_assert_held(&depot->lock);
-	if (!take_from_slabs(class, depot, &round, 1)) {
-		mag = depot->full.top;
-		if (!mag)
-			return NULL;
-		round = mag->round[--mag->n];
-		depot->nr_rounds--;
-		if (!mag->n)
-			pcslab_push(&depot->idle, pop_full(depot));
-	}
+	if (!take_from_slabs(class, depot, &round, 1) && !take_round(class, node, &round))
+		return NULL;
 	WRITE_ONCE(*round.state, PCSLAB_LIVE);
 	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
 	return round.obj;
@@ -370,7 +392,7 @@ static void *take(struct pcslab_class *class, int node)
 	void *obj;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	obj = take_one(class, depot);
+	obj = take_one(class, node);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return obj;
 }
@@ -388,7 +410,7 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 	depot = &class->depot[slab->node];
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	add_slab(depot, slab);
-	obj = take_one(class, depot);
+	obj = take_one(class, slab->node);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return obj;
 }
@@ -428,22 +450,28 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 /**
  * pcslab_depot_free() - free an object into its slab
  * @slab: of the object
+ * @obj: the object
  * @state: of the object, claimed
  */
-void pcslab_depot_free(struct pcslab_slab *slab, u8 *state)
+void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
 	struct pcslab_depot *depot = &slab->class->depot[slab->node];
 	struct pcslab_count *row;
 	unsigned long flags;
 	LIST_HEAD(doomed);
+	bool done;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	row = pcslab_direct_row(slab->class);
-	put_into_slab(depot, slab, state);
-	compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
-	trim(depot, slab, &doomed);
+	done = put_into_slab(depot, slab, state, PCSLAB_CACHED);
+	if (likely(done)) {
+		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
+		trim(depot, slab, &doomed);
+	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
-	pcslab_slabs_destroy(&doomed);
+	if (unlikely(!done))
+		pcslab_raced_free(slab->class, obj);
+	pcslab_slabs_leave(&doomed);
 }
 
 /**
@@ -477,18 +505,19 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
 			continue;
 		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
-		put_into_slab(depot, slab, &slab->state[i]);
+		put_into_slab(depot, slab, &slab->state[i], PCSLAB_DEFERRED);
 		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 	}
 	trim(depot, slab, &doomed);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
-	pcslab_slabs_destroy(&doomed);
+	pcslab_slabs_leave(&doomed);
 }
 
 /* Empty full magazines into the slabs, each under the lock for itself, but for @keep rounds. */
-static void empty_full(struct pcslab_depot *depot, unsigned int keep,
+static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 		       struct list_head *doomed)
 {
+	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
@@ -496,10 +525,50 @@ static void empty_full(struct pcslab_depot *depot, unsigned int keep,
 		raw_spin_lock_irqsave(&depot->lock, flags);
 		mag = depot->nr_rounds > keep ? pop_full(depot) : NULL;
 		if (mag)
-			flush(depot, mag, doomed);
+			flush(class, node, mag, doomed);
 		raw_spin_unlock_irqrestore(&depot->lock, flags);
 		kfree(mag);
 	} while (mag);
+}
+
+/* Its objects are counted anew: it was thought to be empty, and is not. */
+static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsigned int nr_free)
+{
+	slab->leaves = false;
+	slab->nr_free = nr_free;
+	slab->hint = 0;
+	depot->nr_free += nr_free;
+	INIT_LIST_HEAD(&slab->list);
+	if (nr_free)
+		list_add(&slab->list, &depot->partial);
+}
+
+/**
+ * pcslab_depot_let_go() - let a slab go that is on its way out (leave.c)
+ * @slab: the slab
+ *
+ * Return: false if it has an object outside, and stays.
+ */
+bool pcslab_depot_let_go(struct pcslab_slab *slab)
+{
+	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	unsigned int i, nr_free = 0;
+	unsigned long flags;
+	bool goes;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	for (i = 0; i < slab->nr; i++)
+		nr_free += READ_ONCE(slab->state[i]) == PCSLAB_FREE;
+	goes = nr_free == slab->nr && READ_ONCE(slab->deferred.next) == &slab->deferred;
+	if (goes) {
+		list_del_rcu(&slab->all);
+		depot->nr_slabs--;
+		depot->nr_pages -= 1UL << slab->order;
+	} else {
+		readmit(depot, slab, nr_free);
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return goes;
 }
 
 /* All but @keep rounds goes back; what more it may keep it has to learn anew. */
@@ -511,7 +580,7 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 	unsigned long flags;
 	LIST_HEAD(doomed);
 
-	empty_full(depot, keep, &doomed);
+	empty_full(class, node, keep, &doomed);
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	depot->max_rounds = max(keep, min_rounds(class));
@@ -523,7 +592,7 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 
 	pcslab_magazines_free(idle);
-	return pcslab_slabs_destroy(&doomed);
+	return pcslab_slabs_leave(&doomed);
 }
 
 /**

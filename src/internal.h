@@ -42,8 +42,9 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class,
 
 /* depot.c: magazines and slabs of a node */
 void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node);
-void pcslab_depot_free(struct pcslab_slab *slab, u8 *state);
+void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state);
 void pcslab_depot_free_deferred(struct pcslab_slab *slab);
+bool pcslab_depot_let_go(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus);
@@ -107,11 +108,11 @@ static inline u16 *pcslab_sizes(struct pcslab_slab *slab)
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order);
-unsigned long pcslab_slabs_destroy(struct list_head *doomed);
-void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
-		      unsigned int n);
-void pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
-			     unsigned int n, struct rnd_state *random);
+void pcslab_slab_destroy(struct pcslab_slab *slab);
+unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
+			      unsigned int n);
+unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
+				     unsigned int n, struct rnd_state *random);
 
 /* A number below @n. */
 static inline u32 pcslab_random_below(struct rnd_state *random, u32 n)
@@ -155,6 +156,10 @@ static inline struct pcslab_class *pcslab_next_class(struct pcslab_heap *heap,
 {
 	return pcslab_class_behind(heap, class, PCSLAB_LARGE + 1);
 }
+
+/* leave.c: slabs on their way out */
+unsigned long pcslab_slabs_leave(struct list_head *doomed);
+void pcslab_leave_wait(void);
 
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
@@ -203,6 +208,8 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
 			  unsigned long seq);
 bool pcslab_heap_stop(struct pcslab_heap *heap);
+void pcslab_class_doubt(struct pcslab_class *class);
+void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
 
@@ -268,6 +275,7 @@ void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits);
 
 /* badfree.c: what is wrong with a pointer */
 void pcslab_bad_free(const void *obj, unsigned long caller);
+void pcslab_raced_free(struct pcslab_class *class, const void *obj);
 extern atomic_long_t pcslab_bad_frees;		/* of memory that is no heap's */
 
 /* debugfs.c */

@@ -105,14 +105,6 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 	return find_slab(obj, &slab) ? slab : NULL;
 }
 
-/* The slab of what is known to be an object of one. */
-static inline struct pcslab_slab *slab_of_ours(const void *obj)
-{
-	struct page *page = compound_head(compat_direct_page((unsigned long)obj));
-
-	return (struct pcslab_slab *)READ_ONCE(page->private);
-}
-
 /* The first page of the large object that starts at @obj, else NULL. */
 static inline struct page *large_page_of(const void *obj)
 {
@@ -149,6 +141,23 @@ static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj
 		return false;
 	*state = slab->state + (q >> 32);
 	return true;
+}
+
+/*
+ * The slab of a round, if the round leads to an object of it, which must be of @class and
+ * @node. It does not if two CPUs freed the object at the same instant. Preemption is off.
+ */
+static inline struct pcslab_slab *slab_of_round(const struct pcslab_class *class, int node,
+						const struct pcslab_round *round)
+{
+	struct pcslab_slab *slab;
+	u8 *state;
+
+	if (likely(find_slab(round->obj, &slab) && slab->class == class &&
+		   slab->node == node && find_state(slab, round->obj, &state) &&
+		   state == round->state))
+		return slab;
+	return NULL;
 }
 
 static inline u32 size_recip(u32 size)

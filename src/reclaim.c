@@ -103,7 +103,9 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
 	cpus_read_unlock();
-	return pages + pcslab_heap_drain_depots(heap);
+	pages += pcslab_heap_drain_depots(heap);
+	pcslab_leave_wait();
+	return pages;
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
 

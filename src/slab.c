@@ -81,6 +81,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->nr_free = slab->nr;
 	slab->hint = 0;
 	slab->order = order;
+	slab->leaves = false;
 	slab->deferred.next = &slab->deferred;
 	init_states(slab, states);
 	if (class->flags & PCSLAB_CHECKED)
@@ -91,7 +92,13 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	return slab;
 }
 
-static void slab_destroy(struct pcslab_slab *slab)
+/**
+ * pcslab_slab_destroy() - give a slab back
+ * @slab: without an object outside, out of its depot, in no magazine
+ *
+ * Context: any but NMI.
+ */
+void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
 	struct pcslab_heap *heap = slab->class->heap;
 	struct page *page = virt_to_page(slab->base);
@@ -101,24 +108,6 @@ static void slab_destroy(struct pcslab_slab *slab)
 	__free_pages(page, slab->order);
 	kfree_rcu(slab, rcu);
 	pcslab_heap_put(heap);
-}
-
-/**
- * pcslab_slabs_destroy() - give slabs back
- * @doomed: slabs without an object outside, out of their depot
- *
- * Return: the number of pages given back.
- */
-unsigned long pcslab_slabs_destroy(struct list_head *doomed)
-{
-	struct pcslab_slab *slab, *next;
-	unsigned long pages = 0;
-
-	list_for_each_entry_safe(slab, next, doomed, list) {
-		pages += 1UL << slab->order;
-		slab_destroy(slab);
-	}
-	return pages;
 }
 
 static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)
@@ -133,19 +122,23 @@ static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *
  * @slab: with its depot locked
  * @round: filled
  * @n: how many are wanted, slab->nr_free at most
+ *
+ * Return: how many were taken. Less than @n if two CPUs freed one object at the same
+ *	instant and one of them was so late that it marked as cached what was in the slab
+ *	again.
  */
-void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round, unsigned int n)
+unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
+			      unsigned int n)
 {
-	unsigned int i = slab->hint;
+	unsigned int i = slab->hint, taken = 0;
 
-	slab->nr_free -= n;
-	for (; n; i++) {
-		if (READ_ONCE(slab->state[i]) != PCSLAB_FREE)
-			continue;
-		take(slab, i, round++);
-		n--;
+	for (; taken < n && i < slab->nr; i++) {
+		if (READ_ONCE(slab->state[i]) == PCSLAB_FREE)
+			take(slab, i, &round[taken++]);
 	}
 	slab->hint = i;
+	slab->nr_free = taken < n ? 0 : slab->nr_free - n;
+	return taken;
 }
 
 /**
@@ -156,18 +149,19 @@ void pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round, unsi
  * @random: of the depot
  *
  * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): any @n are as likely as any other.
+ *
+ * Return: as pcslab_slab_take().
  */
-void pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
-			     unsigned int n, struct rnd_state *random)
+unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,
+				     unsigned int n, struct rnd_state *random)
 {
-	unsigned int left = slab->nr_free, i = slab->hint;
+	unsigned int left = slab->nr_free, i = slab->hint, taken = 0;
 
-	slab->nr_free -= n;
-	for (; n; i++) {
-		if (READ_ONCE(slab->state[i]) != PCSLAB_FREE ||
-		    pcslab_random_below(random, left--) >= n)
-			continue;
-		take(slab, i, round++);
-		n--;
+	for (; taken < n && i < slab->nr; i++) {
+		if (READ_ONCE(slab->state[i]) == PCSLAB_FREE &&
+		    pcslab_random_below(random, left--) < n - taken)
+			take(slab, i, &round[taken++]);
 	}
+	slab->nr_free = taken < n ? 0 : slab->nr_free - n;
+	return taken;
 }

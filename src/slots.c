@@ -116,6 +116,17 @@ struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
 	return cache;
 }
 
+/* Under slots_lock: where the slot of a cache in service leads. */
+static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
+{
+	struct pcslab_cache *to = cache;
+
+	if (class->flags & PCSLAB_SLOW || cache->verified != class->doubts)
+		to = (struct pcslab_cache *)&cache->always_busy;
+	/* Release: see above. */
+	smp_store_release(per_cpu_ptr(class->caches, cpu), to);
+}
+
 /* Under slots_lock, with the cache the caller's alone. */
 static void put_into_service(struct pcslab_class *class, unsigned int cpu,
 			     struct pcslab_cache *cache)
@@ -125,10 +136,9 @@ static void put_into_service(struct pcslab_class *class, unsigned int cpu,
 	/* An empty cache may change its node: nodes gain and lose memory. */
 	if (!cache->loaded && !cache->spare)
 		cache->node = pcslab_home_of(cpu);
-	/* Release, both: see above. */
+	/* Release: see above. */
 	smp_store_release(&cache->out, false);
-	if (!(class->flags & PCSLAB_SLOW))
-		smp_store_release(per_cpu_ptr(class->caches, cpu), cache);
+	point_slot(class, cpu, cache);
 }
 
 /* Under slots_lock, or of a heap that is dying. */
@@ -222,6 +232,46 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 			take_out_of_service(class, cpu, pcslab_cache_of(class, cpu));
 	}
 	return first;
+}
+
+/**
+ * pcslab_class_doubt() - have the rounds in all magazines verified before they are used
+ * @class: of the magazines; slabs of it are about to go (leave.c)
+ *
+ * Context: process.
+ */
+void pcslab_class_doubt(struct pcslab_class *class)
+{
+	struct pcslab_cache *c;
+	unsigned long flags;
+	unsigned int cpu;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	/* Release: pairs with the acquire in cache_enter(). */
+	smp_store_release(&class->doubts, class->doubts + 1);
+	for_each_cpu(cpu, &pcslab_cpus) {
+		c = pcslab_cache_of(class, cpu);
+		if (!c->out)
+			point_slot(class, cpu, c);
+	}
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+}
+
+/**
+ * pcslab_cache_trust() - use a cache's magazines without a look again
+ * @class: of the cache
+ * @cache: this CPU's, in service, with the guard held
+ * @doubts: the class's, from before its rounds were verified
+ */
+void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	cache->verified = doubts;
+	if (!cache->out)
+		point_slot(class, smp_processor_id(), cache);
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
 }
 
 /* Steps of a visit, for one class each; what is returned is ored. */

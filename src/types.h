@@ -72,6 +72,7 @@ struct pcslab_round {
  * struct pcslab_magazine - an array of free objects of one class
  * @next: in a depot's stack
  * @n: rounds in it while in a depot; a cache knows that of its own two
+ * @verified: while in a depot: as in the cache
  * @round: class->cap of them
  *
  * The term and the exchange of whole magazines with a depot are from Bonwick
@@ -80,6 +81,7 @@ struct pcslab_round {
 struct pcslab_magazine {
 	struct pcslab_magazine *next;
 	unsigned int n;
+	u32 verified;
 	struct pcslab_round round[];
 };
 
@@ -132,6 +134,7 @@ struct pcslab_inherited {
  * @spare: the other magazine, full or empty, or NULL
  * @next: in a list of caches that are in no slot yet
  * @spare_top: bytes of rounds in @spare
+ * @verified: the class's @doubts when every round here was last seen to be one
  * @out: out of service: the CPU leaves all but @direct alone
  * @visited: somebody has taken it out of service for a visit (slots.c)
  *
@@ -153,6 +156,7 @@ struct pcslab_cache {
 	struct pcslab_count direct;
 	struct pcslab_magazine *spare;
 	struct pcslab_cache *next;
+	u32 verified;
 	u16 spare_top;
 	bool out;
 	bool visited;
@@ -166,19 +170,21 @@ struct pcslab_cache {
  * @caches: class->caches, to spare the free path a load
  * @class: what it belongs to
  * @list: in the depot's partial or empty list, or in none when all is handed out
+ * @leaving: in the list of those that go (leave.c)
  * @rcu: when it is gone; heap_of() and bad frees may still be looking
  * @all: in the depot's list of all slabs, walked under RCU by the audit
  * @nr: objects in it
  * @nr_free: objects in PCSLAB_FREE
  * @hint: no object below this index is PCSLAB_FREE
  * @order: of the pages
+ * @leaves: it was empty and is about to go (leave.c)
  * @deferred: in the list of slabs with objects freed in NMI; points to itself when no NMI
  *	has claimed the slab for it, and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
  *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
  *
- * @list, @nr_free and @hint: under the depot's lock. @deferred and @state are shared, as
+ * @list, @nr_free, @hint and @leaves: under the depot's lock. @deferred and @state are shared, as
  * nmi.c and enum pcslab_state say. The rest does not change.
  */
 struct pcslab_slab {
@@ -190,13 +196,15 @@ struct pcslab_slab {
 
 	union {
 		struct list_head list;
+		struct llist_node leaving;
 		struct rcu_head rcu;
 	};
 	struct list_head all;
 	u16 nr;
 	u16 nr_free;
 	u16 hint;
-	u16 order;
+	u8 order;
+	bool leaves;
 	struct llist_node deferred;
 	u8 state[] __aligned(sizeof(long));
 };
@@ -247,6 +255,7 @@ struct pcslab_depot {
  * @size: bytes of an object
  * @stride: from one to the next: more than @size if there is a redzone
  * @recip: as in the slab
+ * @doubts: changes when slabs are about to go, and rounds have to be verified (leave.c)
  * @cap: rounds in a magazine
  * @index: in heap->class
  * @order: of a slab
@@ -261,6 +270,7 @@ struct pcslab_class {
 	u32 size;
 	u32 stride;
 	u32 recip;
+	u32 doubts;
 	u16 cap;
 	u8 index;
 	u8 order;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slabs on their way out
+ *
+ * An empty slab has all its objects in state PCSLAB_FREE, and no magazine has one of
+ * them. But two CPUs that free one object at the same instant may both find it live: then
+ * two magazines have it, and the first of them to be flushed can make the slab empty. Its
+ * pages must not go while the other magazine could hand the object out. A claim that no
+ * two CPUs can both make is an atomic operation in every free; instead slabs go in
+ * two steps:
+ *
+ * 1. The slab leaves the depot's lists. All magazines of its class are put in doubt
+ *    (pcslab_class_doubt()): the slots of the CPUs lead to a guard that is always held,
+ *    so the next call on each CPU takes the slow path, which looks at every round first
+ *    and drops those that do not lead to a cached object (verify() in cache.c). The same
+ *    is done to a full magazine of a depot when a CPU loads it.
+ * 2. After a grace period no call is left that found its cache before that. If all
+ *    objects of the slab are still free, its pages go. If a call took one meanwhile, the
+ *    slab goes back into the depot: that heap has handed this object out twice.
+ *
+ * One work item does so for all slabs that are in the list then. It runs on a workqueue
+ * of ours, with a rescuer, since reclaim waits for pages.
+ *
+ * Context: pcslab_slabs_leave() any but NMI.
+ */
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+static LLIST_HEAD(leaving);
+
+static void doubt_all(struct llist_node *batch)
+{
+	struct pcslab_class *last = NULL;
+	struct pcslab_slab *slab;
+
+	llist_for_each_entry(slab, batch, leaving) {
+		if (slab->class != last)
+			pcslab_class_doubt(slab->class);
+		last = slab->class;
+	}
+}
+
+static void leave(struct work_struct *work)
+{
+	struct llist_node *batch = llist_del_all(&leaving);
+	struct pcslab_slab *slab, *next;
+
+	if (!batch)
+		return;
+	doubt_all(batch);
+	synchronize_rcu();
+	llist_for_each_entry_safe(slab, next, batch, leaving) {
+		if (pcslab_depot_let_go(slab))
+			pcslab_slab_destroy(slab);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(leave_work, leave);
+
+/**
+ * pcslab_slabs_leave() - have slabs given back soon
+ * @doomed: slabs without an object outside, out of their depot's lists
+ *
+ * Return: the number of their pages.
+ */
+unsigned long pcslab_slabs_leave(struct list_head *doomed)
+{
+	struct pcslab_slab *slab, *next;
+	unsigned long pages = 0;
+
+	list_for_each_entry_safe(slab, next, doomed, list) {
+		pages += 1UL << slab->order;
+		llist_add(&slab->leaving, &leaving);
+	}
+	if (pages)
+		queue_work(pcslab_wq, &leave_work);
+	return pages;
+}
+
+/**
+ * pcslab_leave_wait() - wait until slabs that were on their way out are gone
+ *
+ * Context: process. Takes a grace period or two.
+ */
+void pcslab_leave_wait(void)
+{
+	flush_work(&leave_work);
+}
