@@ -7,10 +7,11 @@
 
 #include <pcslab/pcslab.h>
 
+#include "compat.h"
 #include "live.h"
 
 /* Bytes of the largest large object */
-#define API_MAX_LARGE	(4UL << 20)
+#define API_MAX_LARGE	(PAGE_SIZE << MAX_PAGE_ORDER)
 
 /**
  * struct api - what a case starts with

@@ -10,7 +10,7 @@
 
 #define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 /* Objects of a class: more than a slab and than a magazine of most. */
-#define MANY		256
+#define MANY		(PAGE_SIZE / 16)
 
 /*
  * Sizes the compiler must not know: an object of a constant size is the caller's up to
@@ -206,15 +206,17 @@ static void order_is_random(struct kunit *test)
 	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_RANDOM };
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-random", &attr);
 	struct pcslab_class *class;
-	u8 *obj[PAGE_SIZE / 64];
 	unsigned int i, n;
+	u8 **obj;
 
+	obj = kunit_kcalloc(test, PAGE_SIZE / 64, sizeof(*obj), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
 	migrate_disable();
 	obj[0] = pcslab_alloc(heap, 64, GFP_KERNEL);
 	class = pcslab_class_at(heap, pcslab_class_index(64));
 	n = (PAGE_SIZE << class->order) / class->stride;
-	KUNIT_ASSERT_LE(test, n, ARRAY_SIZE(obj));
+	KUNIT_ASSERT_LE(test, n, PAGE_SIZE / 64);
 	for (i = 1; i < n; i++)
 		obj[i] = pcslab_alloc(heap, 64, GFP_KERNEL);
 	migrate_enable();

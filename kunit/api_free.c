@@ -247,7 +247,7 @@ static void nothing_is_fine(struct kunit *test)
  * Half of one on 32-bit.
  */
 static const u64 nonsense[] = {
-	17, 4095, 0x400000, 0x7fffffffe000, 0x0000800000000000, 0x6b6b6b6b6b6b6b6b,
+	17, 4095, 0x400000, 0x7fffffffe000, 0x0000800000001000, 0x6b6b6b6b6b6b6b6b,
 	0x5a5a5a5a5a5a5a5a, 0xdead000000000100, 0xdead000000000122, 0xdeadbeef,
 	0xaaaaaaaaaaaaaaaa, 0xffffffffffffffff, 0xfffffffffffffff4, 0xffff7fffffffffff,
 	0xffffffffff600000,

@@ -14,12 +14,13 @@
 
 #include <pcslab/pcslab.h>
 
+#include "compat.h"
 #include "poke.h"
 
 static const size_t sizes[] = { 64, 64, 64, 64, 100, 100, 20000 };
 
 /* The page allocator gives no more at once. */
-#define TOO_LARGE	((4UL << 20) + 1)
+#define TOO_LARGE	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
 /* More calls than pcslab.track=1 tells apart. */
 #define SITES		70
 #define MAX_HELD	(ARRAY_SIZE(sizes) + SITES)

@@ -90,6 +90,13 @@ traces()
 	grep pcslab /sys/devices/system/cpu/hotplug/states
 }
 
+# page_bytes: the size of a page; nothing tells it to a shell but the sum of all pages.
+page_bytes()
+{
+	awk '$1 == "managed" { pages += $2 }
+		$1 == "MemTotal:" { print $2 * 1024 / pages }' /proc/zoneinfo /proc/meminfo
+}
+
 scan_for_leaks()
 {
 	kmemleak=/sys/kernel/debug/kmemleak
