@@ -15,7 +15,8 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # The configuration in use; in_release and for_machine change it for one command.
 RELEASE=bookworm
-MACHINE=$(dpkg --print-architecture)
+HOST=$(dpkg --print-architecture)
+MACHINE=$HOST
 APT=$CACHE/apt
 
 # What the host needs: "command package" (or "/file package").
@@ -71,14 +72,18 @@ in_release()
 for_machine()
 {
 	local APT=$APT
-	[ "$1" = "$MACHINE" ] || APT+=-$1
+	[ "$1" = "$HOST" ] || APT+=-$1
 	local MACHINE=$1
 	"${@:2}"
 }
 
+# Guests of another machine have only busybox, which need not be new. Not to fetch the
+# other lists also spares the times when a mirror has them half updated.
 suites()
 {
-	printf '%s\n' "$RELEASE" "$RELEASE-updates" "$RELEASE-backports" "$RELEASE-security"
+	echo "$RELEASE"
+	[ "$MACHINE" = "$HOST" ] || return 0
+	printf '%s\n' "$RELEASE-updates" "$RELEASE-backports" "$RELEASE-security"
 }
 
 # The host's way to the net (a proxy, say) holds for us too, its hooks do not.
