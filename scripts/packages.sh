@@ -125,8 +125,9 @@ write_sources()
 apt_update()
 {
 	say "fetching the lists of Debian packages"
-	run_logged apt-update env APT_CONFIG="$APT/apt.conf" apt-get update ||
-		die "apt-get update failed (see $LOGS/apt-update.log)"
+	run_logged apt-update env APT_CONFIG="$APT/apt.conf" apt-get update \
+		-o APT::Update::Error-Mode=any ||
+		die "apt-get update failed (see $LOGS/apt-update.log); is there a network?"
 }
 
 # The lists are fetched once and then left alone: they decide which versions are
@@ -139,7 +140,12 @@ apt_ready()
 
 lists_are_ready()
 {
-	[ -e "$APT/ready" ] && [ "$(awk '{ print $4 }' "$APT/sources.list")" = "$(suites)" ]
+	local suite
+	[ -e "$APT/ready" ] || return 1
+	[ "$(awk '{ print $4 }' "$APT/sources.list")" = "$(suites)" ] || return 1
+	for suite in $(suites); do
+		compgen -G "$APT/lists/*_dists_${suite}_*Release" >/dev/null || return 1
+	done
 }
 
 make_apt_ready()
@@ -199,7 +205,8 @@ closure()
 }
 
 # download DIR PACKAGE=VERSION...: the files, into DIR. Old versions leave the
-# archive: then the lists are stale, and one look at new ones is worth it.
+# archive: then the lists are stale. They are given up only for new ones, since without
+# a network what is in the cache can be used with them.
 download()
 {
 	local dir=$1
@@ -207,8 +214,8 @@ download()
 	apt_ready
 	(cd "$dir" && run_logged download \
 		env APT_CONFIG="$APT/apt.conf" apt-get download -q "$@") && return
-	rm -f "$APT/ready"
-	die "fetching $* failed (see $LOGS/download.log); run again to look for newer versions"
+	with_lock "${APT##*/}" apt_update
+	die "fetching $* failed (see $LOGS/download.log); the lists are new now: run again"
 }
 
 # fetch_and_unpack PACKAGE=VERSION... DIR: as dpkg -x does.
