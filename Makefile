@@ -7,12 +7,21 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-all check-long check-breaks bench coverage stress model style cross clean \
-	clean-cache help
+.PHONY: modules run check check-all check-long check-breaks bench coverage stress model \
+	style cross clean clean-cache help
+
+# Directories where builds of pcslab and its own clients leave something. Others, below
+# these too, may be somebody's client's.
+BUILD_DIRS := . kunit src $(addprefix scripts/,bench example replay stress)
+
+# The release whose headers KDIR would be, if it is where Debian has them.
+release := $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR)))
 
 define need-kdir
 @test -e '$(KDIR)/include/config/auto.conf' || { \
-	echo 'error: KDIR=$(KDIR) is not a kernel build tree' >&2; exit 2; }
+	echo 'error: KDIR=$(KDIR) is not a kernel build tree$(if \
+		$(release),: apt-get install linux-headers-$(release) (for the latest kernel of \
+		Debian linux-headers-$(shell dpkg --print-architecture)))' >&2; exit 2; }
 @release=$$(cat '$(KDIR)/include/config/kernel.release' 2>/dev/null); \
 	printf '%s\n' 6.1 "$$release" | sort -V -C || { \
 	echo "error: pcslab needs Linux 6.1 or later; KDIR is of $${release:-an unknown one}" >&2; \
@@ -59,9 +68,9 @@ cross:
 	@scripts/style i386 arm64
 
 clean:
-	@find . -path ./.git -prune -o -type f \( -name '*.o' -o -name '*.ko' \
-		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
-		-o -name '*.order' -o -name '*.symvers' -o -name '*.d' \) \
+	@find $(BUILD_DIRS) -maxdepth 1 -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name '*.gcno' -o -name modules.order -o -name Module.symvers \) \
 		-exec rm -f {} +
 
 clean-cache:
