@@ -20,12 +20,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TREE=${PCSLAB_TREE:-$(dirname "$SCRIPTS")}
 CACHE=${XDG_CACHE_HOME:-${HOME:?}/.cache}/pcslab
-LOGS=$CACHE/log
 TMP=
 AT_EXIT=
-: "${PCSLAB_START:=$(date +%s)}"
-export PCSLAB_START
-mkdir -p "$LOGS" "$CACHE/tmp"
 
 # One line of progress, with the seconds since the first script began.
 say()
@@ -133,8 +129,8 @@ with_lock()
 prune_cache()
 {
 	mkdir -p "$CACHE/entry" "$CACHE/results"
-	find "$CACHE/entry" "$CACHE/results" -mindepth 1 -maxdepth 1 -mtime +14 \
-		-exec rm -rf {} +
+	find "$CACHE/entry" "$CACHE/results" "$CACHE/log" -mindepth 1 -maxdepth 1 \
+		-mtime +14 -exec rm -rf {} +
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
 }
 
@@ -160,12 +156,19 @@ cached()
 	touch "$REPLY"
 }
 
-# results_dir NAME: an empty directory that stays after the run, for this run alone.
+# results_path NAME [OF]: where results of that name are, which no two clones share. They
+# are of TREE, or of what is called OF where copies of the tree come and go.
+results_path()
+{
+	REPLY=$CACHE/results/$1-$(printf '%s %s' "$SCRIPTS" "${2:-$TREE}" | cksum | cut -d' ' -f1)
+}
+
+# results_dir NAME [OF]: an empty directory that stays after the run, for this run alone.
 results_dir()
 {
-	REPLY=$CACHE/results/$1
+	results_path "$@"
 	mkdir -p "$REPLY" "$CACHE/locks"
-	exec 8>"$CACHE/locks/$1"
+	exec 8>"$CACHE/locks/${REPLY##*/}"
 	if ! flock -n 8; then
 		say "waiting for another run of the same"
 		flock 8
@@ -173,3 +176,19 @@ results_dir()
 	find "$REPLY" -mindepth 1 -delete
 	touch "$REPLY"
 }
+
+# The script that was started first makes a directory for the logs of them all, for no
+# two runs may write the same.
+first_script()
+{
+	PCSLAB_FIRST=$$
+	: "${PCSLAB_START:=$(date +%s)}"
+	PCSLAB_LOGS=$(mktemp -d "$CACHE/log/${0##*/}.XXXXXX")
+	export PCSLAB_FIRST PCSLAB_START PCSLAB_LOGS
+	# shellcheck disable=SC2016 # at_exit expands it
+	at_exit 'rmdir "$PCSLAB_LOGS" 2>/dev/null || true'
+}
+
+mkdir -p "$CACHE"/{log,tmp} || die "there must be a directory $CACHE to keep things in"
+[ -n "${PCSLAB_FIRST:-}" ] || first_script
+LOGS=$PCSLAB_LOGS
