@@ -23,6 +23,7 @@ import fnmatch
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -167,4 +168,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    # ^C ends it without a traceback; the shell that called it says enough.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

@@ -149,9 +149,9 @@ make_source_tree()
 	parts=$REPLY
 	fetch_and_unpack "$package=$version" "$parts"
 	say "unpacking $package"
-	tar -xJf "$parts/usr/src/$package.tar.xz" -C "$dir" --strip-components=1 \
+	await tar -xJf "$parts/usr/src/$package.tar.xz" -C "$dir" --strip-components=1 \
 		--exclude='*/drivers/gpu/drm/amd/*.[ch]' \
-		--exclude='*/Documentation/translations'
+		--exclude='*/Documentation/translations' || die "unpacking $package failed"
 	rm -rf "$parts"
 }
 
@@ -258,7 +258,7 @@ make_built_kernel()
 	: >"$log"
 	watch_build "$log" &
 	at_exit "kill $! 2>/dev/null || true"
-	if ! "${kmake[@]}" -j"$(nproc)" "$image" modules >"$log" 2>&1; then
+	if ! await into "$log" "${kmake[@]}" -j"$(nproc)" "$image" modules; then
 		log_tail "$log"
 		die "building the kernel failed (see $log)"
 	fi

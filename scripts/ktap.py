@@ -12,6 +12,7 @@ listed and did not run has failed, one that ran and is not listed is an error.
 """
 
 import re
+import signal
 import sys
 
 RESULT = re.compile(r"^( *)(ok|not ok) (\d+)(?: -)? ([^#\s]+)\s*(#.*)?$")
@@ -134,4 +135,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    # ^C ends it without a traceback; the shell that called it says enough.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

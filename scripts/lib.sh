@@ -11,8 +11,10 @@
 # shellcheck disable=SC2034 # SCRIPTS and TREE are for those who source this
 
 set -Eeuo pipefail
-# A failure nobody expected must not end the script without a word.
-trap 'printf "error: %s failed at %s:%s\n" "$BASH_COMMAND" "${BASH_SOURCE[0]}" "$LINENO" >&2' ERR
+trap 'unexpected "$?" "$BASH_COMMAND" "${BASH_SOURCE[0]}" "$LINENO"' ERR
+trap 'interrupted 129' HUP
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM
 
 # What make was told is not meant for the kernel's own Makefiles.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
@@ -35,6 +37,97 @@ die()
 	exit 1
 }
 
+# unexpected STATUS COMMAND FILE LINE: a failure nobody expected must not end the
+# script without a word.
+unexpected()
+{
+	end_if_interrupted "$1"
+	printf 'error: %s failed at %s:%s\n' "${@:2}" >&2
+}
+
+# interrupted STATUS: end, and all that this script has started with it. The script that
+# was started first says so, and only that one.
+interrupted()
+{
+	trap '' HUP INT TERM PIPE
+	trap - ERR
+	if [ "$BASHPID" -eq $$ ]; then
+		end_descendants
+		[ "$PCSLAB_FIRST" -ne $$ ] || say "interrupted"
+	fi
+	exit "$1"
+}
+
+# end_if_interrupted STATUS: of a command that had the signal before this script had it.
+end_if_interrupted()
+{
+	case $1 in
+	129 | 130 | 143) interrupted "$1" ;;
+	esac
+}
+
+end_descendants()
+{
+	local below=() tries=50
+	list_descendants $$
+	[ "${#below[@]}" -gt 0 ] || return 0
+	kill "${below[@]}" 2>/dev/null || true
+	while any_alive "${below[@]}"; do
+		sleep 0.1
+		[ $((tries -= 1)) -gt 0 ] || kill -KILL "${below[@]}" 2>/dev/null || true
+		[ "$tries" -gt -10 ] || return 0
+	done
+}
+
+# list_descendants PID: add those that may be ended to `below`. apt-get is told to
+# stop, and does so when dpkg is done with what it is at: packages that are half
+# installed would have to be mended by hand.
+list_descendants()
+{
+	local pid name children=()
+	read -ra children 2>/dev/null <"/proc/$1/task/$1/children" || true
+	for pid in "${children[@]}"; do
+		read -r name 2>/dev/null <"/proc/$pid/comm" || continue
+		case $name in
+		apt-get | sudo) kill -INT "$pid" 2>/dev/null || true ;;
+		*)
+			below+=("$pid")
+			list_descendants "$pid"
+			;;
+		esac
+	done
+}
+
+any_alive()
+{
+	local pid state
+	for pid; do
+		read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || continue
+		[ "$state" = Z ] || return 0
+	done
+	return 1
+}
+
+# await COMMAND...: run it, be it long. Bash acts on a signal only when the command in
+# the foreground has ended; here it does so at once.
+await()
+{
+	local status=0
+	# Without the trap the command would ignore ^C, as all in the background do.
+	(trap - INT; "$@" || exit) &
+	wait $! || status=$?
+	end_if_interrupted "$status"
+	return "$status"
+}
+
+# into FILE COMMAND...: for await, whose own output is not to be redirected: what is said
+# of an interrupt would go there too.
+# shellcheck disable=SC2317 # called by await
+into()
+{
+	"${@:2}" >"$1" 2>&1
+}
+
 # need_value OPTION COUNT: for option parsers; COUNT is the arguments left.
 need_value()
 {
@@ -44,12 +137,7 @@ need_value()
 # at_exit COMMAND: done when this script ends, also by a signal.
 at_exit()
 {
-	[ -n "$AT_EXIT" ] || {
-		trap 'eval "$AT_EXIT"' EXIT
-		# Without these a signal would skip the EXIT trap.
-		trap 'exit 130' INT
-		trap 'exit 143' TERM
-	}
+	[ -n "$AT_EXIT" ] || trap 'eval "$AT_EXIT"' EXIT
 	AT_EXIT="$1; $AT_EXIT"
 }
 
@@ -104,7 +192,7 @@ run_logged()
 {
 	local log=$LOGS/$1.log
 	shift
-	if ! "$@" >"$log" 2>&1; then
+	if ! await into "$log" "$@"; then
 		log_tail "$log"
 		return 1
 	fi
@@ -119,7 +207,7 @@ with_lock()
 	exec {lock}>"$CACHE/locks/$1"
 	if ! flock -n "$lock"; then
 		say "waiting for another run: $1"
-		flock "$lock"
+		await flock "$lock"
 	fi
 	"${@:2}"
 	exec {lock}>&-
@@ -171,7 +259,7 @@ results_dir()
 	exec 8>"$CACHE/locks/${REPLY##*/}"
 	if ! flock -n 8; then
 		say "waiting for another run of the same"
-		flock 8
+		await flock 8
 	fi
 	find "$REPLY" -mindepth 1 -delete
 	touch "$REPLY"

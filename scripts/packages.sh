@@ -212,8 +212,8 @@ download()
 	local dir=$1
 	shift
 	apt_ready
-	(cd "$dir" && run_logged download \
-		env APT_CONFIG="$APT/apt.conf" apt-get download -q "$@") && return
+	run_logged download env -C "$dir" APT_CONFIG="$APT/apt.conf" \
+		apt-get download -q "$@" && return
 	with_lock "${APT##*/}" apt_update
 	die "fetching $* failed (see $LOGS/download.log); the lists are new now: run again"
 }

@@ -4,6 +4,21 @@
 
 passed=0 failed=0 skipped=0
 
+# count COMMAND...: a check that ends in a closing line; it is shown, and added up.
+count()
+{
+	local log status=0
+	log=$(mktemp "$LOGS/check.XXXXXX")
+	await show_and_keep "$log" "$@" || status=$?
+	add_up "$log" "$status"
+}
+
+# shellcheck disable=SC2317 # called by await
+show_and_keep()
+{
+	"${@:2}" | tee "$1"
+}
+
 # add_up LOG STATUS: the closing line in LOG of a check that ended with STATUS. One
 # that left no line failed, and so did one that failed without a failed case.
 add_up()
@@ -19,11 +34,11 @@ add_up()
 	skipped=$((skipped + ${s:-0}))
 }
 
-# The closing line of the sums, and a status to end with.
+# The closing line of the sums, and the end.
 close_sums()
 {
 	local closing="$passed passed, $failed failed"
 	[ "$skipped" -eq 0 ] || closing+=", $skipped skipped"
 	echo "$closing"
-	[ "$failed" -eq 0 ]
+	[ "$failed" -eq 0 ] || exit 1
 }

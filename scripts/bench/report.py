@@ -13,6 +13,7 @@ import collections
 import csv
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -190,4 +191,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    # ^C ends it without a traceback; the shell that called it says enough.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))
