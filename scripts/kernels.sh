@@ -99,8 +99,6 @@ headers_packages()
 	list+=$'\n'"$REPLY=$2"
 	depends_on "$1" '^linux-kbuild-'
 	kbuild=$REPLY
-	dependency "$kbuild" '^pahole$'
-	[ -z "$REPLY" ] || need_tools "pahole pahole"
 	package_version "$kbuild"
 	REPLY=$list$'\n'$kbuild=$REPLY
 }
@@ -269,14 +267,36 @@ make_built_kernel()
 	relocate_object_tree "$dir/build"
 }
 
-# built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special. It is
-# for x86 unless the flavour has the name of another machine.
+# flavour_row FLAVOUR: what it is built with into row_*. It is for x86 unless the flavour
+# begins with the name of another machine.
+flavour_row()
+{
+	[ -e "$SCRIPTS/configs/$1.config" ] || die "no flavour $1; there are: $(flavours)"
+	row_arch=x86 row_compiler=gcc row_package=gcc row_flags=ARCH=x86_64
+	! table_row "$MODULE_TREES" "${1%%-*}" || module_tree_row "${1%%-*}"
+}
+
+# flavour_tools FLAVOUR...: what it takes to build kernels of these and to boot them, in
+# the form of HOST_TOOLS. Debian's own takes no more than those for x86 do.
+flavour_tools()
+{
+	local flavour machine list=$HOST_TOOLS row_arch row_compiler row_package row_flags
+	for flavour; do
+		flavour_row "${flavour/#stock/kunit}"
+		list+=$row_compiler\ $row_package$'\n'
+		machine=x86_64
+		[ "$row_arch" != arm64 ] || machine=aarch64
+		qemu_tools "$machine"
+		list+=$REPLY$'\n'
+	done
+	REPLY=$list
+}
+
+# built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special.
 built_kernel()
 {
-	local source hash fragments row_arch=x86 row_compiler=gcc row_package=gcc
-	local row_flags=ARCH=x86_64
-	[ -e "$SCRIPTS/configs/$2.config" ] || die "no flavour $2; there are: $(flavours)"
-	! table_row "$MODULE_TREES" "$2" || module_tree_row "$2"
+	local source hash fragments row_arch row_compiler row_package row_flags
+	flavour_row "$2"
 	need_tools "$row_compiler $row_package"
 	source_tree "$1"
 	source=$REPLY
@@ -318,6 +338,18 @@ module_tree_row()
 	read -r row_arch row_compiler row_package row_flags <<<"$REPLY"
 }
 
+# module_tree_tools NAME...: what it takes to build for them, in the form of HOST_TOOLS.
+module_tree_tools()
+{
+	local name list='' row_arch row_compiler row_package row_flags
+	for name; do
+		module_tree_row "$name"
+		list+=$row_compiler\ $row_package$'\n'
+		[ "$name" != clang ] || list+=$LLVM_TOOLS
+	done
+	REPLY=$list
+}
+
 # exported_symbols SOURCE ARCH: what modules may use, as Module.symvers has it. No
 # vmlinux says so here, but modpost must know, or it could not tell what nobody
 # exports: __udivdi3, say, which gcc calls for a 64-bit division.
@@ -354,12 +386,10 @@ make_module_tree()
 module_tree()
 {
 	local source fragments=("$SCRIPTS/configs/cross/$2.config")
+	module_tree_tools "$2"
+	need_tools "$REPLY"
 	module_tree_row "$2"
-	need_tools "$row_compiler $row_package"
-	if [ "$2" = clang ]; then
-		need_tools "$LLVM_TOOLS"
-		mapfile -t fragments < <(list_fragments "$1" kunit)
-	fi
+	[ "$2" != clang ] || mapfile -t fragments < <(list_fragments "$1" kunit)
 	source_tree "$1"
 	source=$REPLY
 	hash_of "${fragments[@]}" <(declare -f exported_symbols make_module_tree)

@@ -29,6 +29,7 @@ bison bison
 cpio cpio
 xz xz-utils
 python3 python3
+pahole pahole
 /usr/include/gelf.h libelf-dev
 /usr/include/stdio.h libc6-dev
 "
@@ -40,9 +41,15 @@ shellcheck shellcheck
 perl perl
 rst2html python3-docutils
 "
+MODEL_TOOLS="
+spin spin
+gcc gcc
+/usr/include/stdio.h libc6-dev
+"
 
 # 7.2 corrupts the flags after cmpxchg16b; 8.1 brought one-insn-per-tb.
 QEMU_NEEDED=8.1
+BACKPORTS=bookworm-backports
 # What QEMU calls the machine, Debian's package with it and what that must match.
 QEMU_PACKAGES="
 x86_64 qemu-system-x86 qemu-system-common qemu-system-data seabios
@@ -240,15 +247,31 @@ unpacked()
 	cached "deb-$package-${REPLY//[:~]/_}-$MACHINE" fetch_and_unpack "$package=$REPLY"
 }
 
+# A password is asked for now, if there is somebody to ask.
+may_be_root()
+{
+	[ "$(id -u)" -ne 0 ] || return 0
+	command -v sudo >/dev/null || return 1
+	sudo -n true 2>/dev/null || { (: </dev/tty) 2>/dev/null && sudo -v; }
+}
+
 as_root()
 {
-	if [ "$(id -u)" -eq 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		die "installing packages needs root or sudo"
+	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# command_for_root PACKAGE[/SUITE]...: what root can do instead of these scripts.
+command_for_root()
+{
+	local command="apt-get update && apt-get install --no-install-recommends $*"
+	REPLY=$command
+	[[ "$*" = */$BACKPORTS* ]] || return 0
+	mirror_of "$BACKPORTS" ''
+	if [ -z "$REPLY" ]; then
+		mirror_of bookworm "$DEFAULT_MIRROR"
+		command="echo 'deb $REPLY $BACKPORTS main' >/etc/apt/sources.list.d/$BACKPORTS.list && $command"
 	fi
+	REPLY=$command
 }
 
 # install_packages PACKAGE[/SUITE]...
@@ -263,45 +286,67 @@ install_packages()
 		die "installing $* failed (see $LOGS/install.log)"
 }
 
+have_tool()
+{
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	qemu-system-*) qemu_is_new_enough "$1" ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
 # missing_tools LIST: the packages of what LIST names and this machine lacks.
 missing_tools()
 {
-	local tool package
+	local tool packages
 	REPLY=
-	while read -r tool package; do
-		[ -n "$tool" ] || continue
-		case $tool in
-		/*) [ -e "$tool" ] && continue ;;
-		*) command -v "$tool" >/dev/null && continue ;;
-		esac
-		REPLY+=" $package"
+	while read -r tool packages; do
+		[ -z "$tool" ] || have_tool "$tool" || REPLY+=" $packages"
 	done <<<"$1"
+	REPLY=$(xargs -n1 <<<"$REPLY" | sort -u | xargs)
 }
 
+# need_tools LIST: install what is missing. Every script begins with all it will need:
+# whoever can't install must not be told so after half an hour.
 need_tools()
+{
+	local missing
+	missing_tools "$1"
+	missing=$REPLY
+	[ -n "$missing" ] || return 0
+	if ! may_be_root; then
+		# shellcheck disable=SC2086 # a list of words
+		command_for_root $missing
+		die "packages are missing, and only root can install them: $REPLY"
+	fi
+	with_lock install install_tools "$1"
+}
+
+# install_tools LIST: what is missing still; it may be what another run just installed.
+install_tools()
 {
 	missing_tools "$1"
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$REPLY" ] || install_packages $REPLY
+	missing_tools "$1"
+	[ -z "$REPLY" ] || die "installed, but still missing or too old: $REPLY"
 }
 
-# qemu_is_new_enough MACHINE
+# qemu_is_new_enough COMMAND
 qemu_is_new_enough()
 {
 	local version
-	version=$("qemu-system-$1" --version 2>/dev/null |
+	version=$("$1" --version 2>/dev/null |
 		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
 	[ -n "$version" ] &&
 		printf '%s\n' "$QEMU_NEEDED" "$version" | sort -V -C
 }
 
-# need_qemu MACHINE
-need_qemu()
+# qemu_tools MACHINE: a line for need_tools.
+qemu_tools()
 {
 	local packages
-	! qemu_is_new_enough "$1" || return 0
 	table_row "$QEMU_PACKAGES" "$1" || die "there is no QEMU for $1"
 	read -ra packages <<<"$REPLY"
-	install_packages "${packages[@]/%//bookworm-backports}"
-	qemu_is_new_enough "$1" || die "QEMU is older than $QEMU_NEEDED"
+	REPLY="qemu-system-$1 ${packages[*]/%//$BACKPORTS}"
 }
