@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* pcslab_realloc(), by krealloc's rules. */
+#include <linux/prandom.h>
 #include <linux/slab.h>
 
 #include "api.h"
 
 #define SEED	7
+#define STEPS	400
 
 /* An object of @size, all of it filled. */
 static void *filled_object(struct kunit *test, size_t size)
@@ -99,19 +101,107 @@ static void growing_zeroes_the_rest(struct kunit *test)
 	pcslab_free(got);
 }
 
+/* In a heap with redzones it is the look at the usable size that zeroes. */
+static void shrinking_zeroes_the_rest(struct kunit *test)
+{
+	unsigned int i;
+	size_t to;
+	u8 *got;
+
+	for (i = 0; i < ARRAY_SIZE(stays); i++) {
+		to = stays[i].to;
+		got = pcslab_realloc(api_heap(test), filled_object(test, stays[i].from), to,
+				     GFP_KERNEL | __GFP_ZERO);
+		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, min(stays[i].from, to)));
+		KUNIT_EXPECT_NULL(test, memchr_inv(got + to, 0, pcslab_usable_size(got) - to));
+		pcslab_free(got);
+	}
+}
+
+/* Both sides of classes and pages, for objects to stay and to move. */
+static const size_t sizes[] = {
+	1, 7, 8, 40, 57, 64, 65, 96, 97, 100, 104, 128, 250, 1000, 1024, 4096, 4097, 8000,
+	8192, 8193, 9000, 16384, 16385, 20000, 32768, 70000,
+};
+
+/*
+ * A buffer that grows and shrinks at random, always with __GFP_ZERO and written to its
+ * end after every step, beside one of krealloc(): each step must leave the same content.
+ */
+static void check_beside_krealloc(struct kunit *test, struct pcslab_heap *heap)
+{
+	u8 *ours = NULL, *theirs = NULL, *got;
+	unsigned int i, wrong = 0;
+	struct rnd_state random;
+	size_t size;
+
+	prandom_seed_state(&random, SEED);
+	for (i = 0; i < STEPS; i++) {
+		size = sizes[prandom_u32_state(&random) % ARRAY_SIZE(sizes)];
+		ours = pcslab_realloc(heap, ours, size, GFP_KERNEL | __GFP_ZERO);
+		got = krealloc(theirs, size, GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_NOT_NULL(test, ours);
+		KUNIT_ASSERT_NOT_NULL(test, got);
+		theirs = got;
+		wrong += memcmp(ours, theirs, size) != 0;
+		api_fill(ours, i, size);
+		api_fill(theirs, i, size);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	kfree(theirs);
+	pcslab_free(ours);
+}
+
+static void zeroes_as_krealloc(struct kunit *test)
+{
+	static const struct pcslab_heap_attr attrs[] = {
+		{ 0 }, { PCSLAB_HEAP_POISON }, { PCSLAB_HEAP_REDZONE },
+		{ PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE },
+	};
+	struct pcslab_stats *st = ((struct api *)test->priv)->now;
+	struct pcslab_heap *heap;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
+		heap = pcslab_heap_create("kunit-beside", &attrs[i]);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+		check_beside_krealloc(test, heap);
+		KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
+		KUNIT_EXPECT_EQ(test, stats_live(st), 0);
+		KUNIT_EXPECT_EQ(test, st->corruptions, 0);
+		pcslab_heap_destroy(heap);
+	}
+}
+
+static const struct {
+	size_t from, to;
+} moves[] = {
+	{ 1000, 500 }, { 1000, 1000 }, { 20000, 500 }, { 20000, 17000 }, { 500, 20000 },
+};
+
 /* The result is of the heap that was named, even if the object had room. */
 static void moves_to_the_heap_named(struct kunit *test)
 {
 	struct pcslab_heap *other = pcslab_heap_create("kunit-other", NULL);
-	void *obj = filled_object(test, 1000), *got;
+	size_t from, to;
+	unsigned int i;
+	u8 *got;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
-	got = pcslab_realloc(other, obj, 500, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, got);
-	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(got), other);
-	KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, 500));
-	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
-	pcslab_free(got);
+	for (i = 0; i < ARRAY_SIZE(moves); i++) {
+		from = moves[i].from;
+		to = moves[i].to;
+		got = pcslab_realloc(other, filled_object(test, from), to,
+				     GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_NOT_NULL(test, got);
+		KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(got), other);
+		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, min(from, to)));
+		if (to <= from)
+			KUNIT_EXPECT_NULL(test,
+					  memchr_inv(got + to, 0, pcslab_usable_size(got) - to));
+		KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
+		pcslab_free(got);
+	}
 	pcslab_heap_destroy(other);
 }
 
@@ -159,6 +249,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fitting_stays),
 	KUNIT_CASE(growing_keeps_content),
 	KUNIT_CASE(growing_zeroes_the_rest),
+	KUNIT_CASE(shrinking_zeroes_the_rest),
+	KUNIT_CASE(zeroes_as_krealloc),
 	KUNIT_CASE(moves_to_the_heap_named),
 	KUNIT_CASE(failure_keeps_the_object),
 	KUNIT_CASE(bad_pointer),

@@ -403,6 +403,16 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
 
+/* Leave the caller @size bytes of an object of @full bytes, all of them accessible. */
+static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
+{
+	if (want_init_on_alloc(gfp))
+		memset(obj + size, 0, full - size);
+	sanitize_trim(obj, size, full);
+	if (heap->flags & PCSLAB_HEAP_REDZONE && full <= PCSLAB_MAX_SIZE)
+		pcslab_check_fence(slab_of(obj), obj, size);
+}
+
 /**
  * pcslab_realloc() - change the size of an object
  * @heap: the heap the result is of
@@ -414,6 +424,11 @@ EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
  * allocates; a @size of 0 frees; an object of this heap that has room stays
  * where it is. On failure @obj is as it was. A bad @obj is refused like a bad
  * free, and counted like one, not as a failed allocation.
+ *
+ * With __GFP_ZERO or init_on_alloc all bytes from @size to the usable size are zero
+ * afterwards if the object stays, and all bytes from the old usable size to the
+ * new one if it moves. So what a buffer grows by is zero if it was allocated, and each
+ * time reallocated, with __GFP_ZERO.
  *
  * Context: as pcslab_alloc().
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL.
@@ -435,9 +450,7 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		return NULL;
 	}
 	if (size <= old && pcslab_heap_of(obj) == heap) {
-		sanitize_trim(obj, size, old);
-		if (heap->flags & PCSLAB_HEAP_REDZONE && old <= PCSLAB_MAX_SIZE)
-			pcslab_check_fence(slab_of(obj), (void *)obj, size);
+		resize(heap, (void *)obj, size, old, gfp);
 		return (void *)obj;
 	}
 
