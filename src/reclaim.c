@@ -27,9 +27,28 @@
 #include "compat.h"
 #include "internal.h"
 
+/* Far from where a number of jiffies overflows. */
+#define IDLE_MAX	86400
+
 static unsigned int idle = 10;
-module_param(idle, uint, 0444);
-MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to the kernel; 0: never, but under memory pressure");
+
+/* The kernel's own line for what is refused does not tell what would have been right. */
+static int set_idle(const char *val, const struct kernel_param *kp)
+{
+	if (!param_set_uint_minmax(val, kp, 0, IDLE_MAX))
+		return 0;
+	pr_err("pcslab: idle is 0 (never) or 1 to %u seconds, not %s\n", IDLE_MAX, val);
+	return -EINVAL;
+}
+
+static const struct kernel_param_ops idle_ops = {
+	.set = set_idle,
+	.get = param_get_uint,
+};
+
+module_param_cb(idle, &idle_ops, &idle, 0444);
+__MODULE_PARM_TYPE(idle, "uint");
+MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to the kernel, 1 to 86400; 0: never, but under memory pressure");
 
 static struct shrinker *shrinker;
 /* Jiffies until which the depots need not be looked at again, nor the caches. */

@@ -158,6 +158,20 @@ finds()
 	return 1
 }
 
+# since MARK PATTERN...: each is in the kernel log after MARK. The words of a pattern
+# are apart by one space.
+since()
+{
+	dmesg | awk -v mark="$1" 'on { print } index($0, mark) { on = 1 }' >/tmp/since
+	shift
+	for pattern; do
+		grep -q "$pattern" /tmp/since || {
+			echo "not in the log: $pattern"
+			return 1
+		}
+	done
+}
+
 # ktap_suite NAME COUNT, then COUNT times ktap_case NAME COMMAND...: tests made of
 # commands; a case passes when its command does, and was skipped if it returns
 # $SKIPPED. What it prints becomes its diagnostics.
