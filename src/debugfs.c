@@ -175,7 +175,7 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 		strscpy(size, "large", sizeof(size));
 	else
 		snprintf(size, sizeof(size), "%u", class->size);
-	seq_printf(m, "%5u %6s %14llu %14llu %14lu %14lu %7u\n", cpu, size, own.allocs,
+	seq_printf(m, "%5u %6s %14lu %14lu %14lu %14lu %7u\n", cpu, size, own.allocs,
 		   own.frees, inherited.allocs, inherited.frees, pcslab_cached(c));
 }
 

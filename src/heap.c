@@ -282,7 +282,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_create_for);
 
 /* Objects of one class that callers have. */
-static u64 class_live(struct pcslab_heap *heap, unsigned int index)
+static long class_live(struct pcslab_heap *heap, unsigned int index)
 {
 	struct pcslab_class *class = heap->class[index];
 	struct pcslab_sum sum;
@@ -302,22 +302,22 @@ static u64 class_live(struct pcslab_heap *heap, unsigned int index)
  */
 static void report_live(struct pcslab_heap *heap)
 {
-	u64 live, total = 0;
+	long live, total = 0;
 	unsigned int i;
 
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
 		live = class_live(heap, i);
 		total += live;
 		if (live && i == PCSLAB_LARGE)
-			pr_warn("pcslab: heap %s: %lld large objects live\n",
+			pr_warn("pcslab: heap %s: %ld large objects live\n",
 				heap->name, live);
 		else if (live)
-			pr_warn("pcslab: heap %s: %lld objects of %u bytes live\n",
+			pr_warn("pcslab: heap %s: %ld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
 	if (!total)
 		return;
-	pr_warn("pcslab: heap %s destroyed with %lld objects live\n", heap->name, total);
+	pr_warn("pcslab: heap %s destroyed with %ld objects live\n", heap->name, total);
 	pr_warn("pcslab: heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);
 	if (heap->flags & PCSLAB_HEAP_TRACK)

@@ -236,9 +236,9 @@ static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 int pcslab_hotplug_init(void);
 void pcslab_hotplug_exit(void);
 
-/* stats.c: sums over the record */
+/* stats.c: sums over the record; as words, for differences of them to be right */
 struct pcslab_sum {
-	u64 allocs, frees, bytes;
+	unsigned long allocs, frees, bytes;
 };
 
 extern unsigned int pcslab_turn;		/* 0 or 1 */
@@ -246,7 +246,7 @@ extern unsigned int pcslab_turn;		/* 0 or 1 */
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cache *c);
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
-u64 pcslab_large_allocs(struct pcslab_heap *heap);
+unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
 
 /*

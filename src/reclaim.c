@@ -51,7 +51,10 @@ __MODULE_PARM_TYPE(idle, "uint");
 MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to the kernel, 1 to 86400; 0: never, but under memory pressure");
 
 static struct shrinker *shrinker;
-/* Jiffies until which the depots need not be looked at again, nor the caches. */
+/*
+ * Jiffies when nothing was found in the depots, and when a look at the caches was asked
+ * for. Ages are compared, not times: on 32-bit kernels a time of long ago is one to come.
+ */
 static unsigned long depots_quiet, caches_quiet;
 
 static void look(struct work_struct *work);
@@ -193,15 +196,15 @@ static unsigned long count_pages(struct shrinker *unused, struct shrink_control 
 {
 	unsigned long pages;
 
-	if (time_after_eq(jiffies, READ_ONCE(caches_quiet))) {
-		WRITE_ONCE(caches_quiet, jiffies + HZ);
+	if (jiffies - READ_ONCE(caches_quiet) >= HZ) {
+		WRITE_ONCE(caches_quiet, jiffies);
 		mod_delayed_work(pcslab_wq, &look_work, 0);
 	}
-	if (time_before(jiffies, READ_ONCE(depots_quiet)))
+	if (jiffies - READ_ONCE(depots_quiet) < HZ / 10)
 		return 0;
 	pages = all_depots(pcslab_depot_spare, ULONG_MAX);
 	if (!pages)
-		WRITE_ONCE(depots_quiet, jiffies + HZ / 10);
+		WRITE_ONCE(depots_quiet, jiffies);
 	return pages;
 }
 
@@ -215,8 +218,8 @@ static unsigned long scan_pages(struct shrinker *unused, struct shrink_control *
 
 int pcslab_reclaim_init(void)
 {
-	depots_quiet = jiffies;
-	caches_quiet = jiffies;
+	depots_quiet = jiffies - HZ;
+	caches_quiet = jiffies - HZ;
 	shrinker = compat_shrinker_create("pcslab", count_pages, scan_pages);
 	if (!shrinker)
 		return -ENOMEM;

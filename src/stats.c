@@ -9,7 +9,8 @@
  * All frees are read before any allocation: an object's free is counted with
  * release order after its allocation was counted, so with smp_rmb() between the
  * two passes whoever is seen freed is seen allocated, and live = allocs - frees
- * is never negative, on any memory model.
+ * is never negative, on any memory model. Counters may wrap on 32-bit kernels; live is
+ * a difference modulo a word, and right as long as it fits one.
  *
  * An exact read is a cut. A counter is two words; every call looks at pcslab_turn
  * for which of them it counts in, and does so with preemption or interrupts off
@@ -62,9 +63,10 @@ static DEFINE_SPINLOCK(cuts_lock);	/* inside turn_lock */
 #define INHERITED	BIT(2)
 #define ALL		(OWN | INHERITED)
 
-static u64 sum_words(const unsigned long *words, unsigned int parts)
+/* Sums wrap as the words do, so that what is added to them later fits. */
+static unsigned long sum_words(const unsigned long *words, unsigned int parts)
 {
-	u64 sum = 0;
+	unsigned long sum = 0;
 
 	if (parts & WORD(0))
 		sum += READ_ONCE(words[0]);
@@ -73,18 +75,19 @@ static u64 sum_words(const unsigned long *words, unsigned int parts)
 	return sum;
 }
 
-static u64 sum_frees(const struct pcslab_cache *c, unsigned int parts)
+static unsigned long sum_frees(const struct pcslab_cache *c, unsigned int parts)
 {
 	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts);
 }
 
 /* Of large objects these are bytes. */
-static u64 sum_allocs(const struct pcslab_cache *c, unsigned int parts)
+static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts)
 {
 	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts);
 }
 
-static struct pcslab_sum sum_of(struct pcslab_class *class, u64 allocs, u64 frees)
+static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs,
+				unsigned long frees)
 {
 	if (class->index == PCSLAB_LARGE)
 		return (struct pcslab_sum){ .frees = frees, .bytes = allocs };
@@ -102,7 +105,7 @@ static struct pcslab_sum sum_of(struct pcslab_class *class, u64 allocs, u64 free
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cache *c)
 {
-	u64 frees = sum_frees(c, OWN);
+	unsigned long frees = sum_frees(c, OWN);
 
 	smp_rmb();	/* pairs with compat_count_release() */
 	return sum_of(class, sum_allocs(c, OWN), frees);
@@ -110,7 +113,7 @@ struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 
 static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int parts)
 {
-	u64 allocs = 0, frees = 0;
+	unsigned long allocs = 0, frees = 0;
 	unsigned int cpu;
 
 	if (parts & INHERITED) {
@@ -157,7 +160,8 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	}
 }
 
-static u64 sum_pair(const atomic_long_t *a, const atomic_long_t *b, unsigned int parts)
+static unsigned long sum_pair(const atomic_long_t *a, const atomic_long_t *b,
+			      unsigned int parts)
 {
 	return (parts & WORD(0) ? atomic_long_read(a) : 0) +
 	       (parts & WORD(1) ? atomic_long_read(b) : 0);
@@ -170,7 +174,7 @@ static u64 sum_pair(const atomic_long_t *a, const atomic_long_t *b, unsigned int
  * Context: any; after pcslab_class_sum() of the large ones.
  * Return: their number.
  */
-u64 pcslab_large_allocs(struct pcslab_heap *heap)
+unsigned long pcslab_large_allocs(struct pcslab_heap *heap)
 {
 	const struct pcslab_heap_count *count = heap->count;
 
@@ -223,6 +227,27 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
 	add_large(heap, st, parts);
 }
 
+/*
+ * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the frees are
+ * shown as they are, and the allocations as what is live above them.
+ */
+static void settle(u64 *allocs, u64 *frees)
+{
+	*frees = (unsigned long)*frees;
+	*allocs = *frees + (unsigned long)(*allocs - *frees);
+}
+
+/* To be called when all parts of all counters have been added. */
+static void settle_counters(struct pcslab_stats *st)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		settle(&st->class[i].allocs, &st->class[i].frees);
+	settle(&st->large_allocs, &st->large_frees);
+	settle(&st->large_alloc_bytes, &st->large_free_bytes);
+}
+
 /* What a heap has now, after @st was cleared. */
 static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
@@ -251,6 +276,7 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
 	memset(st, 0, sizeof(*st));
 	add_counters(heap, st, ALL);
+	settle_counters(st);
 	read_rest(heap, st);
 }
 
@@ -261,7 +287,8 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
  *
  * Each counter is exact. Counters are read one after the other while CPUs go on
  * counting, so two of them need not be of the same instant; but live, allocs -
- * frees, is never negative, and no counter ever falls.
+ * frees, is never negative, and no counter ever falls, unless it wraps on a 32-bit
+ * kernel.
  *
  * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
  * from under it.
@@ -331,6 +358,7 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 	if (!list_empty(&cut.node))
 		cut_for_all();
 	mutex_unlock(&turn_lock);
+	settle_counters(st);
 	read_rest(heap, st);
 	cpus_read_unlock();
 	return 0;

@@ -68,6 +68,9 @@ struct pcslab_heap_attr {
  *
  * @allocs, @frees and @fails are the record and exact. The other four are
  * gauges, read while they move.
+ *
+ * A 32-bit kernel counts modulo 2^32: @frees and @fails wrap, and @allocs is @frees
+ * and what is live, so live stays right. The same goes for large objects and bytes.
  */
 struct pcslab_class_stats {
 	u32 size;
