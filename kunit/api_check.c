@@ -291,6 +291,8 @@ static void scribbled_memory_does_no_harm(struct kunit *test)
 	api_snapshot(test);
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		size = pcslab_class_size(i) - 1;
+		if (pcslab_class_index(size) != i)
+			continue;	/* a class that is skipped here */
 		for (round = 0; round < 3; round++) {
 			take_many(test, s, size, i);
 			expect_filled(test, s, size, i);

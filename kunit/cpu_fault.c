@@ -65,11 +65,11 @@ static void fail_everywhere(struct kunit *test, struct pcslab_heap *heap)
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
 		size = i == PCSLAB_LARGE ? 3 * PAGE_SIZE : pcslab_class_size(i);
 		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, size, GFP_KERNEL));
-		expect_only_fails(test, heap, &st, i);
+		expect_only_fails(test, heap, &st, size_index(size));
 		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, size, GFP_ATOMIC));
-		expect_only_fails(test, heap, &st, i);
+		expect_only_fails(test, heap, &st, size_index(size));
 		KUNIT_EXPECT_NULL(test, pcslab_alloc_node(heap, size, GFP_KERNEL, 0));
-		expect_only_fails(test, heap, &st, i);
+		expect_only_fails(test, heap, &st, size_index(size));
 	}
 }
 
@@ -248,7 +248,7 @@ static void free_never_fails(struct kunit *test)
  */
 static void cpu_stays_down(struct kunit *test)
 {
-	static const unsigned int intervals[] = { 1, 2, 5, 40 };
+	static const unsigned int intervals[] = { 1, 2, 5, 20 };
 	struct pcslab_heap *heap = new_heap(test, "bringup");
 	static struct pcslab_stats before, after;
 	unsigned int i;

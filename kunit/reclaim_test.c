@@ -307,13 +307,11 @@ static unsigned long serve(struct pcslab_heap *other, unsigned int n, gfp_t gfp)
 /* Full magazines and empty slabs, of all classes. */
 static unsigned long depots_hold(void)
 {
-	struct pcslab_class *class;
+	struct pcslab_class *class = NULL;
 	unsigned long n = 0;
-	unsigned int i;
 	int node;
 
-	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		class = pcslab_class_at(heap, i);
+	while ((class = pcslab_next_size_class(heap, class))) {
 		for_each_node_state(node, N_MEMORY)
 			n += class->depot[node].full.nr + class->depot[node].nr_empty;
 	}

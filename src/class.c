@@ -56,6 +56,21 @@ static u32 redzone(u32 size, unsigned int flags)
 	return flags & PCSLAB_HEAP_REDZONE ? size & -size : 0;
 }
 
+/*
+ * What the kernel takes for granted of an object of @size when it maps it for DMA. Sizes
+ * see to that in pcslab_class_index(), but for one thing: the kernel may have made its
+ * small buckets as large as a cache line when it booted (arm64 with swiotlb=noforce).
+ */
+static size_t dma_align(u32 size)
+{
+	size_t bucket;
+
+	if (PCSLAB_DMA_MINALIGN <= ARCH_KMALLOC_MINALIGN)
+		return 1;
+	bucket = kmalloc_size_roundup(size);
+	return min_t(size_t, bucket & -bucket, PCSLAB_DMA_MINALIGN);
+}
+
 /**
  * pcslab_class_shape() - what follows from the size of a class
  * @class: @size to @min_order are filled
@@ -67,7 +82,8 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 {
 	class->index = index;
 	class->size = pcslab_class_size(index);
-	class->stride = class->size + redzone(class->size, flags);
+	class->stride = round_up(class->size + redzone(class->size, flags),
+				 dma_align(class->size));
 	class->recip = size_recip(class->stride);
 	class->cap = pcslab_magazine_rounds(class->size);
 	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?

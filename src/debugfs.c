@@ -373,6 +373,8 @@ static int classes_show(struct seq_file *m, void *unused)
 	seq_puts(m, "pcslab classes version 1\n");
 	seq_puts(m, "# size slab_pages objects unused magazine\n");
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		if (pcslab_class_index(pcslab_class_size(i)) != i)
+			continue;
 		pcslab_class_shape(&class, i, pcslab_heap_flags);
 		bytes = PAGE_SIZE << class.order;
 		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,

@@ -17,6 +17,8 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -115,13 +117,40 @@ struct pcslab_stats {
  * bit (6 at least), a class is the top four bits of s, eight classes to a k.
  * The same spacing is found in jemalloc (four to a doubling there).
  *
- * Where kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5) only the
- * classes that are a multiple of that are used.
+ * Classes are skipped where the architecture wants more alignment than they have. Where
+ * kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5) only the multiples of
+ * that are used. Where it does not, though DMA that is not coherent needs more (arm64 from
+ * 6.5, riscv from 6.6), the kernel looks at the size of a buffer to tell whether it may be
+ * mapped without a bounce buffer: what kmalloc() has a bucket of 96 for is aligned to 32,
+ * 192 to 64, any other to the bucket's size, and from ARCH_DMA_MINALIGN on to that. So are
+ * our sizes. On arm64 that leaves 8, 16, 32, 64, 96, 128, 192 and the multiples of 128.
  */
+#ifdef ARCH_HAS_DMA_MINALIGN
+#define PCSLAB_DMA_MINALIGN	ARCH_DMA_MINALIGN
+#else
+#define PCSLAB_DMA_MINALIGN	ARCH_KMALLOC_MINALIGN
+#endif
+
+/* Bytes that the class of a size must be a multiple of; up to 8, any is. */
+static __always_inline size_t pcslab_class_align(size_t size)
+{
+	size_t align;
+
+	if (PCSLAB_DMA_MINALIGN <= ARCH_KMALLOC_MINALIGN)
+		return ARCH_KMALLOC_MINALIGN;
+	if (size > 64 && size <= 96)
+		align = 32;
+	else if (size > 128 && size <= 192)
+		align = 64;
+	else
+		align = roundup_pow_of_two(size);
+	return clamp_t(size_t, align, ARCH_KMALLOC_MINALIGN, PCSLAB_DMA_MINALIGN);
+}
+
 static __always_inline unsigned int pcslab_class_index(size_t size)
 {
-	size_t s = (size - 1) |
-		   (ARCH_KMALLOC_MINALIGN > 8 ? ARCH_KMALLOC_MINALIGN - 1 : 0);
+	size_t align = pcslab_class_align(size);
+	size_t s = (size - 1) | (align > 8 ? align - 1 : 0);
 	unsigned int k = (BITS_PER_LONG - 1) ^ __builtin_clzl(s | 64);
 
 	return (k - 6) * 8 + (s >> (k - 3));
