@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses of the direct map that have no struct page: below 4 GiB, where a machine with
- * more memory than that has its devices
+ * Addresses that are not pcslab's, and what may be found when it looks them up: no struct
+ * page, below 4 GiB, where a machine with more memory than that has its devices; or one
+ * with anything in it, as those of memory that is not online yet have
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -47,8 +48,104 @@ static void no_object_where_no_memory_is(struct kunit *test)
 	pcslab_free(obj);
 }
 
+/* What a page of somebody else may look like, and how often pcslab was asked about it. */
+struct stranger {
+	struct page *page;
+	struct page looks;
+	unsigned int asked;
+};
+
+/* With nobody there to see what is not true of a page that is in use. */
+static void ask_of_stranger(struct kunit *test, struct stranger *stranger)
+{
+	const void *at = page_address(stranger->page);
+	struct page is = *stranger->page;
+	struct pcslab_heap *heap;
+	unsigned long flags;
+	size_t size;
+
+	local_irq_save(flags);
+	*stranger->page = stranger->looks;
+	heap = pcslab_heap_of(at + 64);
+	size = pcslab_usable_size(at + 64);
+	pcslab_free(at + 64);
+	*stranger->page = is;
+	local_irq_restore(flags);
+	stranger->looks = is;
+	stranger->asked++;
+	KUNIT_EXPECT_NULL(test, heap);
+	KUNIT_EXPECT_EQ(test, size, 0);
+}
+
+/* Where a tail page has the way to its head: an address and a bit, or a mask. */
+static void ask_of_tail(struct kunit *test, struct stranger *stranger, unsigned long word)
+{
+	stranger->looks.lru.next = (struct list_head *)(word | 1);
+	ask_of_stranger(test, stranger);
+}
+
+static void ask_of_tails(struct kunit *test, struct stranger *stranger)
+{
+	unsigned long page = (unsigned long)stranger->page;
+	unsigned int bit;
+
+	for (bit = 0; bit < BITS_PER_LONG; bit++) {
+		ask_of_tail(test, stranger, BIT(bit));
+		ask_of_tail(test, stranger, GENMASK(BITS_PER_LONG - 1, bit));
+		ask_of_tail(test, stranger, page ^ BIT(bit));
+	}
+	ask_of_tail(test, stranger, page);
+	ask_of_tail(test, stranger, (unsigned long)test);
+	ask_of_tail(test, stranger, (unsigned long)&ask_of_tails);
+	ask_of_tail(test, stranger, (unsigned long)virt_to_page((void *)PAGE_OFFSET));
+}
+
+static void ask_of_flags(struct kunit *test, struct stranger *stranger)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < BITS_PER_LONG; bit++) {
+		__change_bit(bit, (unsigned long *)&stranger->looks.flags);
+		ask_of_stranger(test, stranger);
+	}
+}
+
+/* All of it one byte: page_init_poison() has 0xff. */
+static void ask_of_bytes(struct kunit *test, struct stranger *stranger)
+{
+	unsigned int byte;
+
+	for (byte = 0; byte <= 0xff; byte++) {
+		memset(&stranger->looks, byte, sizeof(stranger->looks));
+		ask_of_stranger(test, stranger);
+	}
+}
+
+/*
+ * The page is one inside of a large object, so there are pages of pcslab above it and
+ * below it.
+ */
+static void no_object_whatever_the_page(struct kunit *test)
+{
+	struct api *api = test->priv;
+	struct stranger stranger = { };
+	void *obj;
+
+	obj = pcslab_alloc(api->heap, 2 * PCSLAB_MAX_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	stranger.page = virt_to_page(obj + PAGE_SIZE);
+	stranger.looks = *stranger.page;
+	api_snapshot(test);
+	ask_of_bytes(test, &stranger);
+	ask_of_flags(test, &stranger);
+	ask_of_tails(test, &stranger);
+	KUNIT_EXPECT_EQ(test, api_refused(test), api->refused + stranger.asked);
+	pcslab_free(obj);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(no_object_where_no_memory_is),
+	KUNIT_CASE(no_object_whatever_the_page),
 	{}
 };
 

@@ -4,7 +4,6 @@
  *
  * Context: any. Nothing is written but counters of their own.
  */
-#include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
@@ -22,15 +21,6 @@ static void count(struct pcslab_heap *heap)
 		atomic_long_inc(&heap->bad_frees);
 	else
 		atomic_long_inc(&pcslab_bad_frees);
-}
-
-/* The class of the large object that @obj is inside of. */
-static struct pcslab_class *inside_large(const void *obj)
-{
-	/* virt_to_head_page() reads the page; a hole has none. */
-	if (!virt_addr_valid(obj))
-		return NULL;
-	return large_class_of(page_address(virt_to_head_page(obj)));
 }
 
 static void report_slab(const void *obj, struct pcslab_slab *slab)
@@ -99,7 +89,7 @@ void pcslab_bad_free(const void *obj, unsigned long caller)
 	preempt_disable();	/* holds what slab_of() finds */
 	slab = slab_of(obj);
 	if (!slab)
-		large = inside_large(obj);
+		large = large_class_around(obj);
 	count(slab ? slab->class->heap : large ? large->heap : NULL);
 	if (__ratelimit(&limit))
 		report(obj, slab, large, caller);

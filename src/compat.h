@@ -167,6 +167,21 @@ unmapped:
 }
 
 /*
+ * The head that @word, the first word of a tail page, leads to; whatever is in it, the
+ * caller has to look whether there can be one. compound_head() would read the page, and
+ * pages next to it, without a fixup. Later kernels may hold a mask instead of an address,
+ * since 7.1.
+ */
+static __always_inline struct page *compat_head_of(struct page *page, unsigned long word)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+	if (compound_info_has_mask())
+		return (struct page *)((unsigned long)page & word);
+#endif
+	return (struct page *)(word - 1);
+}
+
+/*
  * Set a flag that only this CPU touches, its interrupts included; true if it was set. An
  * interrupt between the two halves, where there are two, leaves it as it was.
  */

@@ -14,8 +14,10 @@
  *
  * Any address may be asked for, so the way there is: is it below the end of the
  * highest page we ever had, in the direct map? Is there a struct page (read
- * with a fixup, because the direct map has holes)? Does the page carry the tag?
- * Only then is private followed.
+ * with a fixup, because the direct map has holes)? Does the page carry the tag? If it
+ * looks like a tail page of ours: is its head so near that it may be ours (memory that
+ * is not online yet has anything in its struct pages), and does that carry the tag (read
+ * with a fixup, too)? Only then is private followed.
  *
  * Stamping stores private, then the tag; unstamping clears the tag, then
  * private, and then the page may go to someone else, who stores into private what
@@ -73,20 +75,35 @@ static __always_inline bool page_owner(struct page *page, unsigned long *tag,
 	return compat_peek(page->lru.next) == (void *)tag;
 }
 
-/* The first page of the slab an address is in; false if it is in none. */
-static __always_inline bool find_slab_page(const void *obj, struct page **page)
+/*
+ * The head of what may be a tail page of ours: no farther below than our largest pages are
+ * long, so that nothing but the memory map is read, and that with a fixup.
+ */
+static __always_inline bool find_head(struct page **page, unsigned long word,
+				      unsigned long *tag)
 {
-	unsigned long tag;
+	struct page *head = compat_head_of(*page, word);
+
+	if ((unsigned long)*page - (unsigned long)head >=
+	    sizeof(struct page) << MAX_PAGE_ORDER)
+		return false;
+	*page = head;
+	*tag = compat_load_nofault(&head->lru.next);
+	return true;
+}
+
+/* The first page of what an address is in, if that carries @tag, else false. */
+static __always_inline bool find_first_page(const void *obj, unsigned long *tag,
+					    struct page **page)
+{
+	unsigned long word;
 
 	if (unlikely(!find_page(obj, page)))
 		return false;
-	tag = compat_load_nofault(&(*page)->lru.next);
-	if (tag == (unsigned long)&pcslab_slab_tag)
+	word = compat_load_nofault(&(*page)->lru.next);
+	if (word == (unsigned long)tag)
 		return true;
-	if (!(tag & 1))
-		return false;
-	*page = compound_head(*page);
-	return READ_ONCE((*page)->lru.next) == (void *)&pcslab_slab_tag;
+	return word & 1 && find_head(page, word, &word) && word == (unsigned long)tag;
 }
 
 /* The slab an address is in; false if it is in none. */
@@ -94,7 +111,7 @@ static __always_inline bool find_slab(const void *obj, struct pcslab_slab **slab
 {
 	struct page *page;
 
-	return find_slab_page(obj, &page) &&
+	return find_first_page(obj, &pcslab_slab_tag, &page) &&
 	       likely(page_owner(page, &pcslab_slab_tag, (void **)slab));
 }
 
@@ -123,6 +140,16 @@ static inline struct pcslab_class *large_class_of(const void *obj)
 	void *class;
 
 	return page && page_owner(page, &pcslab_large_tag, &class) ? class : NULL;
+}
+
+/* The class of the large object an address is in, else NULL. */
+static inline struct pcslab_class *large_class_around(const void *obj)
+{
+	struct page *page;
+	void *class;
+
+	return find_first_page(obj, &pcslab_large_tag, &page) &&
+	       page_owner(page, &pcslab_large_tag, &class) ? class : NULL;
 }
 
 /*
