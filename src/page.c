@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Getting pages, and marking them as ours; see page.h for what is written and in
- * which order.
+ * which order. What is ours is in the kernel's books, too: it counts as the large
+ * objects of kmalloc() do, as slab memory that can't be reclaimed.
  *
  * No locks. Any context but for getting them, which is as the flags say.
  */
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/vmstat.h>
 
 #include "page.h"
 
@@ -52,6 +55,12 @@ static void span_cover(const void *end)
 		;
 }
 
+/* Pages came or, with a negative number, went. The kernel counts them in bytes. */
+static void account(struct page *page, long pages)
+{
+	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE_B, pages * PAGE_SIZE);
+}
+
 /**
  * pcslab_stamp() - mark pages as ours
  * @page: the first of 2^@order
@@ -63,6 +72,7 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 		  void *owner)
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
+	account(page, 1L << order);
 	WRITE_ONCE(page->private, (unsigned long)owner);
 	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->lru.next, (struct list_head *)tag);
@@ -77,4 +87,5 @@ void pcslab_unstamp(struct page *page)
 	WRITE_ONCE(page->lru.next, NULL);
 	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->private, 0);
+	account(page, -(1L << compound_order(page)));
 }

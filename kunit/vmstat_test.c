@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What heaps hold is in the kernel's own books: SUnreclaim of /proc/meminfo, for each node.
+ * For a guest that does nothing else.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/vmstat.h>
+
+#include <pcslab/pcslab.h>
+
+#include "quiet.c"
+
+#define LARGE_OBJECTS	64
+#define LARGE_SIZE	(64 * PAGE_SIZE)
+#define LARGE_PAGES	(LARGE_OBJECTS * 64UL)
+/* Bytes of objects of each class. */
+#define CLASS_BYTES	(1UL << 20)
+/* The kernel's own slabs move meanwhile, not for long. */
+#define TRIES		50
+
+static struct pcslab_heap *heap;
+
+/* Pages of slab memory of a node that can't be reclaimed; what CPUs keep back included. */
+static long unreclaimable(struct kunit *test, int node)
+{
+	KUNIT_ASSERT_EQ(test, run_shell("cat /proc/sys/vm/stat_refresh"), 0);
+	return atomic_long_read(&NODE_DATA(node)->vm_stat[NR_SLAB_UNRECLAIMABLE_B]);
+}
+
+static void free_large(void **objs)
+{
+	unsigned int i;
+
+	for (i = 0; i < LARGE_OBJECTS; i++)
+		pcslab_free(objs[i]);
+}
+
+static bool take_large(void **objs, int node)
+{
+	unsigned int i;
+
+	for (i = 0; i < LARGE_OBJECTS; i++)
+		objs[i] = pcslab_alloc_node(heap, LARGE_SIZE, GFP_KERNEL | __GFP_THISNODE, node);
+	return objs[LARGE_OBJECTS - 1];
+}
+
+/* Large objects have no metadata, so not a page may be missing, nor one too many. */
+static bool large_are_counted(struct kunit *test, void **objs, int node)
+{
+	long before = unreclaimable(test, node), with, after;
+
+	KUNIT_ASSERT_TRUE(test, take_large(objs, node));
+	with = unreclaimable(test, node);
+	free_large(objs);
+	after = unreclaimable(test, node);
+	if (with - before == LARGE_PAGES && after == before)
+		return true;
+	kunit_info(test, "node %d: %ld pages before, %ld with %lu of ours, %ld after\n", node,
+		   before, with, LARGE_PAGES, after);
+	return false;
+}
+
+static void large_objects_to_the_page(struct kunit *test)
+{
+	void **objs = kunit_kcalloc(test, LARGE_OBJECTS, sizeof(*objs), GFP_KERNEL);
+	unsigned int tries;
+	int node;
+
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	for_each_node_state(node, N_MEMORY) {
+		for (tries = 0; tries < TRIES; tries++) {
+			if (large_are_counted(test, objs, node))
+				break;
+		}
+		KUNIT_EXPECT_LT(test, tries, TRIES);
+	}
+}
+
+static long all_nodes(struct kunit *test)
+{
+	long pages = 0;
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		pages += unreclaimable(test, node);
+	return pages;
+}
+
+static long pages_of_heap(void)
+{
+	static struct pcslab_stats st;
+	long pages = 0;
+	unsigned int i;
+
+	pcslab_heap_stats(heap, &st);
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		pages += st.class[i].pages;
+	return pages;
+}
+
+/* Of all classes, linked through their first word. */
+static void *take_of_all_classes(void)
+{
+	void *first = NULL, **obj;
+	unsigned long bytes;
+	unsigned int i;
+	size_t size;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		size = pcslab_class_size(i);
+		for (bytes = 0; bytes < CLASS_BYTES; bytes += size) {
+			obj = pcslab_alloc(heap, size, GFP_KERNEL | __GFP_NOFAIL);
+			*obj = first;
+			first = obj;
+		}
+	}
+	return first;
+}
+
+static void free_list(void *first)
+{
+	void *next;
+
+	for (; first; first = next) {
+		next = *(void **)first;
+		pcslab_free(first);
+	}
+	pcslab_heap_shrink(heap);
+}
+
+/*
+ * Metadata is kmalloc()'s, and counted with the rest: a byte for each object of 8 bytes,
+ * and 100 for each slab. So it is bounded only; but what is counted wrongly grows with
+ * every round.
+ */
+static void slabs_of_all_classes(struct kunit *test)
+{
+	long before, held = 0, with, after = 0;
+	unsigned int round;
+	void *objs;
+
+	free_list(take_of_all_classes());
+	before = all_nodes(test);
+	for (round = 0; round < 10; round++) {
+		objs = take_of_all_classes();
+		held = pages_of_heap();
+		with = all_nodes(test) - before;
+		free_list(objs);
+		after = all_nodes(test) - before;
+		KUNIT_EXPECT_GE(test, with, held - held / 16);
+		KUNIT_EXPECT_LE(test, with, held + held / 8);
+		KUNIT_EXPECT_EQ(test, pages_of_heap(), 0);
+	}
+	kunit_info(test, "%ld pages held, %ld more unreclaimable; %ld when they were gone\n",
+		   held, with, after);
+	KUNIT_EXPECT_LE(test, abs(after), held / 16);
+}
+
+static int make_heap(struct kunit *test)
+{
+	heap = pcslab_heap_create("kunit-vmstat", NULL);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+	/* The classes come first. */
+	pcslab_free(pcslab_alloc(heap, LARGE_SIZE, GFP_KERNEL));
+	return 0;
+}
+
+static void drop_heap(struct kunit *test)
+{
+	pcslab_heap_destroy(heap);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(large_objects_to_the_page),
+	KUNIT_CASE(slabs_of_all_classes),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "pcslab_vmstat",
+	.init = make_heap,
+	.exit = drop_heap,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of what the kernel knows of pcslab's memory");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");
