@@ -106,7 +106,6 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 	list_move(&slab->list, doomed);
 	slab->leaves = true;
 	depot->nr_empty--;
-	depot->nr_free -= slab->nr_free;
 }
 
 /* One with free objects, for at least one of them to be taken. */
@@ -534,10 +533,10 @@ static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 /* Its objects are counted anew: it was thought to be empty, and is not. */
 static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsigned int nr_free)
 {
+	depot->nr_free += nr_free - slab->nr_free;
 	slab->leaves = false;
 	slab->nr_free = nr_free;
 	slab->hint = 0;
-	depot->nr_free += nr_free;
 	INIT_LIST_HEAD(&slab->list);
 	if (nr_free)
 		list_add(&slab->list, &depot->partial);
@@ -564,6 +563,7 @@ bool pcslab_depot_let_go(struct pcslab_slab *slab)
 		list_del_rcu(&slab->all);
 		depot->nr_slabs--;
 		depot->nr_pages -= 1UL << slab->order;
+		depot->nr_free -= slab->nr_free;
 	} else {
 		readmit(depot, slab, nr_free);
 	}
