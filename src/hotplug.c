@@ -85,8 +85,7 @@ static int remove_cache(struct pcslab_class *class, unsigned int cpu)
 	if (!cpu)
 		return 0;
 	donate(cache, &class->inherited);
-	*per_cpu_ptr(class->caches, cpu) = NULL;
-	kfree(cache);
+	pcslab_cache_remove(class, cpu);
 	return 0;
 }
 

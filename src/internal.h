@@ -205,6 +205,7 @@ int pcslab_home_of(unsigned int cpu);
 struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp);
 void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 			  struct pcslab_cache *cache);
+void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu);
 bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
 			  unsigned long seq);
 bool pcslab_heap_stop(struct pcslab_heap *heap);

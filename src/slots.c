@@ -175,6 +175,25 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 }
 
 /**
+ * pcslab_cache_remove() - take a CPU's cache of a class away
+ * @class: of the cache
+ * @cpu: dead
+ *
+ * Context: CPU hotplug held for writing.
+ */
+void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu)
+{
+	struct pcslab_cache *cache;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&slots_lock, flags);
+	cache = pcslab_cache_of(class, cpu);
+	*per_cpu_ptr(class->caches, cpu) = NULL;
+	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	kfree(cache);
+}
+
+/**
  * pcslab_class_publish() - make a class known to its heap
  * @class: the class
  * @caches: one for each CPU that was in pcslab_cpus, in their order
@@ -251,7 +270,8 @@ void pcslab_class_doubt(struct pcslab_class *class)
 	smp_store_release(&class->doubts, class->doubts + 1);
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
-		if (!c->out)
+		/* A CPU that is coming up has none yet. */
+		if (c && !c->out)
 			point_slot(class, cpu, c);
 	}
 	raw_spin_unlock_irqrestore(&slots_lock, flags);
