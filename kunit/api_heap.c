@@ -362,8 +362,8 @@ static long missing_soon(long before, long some)
 }
 
 /*
- * Warm first; then less than two pages a cycle may be missing at the end. KASAN
- * keeps what was freed for a while.
+ * Warm first, with as many, for all of them may be on their way out together; then less
+ * than two pages a cycle may be missing at the end. KASAN keeps what was freed for a while.
  */
 static void cycles_leave_nothing(struct kunit *test)
 {
@@ -371,7 +371,7 @@ static void cycles_leave_nothing(struct kunit *test)
 	unsigned int i;
 	char buf[64];
 
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < CYCLES; i++)
 		one_life(test);
 	msleep(500);
 	rcu_barrier();

@@ -108,6 +108,7 @@ static inline u16 *pcslab_sizes(struct pcslab_slab *slab)
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order);
+void pcslab_slab_disown(struct pcslab_slab *slab);
 void pcslab_slab_destroy(struct pcslab_slab *slab);
 unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
 			      unsigned int n);
@@ -171,6 +172,7 @@ void pcslab_class_free(struct pcslab_class *class);
 /* large.c: objects with pages of their own */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
 bool pcslab_large_free(const void *obj);
+unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
 void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,

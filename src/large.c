@@ -168,6 +168,34 @@ bool pcslab_large_free(const void *obj)
 }
 
 /**
+ * pcslab_large_give_up() - make the pages of a large object nobody's
+ * @heap: whose object
+ *
+ * Return: the number of pages, 0 if there is no large object or somebody is freeing the
+ *	one that is first.
+ */
+unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
+{
+	struct page *page;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	page = heap->large;
+	if (page && claim(page))
+		link_del(heap, page);
+	else
+		page = NULL;
+	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	if (!page)
+		return 0;
+	if (heap->flags & PCSLAB_HEAP_TRACK)
+		pcslab_untrack_large(page);
+	pcslab_unstamp(page);
+	pcslab_heap_put(heap);
+	return 1UL << compound_order(page);
+}
+
+/**
  * pcslab_large_size() - bytes of a large object
  * @obj: any address
  *

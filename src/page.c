@@ -79,12 +79,21 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 }
 
 /**
+ * pcslab_untag() - have no new free find pages
+ * @page: the first, which stays ours
+ */
+void pcslab_untag(struct page *page)
+{
+	WRITE_ONCE(page->lru.next, NULL);
+}
+
+/**
  * pcslab_unstamp() - make pages fit to be given back
  * @page: the first
  */
 void pcslab_unstamp(struct page *page)
 {
-	WRITE_ONCE(page->lru.next, NULL);
+	pcslab_untag(page);
 	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->private, 0);
 	account(page, -(1L << compound_order(page)));

@@ -46,6 +46,7 @@ extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 		  void *owner);
+void pcslab_untag(struct page *page);
 void pcslab_unstamp(struct page *page);
 
 /* False if there can't be a page of ours; the page need not exist. */

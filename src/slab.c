@@ -93,6 +93,21 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 }
 
 /**
+ * pcslab_slab_disown() - make a slab's pages nobody's
+ * @slab: out of its depot, with nobody coming for its objects
+ *
+ * Context: any but NMI.
+ */
+void pcslab_slab_disown(struct pcslab_slab *slab)
+{
+	struct pcslab_heap *heap = slab->class->heap;
+
+	pcslab_unstamp(virt_to_page(slab->base));
+	kfree_rcu(slab, rcu);
+	pcslab_heap_put(heap);
+}
+
+/**
  * pcslab_slab_destroy() - give a slab back
  * @slab: without an object outside, out of its depot, in no magazine
  *
@@ -100,14 +115,12 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
  */
 void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
-	struct pcslab_heap *heap = slab->class->heap;
 	struct page *page = virt_to_page(slab->base);
+	unsigned int order = slab->order;
 
-	pcslab_unstamp(page);
-	sanitize_open(slab->base, PAGE_SIZE << slab->order);
-	__free_pages(page, slab->order);
-	kfree_rcu(slab, rcu);
-	pcslab_heap_put(heap);
+	sanitize_open(slab->base, PAGE_SIZE << order);
+	pcslab_slab_disown(slab);
+	__free_pages(page, order);
 }
 
 static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)

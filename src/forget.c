@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Giving a zombie up on purpose
+ *
+ *   echo NAME > /sys/module/pcslab/parameters/forget
+ *
+ * A zombie pins pcslab for as long as it has live objects, and those of a module that
+ * is gone may never be freed. Here they are given up: their pages stay where they are
+ * for good, as pages of nobody, so whoever still uses an object can; the heap is
+ * forgotten, and pcslab can be unloaded. Nothing of that is done unless somebody asks.
+ *
+ * Objects may be freed meanwhile. First the pages lose their tag, so that no new free
+ * finds them; a grace period later those that did have claimed their object. What is
+ * claimed and not back in its slab yet is waited for. Then the slabs hold live and free
+ * objects only, and nobody else comes for them.
+ *
+ * Context: process, may sleep. Locks: forget_lock > depot->lock, heap->large_lock.
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/string.h>
+
+#include "internal.h"
+#include "page.h"
+
+/* How long frees that are going on are waited for. */
+#define TRIES		100
+#define PAUSE_MS	10
+
+static DEFINE_MUTEX(forget_lock);
+
+/* What was given up. */
+struct given_up {
+	unsigned long objects, pages;
+};
+
+typedef bool (*slab_fn)(struct pcslab_depot *depot, struct pcslab_slab *slab, void *arg);
+
+/* Calls @fn for each slab of a heap with its depot locked, until one returns false. */
+static bool for_each_slab(struct pcslab_heap *heap, slab_fn fn, void *arg)
+{
+	struct pcslab_class *class = NULL;
+	struct pcslab_depot *depot;
+	struct pcslab_slab *slab;
+	unsigned long flags;
+	bool go_on = true;
+	int node;
+
+	rcu_read_lock();
+	while (go_on && (class = pcslab_next_size_class(heap, class))) {
+		for_each_node_state(node, N_MEMORY) {
+			depot = &class->depot[node];
+			list_for_each_entry_rcu(slab, &depot->all, all) {
+				raw_spin_lock_irqsave(&depot->lock, flags);
+				/* Those that are leaving take care of themselves. */
+				if (!slab->leaves)
+					go_on = go_on && fn(depot, slab, arg);
+				raw_spin_unlock_irqrestore(&depot->lock, flags);
+			}
+		}
+	}
+	rcu_read_unlock();
+	return go_on;
+}
+
+static bool hide(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
+{
+	pcslab_untag(virt_to_page(slab->base));
+	return true;
+}
+
+static unsigned int count_state(const struct pcslab_slab *slab, enum pcslab_state state)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < slab->nr; i++)
+		n += READ_ONCE(slab->state[i]) == state;
+	return n;
+}
+
+static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
+{
+	return count_state(slab, PCSLAB_LIVE) + count_state(slab, PCSLAB_FREE) == slab->nr;
+}
+
+/* Moves the slab to a list of those given up. */
+static bool take_out(struct pcslab_depot *depot, struct pcslab_slab *slab, void *list)
+{
+	list_del_rcu(&slab->all);
+	list_move(&slab->list, list);
+	slab->leaves = true;
+	depot->nr_slabs--;
+	depot->nr_pages -= 1UL << slab->order;
+	depot->nr_free -= slab->nr_free;
+	return true;
+}
+
+static void give_up_slabs(struct pcslab_heap *heap, struct given_up *sum)
+{
+	struct pcslab_slab *slab, *next;
+	LIST_HEAD(slabs);
+
+	for_each_slab(heap, take_out, &slabs);
+	list_for_each_entry_safe(slab, next, &slabs, list) {
+		sum->objects += count_state(slab, PCSLAB_LIVE);
+		sum->pages += 1UL << slab->order;
+		pcslab_slab_disown(slab);
+	}
+}
+
+static bool give_up_large(struct pcslab_heap *heap, struct given_up *sum)
+{
+	unsigned long pages;
+
+	while ((pages = pcslab_large_give_up(heap))) {
+		sum->objects++;
+		sum->pages += pages;
+	}
+	return !READ_ONCE(heap->large);
+}
+
+/* Wait until no free of the heap's objects is going on. */
+static bool wait_for_rest(struct pcslab_heap *heap)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		if (for_each_slab(heap, is_at_rest, NULL))
+			return true;
+		msleep(PAUSE_MS);
+	}
+	return false;
+}
+
+/* A zombie's caches are empty, and it makes no slabs any more. */
+static int forget_heap(struct pcslab_heap *heap)
+{
+	struct given_up sum = {};
+
+	for_each_slab(heap, hide, NULL);
+	synchronize_rcu();
+	if (!wait_for_rest(heap) || !give_up_large(heap, &sum)) {
+		pr_err("pcslab: heap %s has frees going on that do not end, not forgotten\n",
+		       heap->name);
+		return -EBUSY;
+	}
+	give_up_slabs(heap, &sum);
+	pr_warn("pcslab: heap %s of %s is forgotten: %lu objects live in %lu pages, which are lost\n",
+		heap->name, heap->owner_name, sum.objects, sum.pages);
+	return 0;
+}
+
+static int forget_zombies(const char *name)
+{
+	struct pcslab_heap *heap;
+	int err = -ENOENT;
+
+	mutex_lock(&forget_lock);
+	for (heap = pcslab_heap_after(NULL, 0); heap; heap = pcslab_heap_after(heap, 0)) {
+		if (READ_ONCE(heap->zombie) && !strcmp(heap->name, name))
+			err = forget_heap(heap);
+	}
+	mutex_unlock(&forget_lock);
+	if (err == -ENOENT)
+		pr_err("pcslab: there is no zombie %s to forget\n", name);
+	return err;
+}
+
+static int set_forget(const char *value, const struct kernel_param *unused)
+{
+	char name[PCSLAB_NAME_LEN + 1];
+
+	if (strscpy(name, value, sizeof(name)) < 0)
+		return -EINVAL;
+	return forget_zombies(strim(name));
+}
+
+static const struct kernel_param_ops forget_ops = { .set = set_forget };
+module_param_cb(forget, &forget_ops, NULL, 0200);
+MODULE_PARM_DESC(forget, "name of a zombie whose objects are given up, so that pcslab can be unloaded");
