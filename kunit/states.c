@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Has all states of CPU hotplug that are to be had, so that pcslab gets none. */
+/* Has all states of CPU hotplug of one kind, so that pcslab gets none. */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
+
+static bool online;
+module_param(online, bool, 0);
+MODULE_PARM_DESC(online, "those of CPUs that are online, not those of CPUs that come");
 
 static int states[64];
 static unsigned int nr_states;
@@ -16,7 +20,8 @@ static int __init states_init(void)
 	int state;
 
 	while (nr_states < ARRAY_SIZE(states)) {
-		state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kunit:taken",
+		state = cpuhp_setup_state_nocalls(online ? CPUHP_AP_ONLINE_DYN :
+						  CPUHP_BP_PREPARE_DYN, "kunit:taken",
 						  nothing, nothing);
 		if (state < 0)
 			break;

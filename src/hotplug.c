@@ -91,7 +91,7 @@ static int remove_cache(struct pcslab_class *class, unsigned int cpu)
 
 static int cpu_dead(unsigned int cpu)
 {
-	pcslab_defer_dead();
+	pcslab_defer_finish();
 	if (cpu)
 		pcslab_cpus_set(cpu, false);
 	return visit_classes(remove_cache, cpu);

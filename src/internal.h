@@ -181,8 +181,9 @@ void pcslab_large_walk(struct pcslab_heap *heap,
 /* nmi.c: frees that wait for the end of an NMI */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
 void pcslab_defer_large(struct page *page);
-void pcslab_defer_dead(void);
-void pcslab_defer_sync(void);
+void pcslab_defer_finish(void);
+int pcslab_defer_init(void);
+void pcslab_defer_exit(void);
 
 /* heap.c: life and death */
 extern struct list_head pcslab_heaps;		/* zombies included; also under RCU */

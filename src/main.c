@@ -28,12 +28,17 @@ static int __init pcslab_init(void)
 	err = pcslab_hotplug_init();
 	if (err)
 		goto err_heap;
-	err = pcslab_reclaim_init();
+	err = pcslab_defer_init();
 	if (err)
 		goto err_hotplug;
+	err = pcslab_reclaim_init();
+	if (err)
+		goto err_defer;
 	pcslab_debugfs_init();
 	return 0;
 
+err_defer:
+	pcslab_defer_exit();
 err_hotplug:
 	pcslab_hotplug_exit();
 err_heap:
@@ -46,7 +51,7 @@ static void __exit pcslab_exit(void)
 {
 	pcslab_debugfs_exit();
 	pcslab_reclaim_exit();
-	pcslab_defer_sync();
+	pcslab_defer_exit();
 	pcslab_heap_exit();
 	pcslab_hotplug_exit();
 }

@@ -3,21 +3,47 @@
  * Frees in NMI that the magazine did not take
  *
  * An NMI may have come between any two instructions, under any of our locks. It
- * only marks the object and hangs the object's slab (or, for a
+ * only marks the object and puts the object's slab (or, for a
  * large object, its page) on a lock-free list; an irq_work does the rest. The
  * links are in the slab's metadata and in struct page, so nothing is allocated
  * and nothing is written into the object.
  *
- * A CPU that goes offline runs the irq_work it has queued after it has left
- * cpu_online_mask, for the last time. What its NMIs put off later is left on the
- * lists for the callback of the dead CPU (hotplug.c), which looks there.
+ * The two lists are the machine's; each CPU has an irq_work of its own, which frees all
+ * that is on them. So an irq_work that does not get to run, because its CPU goes or a
+ * realtime task keeps its thread from running (PREEMPT_RT), keeps no other CPU's from
+ * doing the work.
+ *
+ * A CPU queues its irq_work only while it serves: from the startup to the teardown of a
+ * hotplug state that is above the one which parks the threads of irq_works. What a CPU
+ * puts on the lists before that or after it is freed by whoever looks at them next:
+ *
+ *   the CPU comes up			its startup, which sets serving first
+ *   the take-down is rolled back	its startup
+ *   the CPU dies, or fails to come up	the callback of the dead CPU (hotplug.c)
+ *   any time				the irq_work of another CPU
+ *
+ * Order: serving is written by a task of its CPU, and read on that CPU with interrupts
+ * off, so program order is enough: a call that came before the teardown cleared it has
+ * queued the irq_work, for which irq_work_sync() waits; one that comes after its startup
+ * set it queues it; and what one that came in between put on the lists, the startup sees
+ * or, as it runs after the CPU died, the dead callback. Adding to a list (cmpxchg) pairs
+ * with taking all of it (xchg). A CPU that finds its irq_work pending relies on the
+ * kernel: the full barrier of irq_work_queue() pairs with the one in irq_work_single(),
+ * so that the run it did not have to ask for sees what is on the lists.
  */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
 
 #include "internal.h"
 #include "page.h"
+
+static DEFINE_PER_CPU(bool, serving);
+static int hotplug_state;
 
 static LLIST_HEAD(slabs);
 static LLIST_HEAD(pages);
@@ -28,8 +54,14 @@ static struct llist_node *page_node(struct page *page)
 	return (struct llist_node *)&page->mapping;
 }
 
-/* A slab stays until its link is reset, and that of the next one still is not. */
-static void run(struct irq_work *work)
+/**
+ * pcslab_defer_finish() - do all that was put off
+ *
+ * A slab stays until its link is reset, and that of the next one still is not.
+ *
+ * Context: any but NMI; on RT any that may sleep.
+ */
+void pcslab_defer_finish(void)
 {
 	struct llist_node *node, *next;
 	struct pcslab_slab *slab;
@@ -46,15 +78,18 @@ static void run(struct irq_work *work)
 	}
 }
 
+static void run(struct irq_work *unused)
+{
+	pcslab_defer_finish();
+}
+
 /* Pages are given back, so on RT this is not for hard interrupt context. */
-static struct irq_work work = IRQ_WORK_INIT(run);
+static DEFINE_PER_CPU(struct irq_work, work) = IRQ_WORK_INIT(run);
 
 static void run_soon(void)
 {
-	unsigned int cpu = smp_processor_id();
-
-	if (cpu_online(cpu) || !cpu_dying(cpu))
-		irq_work_queue(&work);
+	if (this_cpu_read(serving))
+		irq_work_queue(this_cpu_ptr(&work));
 }
 
 /* llist_add(), for a link that NMIs of other CPUs look at meanwhile. */
@@ -99,18 +134,54 @@ void pcslab_defer_large(struct page *page)
 	run_soon();
 }
 
-/**
- * pcslab_defer_dead() - do what a dead CPU has left behind
- *
- * Context: process.
- */
-void pcslab_defer_dead(void)
+/* On the CPU, in the order that the head of this file tells of. */
+static int start_serving(unsigned int cpu)
 {
-	run(&work);
+	this_cpu_write(serving, true);
+	barrier();	/* an NMI from here on queues the irq_work */
+	pcslab_defer_finish();
+	return 0;
 }
 
-/* Wait until all that was deferred is done. */
-void pcslab_defer_sync(void)
+/* On the CPU. The thread that runs its irq_work on RT is parked later. */
+static int stop_serving(unsigned int cpu)
 {
-	irq_work_sync(&work);
+	this_cpu_write(serving, false);
+	irq_work_sync(this_cpu_ptr(&work));
+	return 0;
+}
+
+/*
+ * The callbacks are not called for the CPUs that are online, for the kernel would wait
+ * for a task on each of them. There is no heap yet, so nothing is ordered against this.
+ */
+int __init pcslab_defer_init(void)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	hotplug_state = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_AP_ONLINE_DYN,
+							     "mm/pcslab:online",
+							     start_serving, stop_serving);
+	if (hotplug_state >= 0) {
+		for_each_online_cpu(cpu)
+			per_cpu(serving, cpu) = true;
+	}
+	cpus_read_unlock();
+	return min(hotplug_state, 0);
+}
+
+/*
+ * No heap is left, so the lists are empty and no irq_work is queued any more; one may
+ * still be pending, or in its last instructions. On CPUs that are offline none is.
+ */
+void pcslab_defer_exit(void)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		irq_work_sync(per_cpu_ptr(&work, cpu));
+	cpuhp_remove_state_nocalls_cpuslocked(hotplug_state);
+	cpus_read_unlock();
 }

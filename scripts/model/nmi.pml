@@ -4,14 +4,19 @@
  *
  * Two slabs of a dying heap, so that a slab goes with its last object: the
  * first has an object for each NMI and one that an ordinary call frees, the
- * second has one of its own. The irq_work may run on two CPUs at once. A slab is
- * queued if its link does not point to itself. Each word is the last store's; what
- * the orders are good for beyond that is in the litmus tests defer-pending and
+ * second has one of its own. Each CPU has its irq_work, and both may run at once. A
+ * slab is queued if its link does not point to itself. Each word is the last store's;
+ * what the orders are good for beyond that is in the litmus tests defer-pending and
  * defer-done; EARLY_TEST is what may happen without the first of them.
+ *
+ * CPU 1 goes offline meanwhile: it stops serving and waits for its irq_work, whose
+ * thread is parked then. Either it dies, after its last NMI, and the callback of the
+ * dead CPU looks at the list; or that is rolled back, it serves again and looks itself.
+ * A bring-up is the second half of that, and one that fails is the first.
  *
  * Never: a slab touched when it is gone, or gone while queued; a node added to
  * the list twice; an object put off and not freed. In the end all is freed, the
- * list is empty and the slabs are gone.
+ * list is empty, the slabs are gone and no irq_work is pending.
  *
  * Knobs, each a deliberate break:
  *   DEFERRED_FIRST	the object is marked DEFERRED before the list has the slab
@@ -23,6 +28,10 @@
  *			others
  *   NEXT_LATE		the next slab of the list is looked for after the slab
  *			was worked on
+ *   ALWAYS_SERVING	a CPU queues its irq_work whether it serves or not
+ *   NO_SYNC		a CPU that stops serving does not wait for its irq_work
+ *   NO_DEAD		nobody looks at the list when the CPU is dead
+ *   LISTS_FIRST	a CPU looks at the list before it serves
  */
 
 #define FREE		0
@@ -41,8 +50,10 @@ byte nr_live[SLABS];		/* not yet FREE, under the lock */
 bit gone[SLABS], linked[SLABS];
 byte next[SLABS] = SELF;
 byte head = END;
-bit lock, work;
-byte done, running;
+bit lock, parked;
+bit work[2];
+bit serving[2] = 1;
+byte done, nmis, running[2];
 
 #ifdef NO_KEEP
 #define KEPT(s)	0
@@ -77,8 +88,8 @@ inline trim(s)
 	}
 }
 
-/* An NMI frees an object, or two in a row. */
-proctype nmi(byte o)
+/* An NMI frees an object, or two in a row. What its CPU's task does comes between them. */
+proctype nmi(bit cpu; byte o)
 {
 	bit was;
 	byte s;
@@ -113,12 +124,20 @@ again:	s = SLAB_OF(o);
 #ifndef DEFERRED_FIRST
 	state[o] = DEFERRED;
 #endif
-	work = 1;
+	/* No task of this CPU comes between the two, nor another NMI. */
+	atomic {
+		if
+#ifndef ALWAYS_SERVING
+		:: !serving[cpu]
+#endif
+		:: else -> work[cpu] = 1
+		fi
+	};
 	if
 	:: o == 1 -> o = 3; goto again
 	:: else
 	fi;
-	atomic { was = 0; s = 0; done++ }
+	atomic { was = 0; s = 0; nmis = nmis + cpu; done++ }
 }
 
 /* A call that frees an object of the first slab: pcslab_depot_free(). */
@@ -160,13 +179,9 @@ inline free_deferred(s)
 }
 
 /* llist_del_all() leaves the links as they are, and they keep the slabs. */
-proctype irq_work()
+inline finish()
 {
-	byte list = END, then = END, o;
-
-end:	do
-	:: atomic { work -> work = 0; running++ };
-	   d_step {
+	d_step {
 		list = head;
 		head = END;
 		o = list;
@@ -175,9 +190,9 @@ end:	do
 		:: else -> break
 		od;
 		o = 0
-	   };
-	   do
-	   :: list != END ->
+	};
+	do
+	:: list != END ->
 #ifdef NEXT_LATE
 		free_deferred(list);
 		d_step { assert(!gone[list]); then = next[list]; assert(then != SELF) };
@@ -186,10 +201,47 @@ end:	do
 		free_deferred(list);
 #endif
 		list = then
-	   :: else -> break
-	   od;
-	   atomic { list = END; then = END; running-- }
+	:: else -> break
+	od;
+	atomic { list = END; then = END }
+}
+
+proctype irq_work(bit cpu)
+{
+	byte list = END, then = END, o;
+
+end:	do
+	:: atomic { work[cpu] && !(cpu && parked) -> work[cpu] = 0; running[cpu]++ };
+	   finish();
+	   running[cpu]--
 	od
+}
+
+/* Of CPU 1. */
+proctype hotplug()
+{
+	byte list = END, then = END, o;
+
+	serving[1] = 0;
+#ifndef NO_SYNC
+	!work[1] && !running[1];
+#endif
+	parked = 1;
+	if
+	:: nmis == 1;		/* dead */
+#ifndef NO_DEAD
+	   finish()
+#endif
+	:: parked = 0;		/* rolled back */
+#ifdef LISTS_FIRST
+	   finish();
+	   serving[1] = 1
+#else
+	   serving[1] = 1;
+	   finish()
+#endif
+	fi;
+	done++
 }
 
 proctype watch()
@@ -197,7 +249,7 @@ proctype watch()
 	byte o;
 
 	atomic {
-		done == 3 && !work && !running;
+		done == 4 && !work[0] && !work[1] && !running[0] && !running[1];
 		assert(head == END);
 		do
 		:: o < OBJECTS -> assert(state[o] == FREE); o++
@@ -210,7 +262,7 @@ proctype watch()
 init {
 	atomic {
 		nr_live[0] = 3; nr_live[1] = 1;
-		run nmi(0); run nmi(1); run call();
-		run irq_work(); run irq_work(); run watch()
+		run nmi(0, 0); run nmi(1, 1); run call();
+		run irq_work(0); run irq_work(1); run hotplug(); run watch()
 	}
 }

@@ -3,16 +3,18 @@
  * Frees in NMI at a place of choice: to the kernel a kprobe's int3 is an NMI
  */
 #include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/hardirq.h>
 #include <linux/kprobes.h>
+#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 #include <kunit/test.h>
 
-#include "internal.h"
 #include "live.h"
+#include "quiet.c"
 
 #define OTHER_CPU	1
 
@@ -149,6 +151,173 @@ static void freed_by_a_dying_cpu(struct kunit *test)
 	unregister_kprobe(&at_birth);
 }
 
+/*
+ * On the way of a CPU up and down. The irq_work's thread of PREEMPT_RT runs from
+ * smpboot_unpark_threads() to smpboot_park_threads(); pcslab's state is between those
+ * of the workqueues and of the scheduler. There is no station on the way up where the
+ * CPU serves again: its irq_work would do what the startup forgot.
+ */
+struct station {
+	struct kprobe probe;
+	const void *small, *large;
+	bool hit;
+};
+
+#define STATION(name)							\
+	{								\
+		.probe = {						\
+			.symbol_name = name,				\
+			.pre_handler = free_at_station,			\
+			.post_handler = after_trap,			\
+		},							\
+	}
+
+static int free_at_station(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct station *station = container_of(probe, struct station, probe);
+
+	if (raw_smp_processor_id() != OTHER_CPU || !station->small)
+		return 0;
+	station->hit = in_nmi();
+	pcslab_free(station->small);
+	pcslab_free(station->large);
+	station->small = NULL;
+	station->large = NULL;
+	return 0;
+}
+
+static struct station stations[] = {
+	STATION("sched_cpu_starting"),
+	STATION("smpboot_unpark_threads"),
+	STATION("workqueue_online_cpu"),
+	STATION("sched_cpu_deactivate"),
+	STATION("workqueue_offline_cpu"),
+	STATION("smpboot_park_threads"),
+	STATION("sched_cpu_wait_empty"),
+	STATION("sched_cpu_dying"),
+};
+
+enum { STARTING, UNPARK, WORKQUEUE_ONLINE, DEACTIVATE, WORKQUEUE_OFFLINE, PARK, WAIT_EMPTY, DYING };
+
+static bool passed(unsigned int first, unsigned int last)
+{
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		if (!stations[i].hit)
+			return false;
+	}
+	return true;
+}
+
+static void arm_stations(struct kunit *test, struct pcslab_heap *heap)
+{
+	struct station *station;
+
+	for (station = stations; station < stations + ARRAY_SIZE(stations); station++) {
+		station->hit = false;
+		station->large = pcslab_alloc(heap, 3 * PAGE_SIZE, GFP_KERNEL);
+		station->small = pcslab_alloc(heap, 64, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, station->small);
+		KUNIT_ASSERT_NOT_NULL(test, station->large);
+		arm(test, &station->probe);
+	}
+}
+
+/* What is left are the objects of stations that it did not come to. */
+static void disarm_stations(struct kunit *test, struct pcslab_heap *heap)
+{
+	struct station *station;
+	u64 left = 0;
+
+	for (station = stations; station < stations + ARRAY_SIZE(stations); station++) {
+		unregister_kprobe(&station->probe);
+		left += 2 * !station->hit;
+	}
+	KUNIT_EXPECT_EQ(test, live_in(test, heap), left);
+	for (station = stations; station < stations + ARRAY_SIZE(stations); station++) {
+		pcslab_free(station->small);
+		pcslab_free(station->large);
+	}
+	KUNIT_EXPECT_EQ(test, live_in(test, heap), 0ull);
+}
+
+/* Poisoned: an NMI puts off every free, for no magazine takes it at once. */
+static struct pcslab_heap *heap_of_stations(struct kunit *test)
+{
+	static const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_POISON };
+	struct pcslab_heap *heap = pcslab_heap_create("stations", &attr);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(0)), 0);
+	return heap;
+}
+
+/* What was put off is done when the CPU is dead, and soon after it is there again. */
+static void freed_on_the_way(struct kunit *test)
+{
+	struct pcslab_heap *heap = heap_of_stations(test);
+
+	arm_stations(test, heap);
+	KUNIT_EXPECT_EQ(test, remove_cpu(OTHER_CPU), 0);
+	KUNIT_EXPECT_TRUE(test, passed(DEACTIVATE, DYING));
+	disarm_stations(test, heap);
+
+	arm_stations(test, heap);
+	KUNIT_EXPECT_EQ(test, add_cpu(OTHER_CPU), 0);
+	msleep(100);
+	KUNIT_EXPECT_TRUE(test, passed(STARTING, WORKQUEUE_ONLINE));
+	disarm_stations(test, heap);
+	pcslab_heap_destroy(heap);
+}
+
+/* The next time OTHER_CPU comes to the state of this name. */
+static void fail_once(struct kunit *test, const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "sed -n 's,^ *\\([0-9]*\\): %s$,\\1,p' /sys/devices/system/cpu/hotplug/states >/sys/devices/system/cpu/cpu%d/hotplug/fail",
+		 name, OTHER_CPU);
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+}
+
+/* Before the thread of irq_works runs, and after pcslab's own state. */
+static void freed_when_a_bring_up_fails(struct kunit *test)
+{
+	static const char * const states[] = { "smpboot/threads:online", "sched:active" };
+	struct pcslab_heap *heap = heap_of_stations(test);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, remove_cpu(OTHER_CPU), 0);
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		arm_stations(test, heap);
+		fail_once(test, states[i]);
+		KUNIT_EXPECT_NE(test, add_cpu(OTHER_CPU), 0);
+		KUNIT_EXPECT_FALSE(test, cpu_online(OTHER_CPU));
+		KUNIT_EXPECT_TRUE(test, stations[STARTING].hit);
+		KUNIT_EXPECT_TRUE(test, stations[DYING].hit);
+		disarm_stations(test, heap);
+	}
+	KUNIT_EXPECT_EQ(test, add_cpu(OTHER_CPU), 0);
+	pcslab_heap_destroy(heap);
+}
+
+/* After pcslab's state was taken down: it serves again when it comes back. */
+static void freed_when_a_take_down_fails(struct kunit *test)
+{
+	struct pcslab_heap *heap = heap_of_stations(test);
+
+	arm_stations(test, heap);
+	fail_once(test, "smpboot/threads:online");
+	KUNIT_EXPECT_NE(test, remove_cpu(OTHER_CPU), 0);
+	KUNIT_EXPECT_TRUE(test, cpu_online(OTHER_CPU));
+	KUNIT_EXPECT_TRUE(test, passed(DEACTIVATE, WORKQUEUE_OFFLINE));
+	KUNIT_EXPECT_FALSE(test, stations[PARK].hit);
+	disarm_stations(test, heap);
+	pcslab_heap_destroy(heap);
+}
+
 struct pending {
 	struct work_struct work;
 	u8 *state;
@@ -226,6 +395,9 @@ static void called_in_a_call(struct kunit *test)
 
 static struct kunit_case trap_cases[] = {
 	KUNIT_CASE(freed_by_a_dying_cpu),
+	KUNIT_CASE(freed_on_the_way),
+	KUNIT_CASE(freed_when_a_bring_up_fails),
+	KUNIT_CASE(freed_when_a_take_down_fails),
 	KUNIT_CASE(freed_with_one_pending),
 	KUNIT_CASE(called_in_a_call),
 	{}
@@ -236,4 +408,8 @@ static struct kunit_suite trap_suite = {
 	.test_cases = trap_cases,
 };
 
-kunit_test_suite(trap_suite);
+kunit_test_suites(&trap_suite);
+
+MODULE_DESCRIPTION("Tests of pcslab: frees that are put off");
+MODULE_INFO(import_ns, "PCSLAB");
+MODULE_LICENSE("GPL");
