@@ -9,7 +9,6 @@
  *
  * Context: any; NMI as the public header says. No locks here.
  */
-#include <linux/hardirq.h>
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
@@ -18,6 +17,7 @@
 
 #include "cache.h"
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 #include "sanitize.h"
 
@@ -123,7 +123,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	struct pcslab_class *class;
 	void *obj;
 
-	if (gfp_refused(heap, gfp) || in_nmi() || heap_refused(heap))
+	if (gfp_refused(heap, gfp) || pcslab_must_defer() || heap_refused(heap))
 		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
@@ -191,7 +191,7 @@ static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 
 	if (!size)
 		return ZERO_SIZE_PTR;
-	if (!gfp_refused(heap, gfp) && !in_nmi() && !heap_refused(heap))
+	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap))
 		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
 	if (!obj)
 		return alloc_failed(heap, PCSLAB_LARGE);
@@ -242,13 +242,13 @@ EXPORT_SYMBOL_PCSLAB(pcslab_alloc_node);
  * Take the object from the caller: true for one call only. If the heap has no checks
  * two CPUs that free the same object in the same instant may both get true.
  */
-static bool claim(struct pcslab_slab *slab, u8 *state, enum pcslab_state to)
+static bool claim(struct pcslab_slab *slab, u8 *state)
 {
 	if (slab->class->flags & PCSLAB_CHECKED)
-		return cmpxchg(state, PCSLAB_LIVE, to) == PCSLAB_LIVE;
+		return cmpxchg(state, PCSLAB_LIVE, PCSLAB_CACHED) == PCSLAB_LIVE;
 	if (READ_ONCE(*state) != PCSLAB_LIVE)
 		return false;
-	WRITE_ONCE(*state, to);
+	WRITE_ONCE(*state, PCSLAB_CACHED);
 	return true;
 }
 
@@ -261,8 +261,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		return;
 	preempt_disable();	/* holds slab until the claim pins it */
 	slab = slab_of(obj);
-	if (!slab || !find_state(slab, obj, &state) ||
-	    !claim(slab, state, in_nmi() ? PCSLAB_PENDING : PCSLAB_CACHED)) {
+	if (!slab || !find_state(slab, obj, &state) || !claim(slab, state)) {
 		preempt_enable();
 		pcslab_bad_free(obj, caller);
 		return;
@@ -275,7 +274,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		sanitize_open(obj, slab->class->size);
 		memset((void *)obj, 0, slab->class->size);
 	}
-	if (in_nmi()) {
+	if (pcslab_must_defer()) {
 		pcslab_defer_slab(slab, state);
 		return;
 	}
@@ -313,7 +312,8 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * only in a heap with checks (large objects: always).
  *
  * Context: any, NMI included, where an irq_work does soon after what the magazine
- * can't take; on PREEMPT_RT, as for kfree(), not with preemption or interrupts off.
+ * can't take, as it does for a tracer where pcslab holds a lock; on PREEMPT_RT, as for
+ * kfree(), not with preemption or interrupts off.
  * Does not sleep.
  */
 void pcslab_free(const void *obj)

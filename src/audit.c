@@ -17,6 +17,7 @@
 #include <linux/rculist.h>
 
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 
 /* Of the cursors of all depots. */
@@ -68,16 +69,16 @@ static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	depot->cursor = depot->full.top;
 	while (depot->cursor) {
 		mag = depot->cursor;
 		walk_rounds(mag, mag->n, audit);
 		depot->cursor = mag->next;
-		raw_spin_unlock_irqrestore(&depot->lock, flags);
-		raw_spin_lock_irqsave(&depot->lock, flags);
+		pcslab_unlock(&depot->lock, flags);
+		flags = pcslab_lock(&depot->lock);
 	}
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 }
 
 static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)

@@ -12,7 +12,7 @@
  * for their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
  * and Adams keep all and look at what was not needed; FreeBSD's UMA does, too.)
  *
- * Locks: depot->lock, raw, interrupts off, for one magazine of objects at most.
+ * Locks: depot->lock, as lock.h says, for one magazine of objects at most.
  * Pages and metadata are allocated and freed outside of it: slabs that are to
  * go are handed back in a list.
  * Context: as the caller of alloc or free, not NMI.
@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 #include "sanitize.h"
 
@@ -249,9 +250,9 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 	struct pcslab_depot *depot = &class->depot[node];
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	flush(class, node, mag, doomed);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 }
 
 struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node)
@@ -260,9 +261,9 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	mag = pcslab_pop(&depot->idle);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return mag;
 }
 
@@ -297,7 +298,7 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	mag = pop_full(depot);
 	if (!mag) {
 		mag = empty;
@@ -307,7 +308,7 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	} else {
 		*surplus = empty;
 	}
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return mag;
 }
 
@@ -335,7 +336,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	unsigned long flags;
 	bool enough;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	enough = depot->nr_rounds >= depot->max_rounds;
 	if (!enough)
 		empty = fresh ?: pcslab_pop(&depot->idle);
@@ -346,7 +347,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 		flush(class, node, full, doomed);
 		empty = full;
 	}
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return empty;
 }
 
@@ -390,9 +391,9 @@ static void *take(struct pcslab_class *class, int node)
 	unsigned long flags;
 	void *obj;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	obj = take_one(class, node);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return obj;
 }
 
@@ -407,10 +408,10 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 	if (!slab)
 		return NULL;
 	depot = &class->depot[slab->node];
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	add_slab(depot, slab);
 	obj = take_one(class, slab->node);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return obj;
 }
 
@@ -460,30 +461,31 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 	LIST_HEAD(doomed);
 	bool done;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	row = pcslab_direct_row(slab->class);
 	done = put_into_slab(depot, slab, state, PCSLAB_CACHED);
 	if (likely(done)) {
 		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 		trim(depot, slab, &doomed);
 	}
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	if (unlikely(!done))
 		pcslab_raced_free(slab->class, obj);
 	pcslab_slabs_leave(&doomed);
 }
 
 /**
- * pcslab_depot_free_deferred() - free the objects an NMI left behind
+ * pcslab_depot_free_deferred() - free the objects whose free was put off
  * @slab: off the list of nmi.c, its link not yet pointing to itself, which is what
  *	keeps it
  *
- * An object is PENDING from before its NMI looks at the link until after the
- * slab is in the list; it keeps the slab. One that is found PENDING after the
- * link was reset is waited for: its NMI is running on another CPU. If that
- * NMI found the slab in the list, no one else would come for it.
+ * An object is PENDING from before the call that frees it looks at the link until
+ * after the slab is in the list; it keeps the slab. One that is found PENDING after
+ * the link was reset is waited for: the call is running on another CPU, with
+ * interrupts off. If that call found the slab in the list, no one else would come
+ * for it.
  *
- * Context: an irq_work, or the callback of a dead CPU.
+ * Context: as pcslab_defer_finish().
  */
 void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 {
@@ -493,14 +495,14 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	unsigned long flags;
 	LIST_HEAD(doomed);
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	row = pcslab_direct_row(slab->class);
 	/* Full barrier: pairs with the one before cmpxchg() in nmi.c. */
 	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {
 		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
 			cpu_relax();
-		/* Acquire: the NMI is done with the slab. */
+		/* Acquire: the call is done with the slab. */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
 			continue;
 		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
@@ -508,7 +510,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
 	}
 	trim(depot, slab, &doomed);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	pcslab_slabs_leave(&doomed);
 }
 
@@ -521,11 +523,11 @@ static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 	unsigned long flags;
 
 	do {
-		raw_spin_lock_irqsave(&depot->lock, flags);
+		flags = pcslab_lock(&depot->lock);
 		mag = depot->nr_rounds > keep ? pop_full(depot) : NULL;
 		if (mag)
 			flush(class, node, mag, doomed);
-		raw_spin_unlock_irqrestore(&depot->lock, flags);
+		pcslab_unlock(&depot->lock, flags);
 		kfree(mag);
 	} while (mag);
 }
@@ -555,7 +557,7 @@ bool pcslab_depot_let_go(struct pcslab_slab *slab)
 	unsigned long flags;
 	bool goes;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	for (i = 0; i < slab->nr; i++)
 		nr_free += READ_ONCE(slab->state[i]) == PCSLAB_FREE;
 	goes = nr_free == slab->nr && READ_ONCE(slab->deferred.next) == &slab->deferred;
@@ -567,7 +569,7 @@ bool pcslab_depot_let_go(struct pcslab_slab *slab)
 	} else {
 		readmit(depot, slab, nr_free);
 	}
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 	return goes;
 }
 
@@ -582,14 +584,14 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 
 	empty_full(class, node, keep, &doomed);
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
+	flags = pcslab_lock(&depot->lock);
 	depot->max_rounds = max(keep, min_rounds(class));
 	depot->nr_missed = 0;
 	idle = depot->idle.top;
 	depot->idle = (struct pcslab_stack){};
 	list_for_each_entry_safe(slab, next, &depot->empty, list)
 		trim_to(depot, slab, 0, &doomed);
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	pcslab_unlock(&depot->lock, flags);
 
 	pcslab_magazines_free(idle);
 	return pcslab_slabs_leave(&doomed);

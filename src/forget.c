@@ -24,6 +24,7 @@
 #include <linux/string.h>
 
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 
 /* How long frees that are going on are waited for. */
@@ -54,11 +55,11 @@ static bool for_each_slab(struct pcslab_heap *heap, slab_fn fn, void *arg)
 		for_each_node_state(node, N_MEMORY) {
 			depot = &class->depot[node];
 			list_for_each_entry_rcu(slab, &depot->all, all) {
-				raw_spin_lock_irqsave(&depot->lock, flags);
+				flags = pcslab_lock(&depot->lock);
 				/* Those that are leaving take care of themselves. */
 				if (!slab->leaves)
 					go_on = go_on && fn(depot, slab, arg);
-				raw_spin_unlock_irqrestore(&depot->lock, flags);
+				pcslab_unlock(&depot->lock, flags);
 			}
 		}
 	}

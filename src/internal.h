@@ -178,7 +178,7 @@ size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
 
-/* nmi.c: frees that wait for the end of an NMI */
+/* nmi.c: frees that can't be done where they are called */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
 void pcslab_defer_large(struct page *page);
 void pcslab_defer_finish(void);

@@ -6,15 +6,15 @@
  * in the heap, frees and their bytes in the record of the CPU, in the row of
  * calls without guard. The audit finds them in heap->large.
  *
- * Locks: heap->large_lock, raw, interrupts off, innermost.
- * Context: as the caller of alloc or free; freeing in NMI is put off (nmi.c).
+ * Locks: heap->large_lock, as lock.h says, innermost.
+ * Context: as the caller of alloc or free; a free that must not wait is put off (nmi.c).
  */
-#include <linux/hardirq.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 
 #include "compat.h"
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 #include "sanitize.h"
 
@@ -95,12 +95,12 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 
 	refcount_inc(&heap->refs);
 	pcslab_stamp(page, order, &pcslab_large_tag, class);
-	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	flags = pcslab_lock(&heap->large_lock);
 	link_add(heap, page);
 	count = pcslab_heap_count(heap);
 	atomic_long_inc(&count->large_allocs);
 	atomic_long_add(PAGE_SIZE << order, &count->large_alloc_bytes);
-	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	pcslab_unlock(&heap->large_lock, flags);
 	sanitize_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
 }
@@ -123,14 +123,14 @@ void pcslab_large_release(struct page *page)
 	kmemleak_free(page_address(page));
 	sanitize_open(page_address(page), PAGE_SIZE << order);
 	pcslab_unstamp(page);
-	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	flags = pcslab_lock(&heap->large_lock);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);
 	turn = READ_ONCE(pcslab_turn);	/* one look for both */
 	/* Release, like that of the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
 	compat_count_release(&row->frees[turn]);
-	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	pcslab_unlock(&heap->large_lock, flags);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_untrack_large(page);
 	__free_pages(page, order);
@@ -160,7 +160,7 @@ bool pcslab_large_free(const void *obj)
 
 	if (!page || !claim(page))
 		return false;
-	if (in_nmi())
+	if (pcslab_must_defer())
 		pcslab_defer_large(page);
 	else
 		pcslab_large_release(page);
@@ -179,13 +179,13 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 	struct page *page;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	flags = pcslab_lock(&heap->large_lock);
 	page = heap->large;
 	if (page && claim(page))
 		link_del(heap, page);
 	else
 		page = NULL;
-	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	pcslab_unlock(&heap->large_lock, flags);
 	if (!page)
 		return 0;
 	if (heap->flags & PCSLAB_HEAP_TRACK)
@@ -226,15 +226,15 @@ void pcslab_large_walk(struct pcslab_heap *heap,
 	struct page *page;
 
 	mutex_lock(&walks);
-	raw_spin_lock_irqsave(&heap->large_lock, flags);
+	flags = pcslab_lock(&heap->large_lock);
 	heap->large_cursor = heap->large;
 	while (heap->large_cursor) {
 		page = heap->large_cursor;
 		visit(page, arg);
 		heap->large_cursor = link_next(page);
-		raw_spin_unlock_irqrestore(&heap->large_lock, flags);
-		raw_spin_lock_irqsave(&heap->large_lock, flags);
+		pcslab_unlock(&heap->large_lock, flags);
+		flags = pcslab_lock(&heap->large_lock);
 	}
-	raw_spin_unlock_irqrestore(&heap->large_lock, flags);
+	pcslab_unlock(&heap->large_lock, flags);
 	mutex_unlock(&walks);
 }

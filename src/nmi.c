@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees in NMI that the magazine did not take
+ * Frees that can't be done where they are called, and that the magazine did not take
  *
- * An NMI may have come between any two instructions, under any of our locks. It
- * only marks the object and puts the object's slab (or, for a
- * large object, its page) on a lock-free list; an irq_work does the rest. The
- * links are in the slab's metadata and in struct page, so nothing is allocated
- * and nothing is written into the object.
+ * A call in NMI may have come between any two instructions, under any of our locks; a
+ * tracer's callback may have come while this CPU has one of them (lock.h). Such a call
+ * only marks the object and puts the object's slab (or, for a large object, its page)
+ * on a lock-free list; an irq_work does the rest. The links are in the slab's metadata
+ * and in struct page, so nothing is allocated and nothing is written into the object.
  *
  * The two lists are the machine's; each CPU has an irq_work of its own, which frees all
  * that is on them. So an irq_work that does not get to run, because its CPU goes or a
@@ -40,8 +40,10 @@
 #include <linux/percpu.h>
 
 #include "internal.h"
+#include "lock.h"
 #include "page.h"
 
+DEFINE_PER_CPU(unsigned int, pcslab_locked);
 static DEFINE_PER_CPU(bool, serving);
 static int hotplug_state;
 
@@ -78,9 +80,18 @@ void pcslab_defer_finish(void)
 	}
 }
 
+/*
+ * With interrupts off, but on RT. A tracer may be called in here too, and have frees put
+ * off, for which the irq_work comes again, before any task does. So that this has an end,
+ * what is traced gets only what is in the magazines, which are not refilled.
+ */
 static void run(struct irq_work *unused)
 {
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_inc(pcslab_locked);
 	pcslab_defer_finish();
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		__this_cpu_dec(pcslab_locked);
 }
 
 /* Pages are given back, so on RT this is not for hard interrupt context. */
@@ -105,12 +116,16 @@ static void add_slab(struct llist_node *link)
 /**
  * pcslab_defer_slab() - have an object freed soon
  * @slab: of the object
- * @state: of the object, PCSLAB_PENDING
+ * @state: of the object, claimed
  *
- * Context: NMI.
+ * No function is called while the object is PENDING, where a tracer could keep another
+ * CPU waiting in pcslab_depot_free_deferred().
+ *
+ * Context: where pcslab_must_defer() says so, which is with interrupts off.
  */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 {
+	WRITE_ONCE(*state, PCSLAB_PENDING);
 	/*
 	 * The state is set before the link is looked at: pairs with smp_store_mb()
 	 * in pcslab_depot_free_deferred(). After DEFERRED the slab may be gone.
@@ -126,7 +141,7 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
  * pcslab_defer_large() - have a large object freed soon
  * @page: claimed by the caller
  *
- * Context: NMI.
+ * Context: as pcslab_defer_slab().
  */
 void pcslab_defer_large(struct page *page)
 {

@@ -14,9 +14,10 @@
 #ifndef _PCSLAB_SANITIZE_H
 #define _PCSLAB_SANITIZE_H
 
-#include <linux/hardirq.h>
 #include <linux/kasan.h>
 #include <linux/kmemleak.h>
+
+#include "lock.h"
 
 #ifdef CONFIG_KASAN_GENERIC
 
@@ -58,12 +59,12 @@ static inline void sanitize_trim(const void *obj, size_t size, size_t full) { }
 #endif
 
 /*
- * kmemleak takes locks, so with it an NMI does not use the fast paths, which tell
- * it of each object.
+ * kmemleak takes locks, so with it a call that must not wait does not use the fast
+ * paths, which tell it of each object.
  */
 static __always_inline bool sanitize_forbids(void)
 {
-	return IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) && in_nmi();
+	return IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) && pcslab_must_defer();
 }
 
 /* To be called when an accessible object goes to a caller who wants @size bytes. */

@@ -35,6 +35,7 @@
 #include <linux/topology.h>
 
 #include "internal.h"
+#include "lock.h"
 
 static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1)));
 static_assert(offsetof(struct pcslab_cache, busy) == 0);
@@ -57,14 +58,14 @@ void pcslab_cpus_set(unsigned int cpu, bool present)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	if (present)
 		cpumask_set_cpu(cpu, &pcslab_cpus);
 	else
 		cpumask_clear_cpu(cpu, &pcslab_cpus);
 	/* Release: pairs with pcslab_cpus_seq(). */
 	smp_store_release(&cpus_seq, cpus_seq + 1);
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 }
 
 /* To be called before the mask is read; see pcslab_class_publish(). */
@@ -169,9 +170,9 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	install(class, cpu, cache);
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 }
 
 /**
@@ -186,10 +187,10 @@ void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu)
 	struct pcslab_cache *cache;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	cache = pcslab_cache_of(class, cpu);
 	*per_cpu_ptr(class->caches, cpu) = NULL;
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 	kfree(cache);
 }
 
@@ -211,7 +212,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 	bool done = false;
 	unsigned int cpu;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	if (!*slot && cpus_seq == seq && !class->heap->dying) {
 		for_each_cpu(cpu, &pcslab_cpus) {
 			install(class, cpu, caches);
@@ -220,7 +221,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 		smp_store_release(slot, class);	/* pairs with pcslab_class_at() */
 		done = true;
 	}
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 	return done;
 }
 
@@ -241,10 +242,10 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 	unsigned int cpu;
 	bool first;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	first = !heap->dying;
 	WRITE_ONCE(heap->dying, true);
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 	/* From here on nothing of this heap is put into service. */
 	while ((class = pcslab_next_class(heap, class))) {
 		for_each_cpu(cpu, &pcslab_cpus)
@@ -265,7 +266,7 @@ void pcslab_class_doubt(struct pcslab_class *class)
 	unsigned long flags;
 	unsigned int cpu;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	/* Release: pairs with the acquire in cache_enter(). */
 	smp_store_release(&class->doubts, class->doubts + 1);
 	for_each_cpu(cpu, &pcslab_cpus) {
@@ -274,7 +275,7 @@ void pcslab_class_doubt(struct pcslab_class *class)
 		if (c && !c->out)
 			point_slot(class, cpu, c);
 	}
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 }
 
 /**
@@ -287,11 +288,11 @@ void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, 
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	cache->verified = doubts;
 	if (!cache->out)
 		point_slot(class, smp_processor_id(), cache);
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 }
 
 /* Steps of a visit, for one class each; what is returned is ored. */
@@ -304,7 +305,7 @@ static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *cl
 	bool any = false;
 	unsigned int cpu;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		if (!visit->wants(c, cpu))
@@ -313,7 +314,7 @@ static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *cl
 		c->visited = true;
 		any = true;
 	}
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 	return any;
 }
 
@@ -336,7 +337,7 @@ static bool start_class(const struct pcslab_visit *unused, struct pcslab_class *
 	unsigned long flags;
 	unsigned int cpu;
 
-	raw_spin_lock_irqsave(&slots_lock, flags);
+	flags = pcslab_lock(&slots_lock);
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		if (!c->visited)
@@ -344,7 +345,7 @@ static bool start_class(const struct pcslab_visit *unused, struct pcslab_class *
 		c->visited = false;
 		put_into_service(class, cpu, c);
 	}
-	raw_spin_unlock_irqrestore(&slots_lock, flags);
+	pcslab_unlock(&slots_lock, flags);
 	return true;
 }
 

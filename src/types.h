@@ -49,8 +49,8 @@ enum pcslab_state {
 	PCSLAB_FREE = 0,	/* in its slab */
 	PCSLAB_CACHED,		/* in a magazine */
 	PCSLAB_LIVE,		/* with a caller */
-	PCSLAB_PENDING,		/* an NMI is just putting off its free */
-	PCSLAB_DEFERRED,	/* freed in NMI, waits for the irq_work */
+	PCSLAB_PENDING,		/* a call is just putting off its free (nmi.c) */
+	PCSLAB_DEFERRED,	/* freed, waits for an irq_work */
 	PCSLAB_NONE,		/* no object: behind the last one */
 };
 

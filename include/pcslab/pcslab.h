@@ -189,9 +189,9 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index,
  * kmalloc() does. A size that is a constant is resolved to its class when the
  * caller is compiled.
  *
- * Context: any that may call kmalloc() with the same @gfp; in NMI it does not
- *	fail only as long as the CPU's own magazine serves it. Sleeps only if
- *	@gfp allows it.
+ * Context: any that may call kmalloc() with the same @gfp; in NMI, and in a
+ *	tracer's callback where pcslab holds a lock, it does not fail only as long as
+ *	the CPU's own magazine serves it. Sleeps only if @gfp allows it.
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL. A NULL is
  *	counted in the heap's fails.
  */

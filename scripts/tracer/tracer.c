@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A tracer that allocates and frees in its callback, where pcslab is at work
+ *
+ * The callback sits on every function of the kernel and acts in those of pcslab and in
+ * those that pcslab calls: _raw_spin_unlock(), list debugging, prandom, which run under
+ * pcslab's locks. It allocates an object of any class of any of the heaps, puts it into
+ * a box and frees what was in there. A thread on each CPU allocates and frees meanwhile
+ * so that magazines run empty and full all the time. Loading the module does it all;
+ * what happened is in the log. What would have been a deadlock ends nothing: the run
+ * file's time limit does.
+ *
+ * A function that was reached by a jump from another one is left alone, for the other
+ * one may hold a lock of the kernel's own allocators: kmalloc() could not be called
+ * there either.
+ */
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/ftrace.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+
+#include <pcslab/pcslab.h>
+
+#define HEAPS	3
+#define BOXES	64
+#define BATCH	100
+#define ROUNDS	400
+#define LARGE	(3 * PAGE_SIZE)
+
+struct books {
+	atomic64_t allocs, frees, fails;
+};
+
+static const struct pcslab_heap_attr attrs[HEAPS] = {
+	{},
+	{ .flags = PCSLAB_HEAP_RANDOM },
+	{ .flags = PCSLAB_HEAP_POISON },
+};
+
+static struct pcslab_heap *heaps[HEAPS];
+static struct books books[HEAPS];
+/* Of each heap its own: the books are by heap. */
+static void *boxes[HEAPS][BOXES];
+static atomic_t calls, calls_locked, running;
+static struct module *pcslab;
+static DECLARE_COMPLETION(all_done);
+
+/* Every class in turn, and now and then a large object. */
+static size_t size_of(unsigned int turn)
+{
+	turn %= PCSLAB_NR_CLASSES + 1;
+	return turn == PCSLAB_NR_CLASSES ? LARGE : pcslab_class_size(turn);
+}
+
+static void *get(unsigned int heap, size_t size, gfp_t gfp)
+{
+	void *obj = pcslab_alloc(heaps[heap], size, gfp);
+
+	atomic64_inc(obj ? &books[heap].allocs : &books[heap].fails);
+	return obj;
+}
+
+static void put(unsigned int heap, void *obj)
+{
+	if (!obj)
+		return;
+	atomic64_inc(&books[heap].frees);
+	pcslab_free(obj);
+}
+
+/* By a call instruction, with the address of @ip's function in it? */
+static bool was_called(unsigned long ip, unsigned long parent_ip)
+{
+	unsigned long target = parent_ip + *(s32 *)(parent_ip - 4);
+
+	/* What is traced may come after an endbr. */
+	return *(u8 *)(parent_ip - 5) == 0xe8 && ip - target <= 4;
+}
+
+static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			struct ftrace_regs *regs)
+{
+	unsigned int turn, heap;
+	void **box;
+
+	if (!within_module(ip, pcslab) &&
+	    !(within_module(parent_ip, pcslab) && was_called(ip, parent_ip)))
+		return;
+	turn = atomic_inc_return(&calls);
+	heap = turn % HEAPS;
+	box = &boxes[heap][turn / HEAPS % BOXES];
+	if (irqs_disabled() && !in_hardirq())
+		atomic_inc(&calls_locked);
+	put(heap, xchg(box, get(heap, size_of(turn / HEAPS), GFP_ATOMIC | __GFP_NOWARN)));
+}
+
+static struct ftrace_ops ops = { .func = act };
+
+/* Full magazines, empty ones, and classes that are made. */
+static int work(void *unused)
+{
+	unsigned int round, i, heap = 0;
+	void *obj[BATCH];
+	size_t size;
+
+	for (round = 0; round < ROUNDS; round++) {
+		size = size_of(round);
+		for (i = 0; i < BATCH; i++)
+			obj[i] = get(heap, size, GFP_KERNEL);
+		for (i = 0; i < BATCH; i++)
+			put(heap, obj[i]);
+		heap = (heap + 1) % HEAPS;
+		cond_resched();
+	}
+	if (atomic_dec_and_test(&running))
+		complete(&all_done);
+	return 0;
+}
+
+static int start_threads(void)
+{
+	struct task_struct *task;
+	unsigned int cpu;
+
+	atomic_set(&running, num_online_cpus());
+	for_each_online_cpu(cpu) {
+		task = kthread_create(work, NULL, "pcslab_tracer/%u", cpu);
+		if (IS_ERR(task))
+			return PTR_ERR(task);
+		kthread_bind(task, cpu);
+		wake_up_process(task);
+	}
+	return 0;
+}
+
+/* All that takes a lock of pcslab, while they run. */
+static void meanwhile(void)
+{
+	static struct pcslab_stats st;
+	unsigned int heap = 0;
+
+	while (!wait_for_completion_timeout(&all_done, HZ / 20)) {
+		heap = (heap + 1) % HEAPS;
+		pcslab_heap_shrink(heaps[heap]);
+		pcslab_heap_stats_exact(heaps[heap], &st);
+	}
+}
+
+static void empty_boxes(void)
+{
+	unsigned int heap, i;
+
+	for (heap = 0; heap < HEAPS; heap++) {
+		for (i = 0; i < BOXES; i++)
+			put(heap, boxes[heap][i]);
+	}
+}
+
+/* Frees that were put off are done soon. */
+static void compare_books(unsigned int heap)
+{
+	static struct pcslab_stats st;
+	u64 allocs, frees, fails;
+	unsigned int i;
+
+	pcslab_heap_stats_exact(heaps[heap], &st);
+	allocs = st.large_allocs;
+	frees = st.large_frees;
+	fails = st.large_fails;
+	for (i = 0; i < st.nr_classes; i++) {
+		allocs += st.class[i].allocs;
+		frees += st.class[i].frees;
+		fails += st.class[i].fails;
+	}
+	pr_info("pcslab_tracer: heap %u: %llu allocations, %llu frees, %llu failed, %llu corrupted: %s\n",
+		heap, allocs, frees, fails, st.corruptions,
+		allocs == atomic64_read(&books[heap].allocs) && frees == allocs &&
+		frees == atomic64_read(&books[heap].frees) &&
+		fails == atomic64_read(&books[heap].fails) && !st.corruptions &&
+		!st.bad_frees ? "exact" : "WRONG");
+}
+
+static int trace(void)
+{
+	ktime_t start = ktime_get();
+	int err = register_ftrace_function(&ops);
+
+	if (err)
+		return err;
+	err = start_threads();
+	if (!err)
+		meanwhile();
+	unregister_ftrace_function(&ops);
+	pr_info("pcslab_tracer: %d calls, %d with interrupts off, %lld ms\n",
+		atomic_read(&calls), atomic_read(&calls_locked),
+		ktime_ms_delta(ktime_get(), start));
+	return err;
+}
+
+static int __init tracer_init(void)
+{
+	char name[16];
+	unsigned int heap;
+	int err;
+
+	/* The one module this one uses. */
+	pcslab = list_first_entry(&THIS_MODULE->target_list, struct module_use,
+				  target_list)->target;
+	for (heap = 0; heap < HEAPS; heap++) {
+		snprintf(name, sizeof(name), "traced%u", heap);
+		heaps[heap] = pcslab_heap_create(name, &attrs[heap]);
+	}
+	err = trace();
+	empty_boxes();
+	msleep(100);
+	for (heap = 0; heap < HEAPS; heap++) {
+		compare_books(heap);
+		pcslab_heap_destroy(heaps[heap]);
+	}
+	return err;
+}
+
+static void __exit tracer_exit(void)
+{
+}
+
+module_init(tracer_init);
+module_exit(tracer_exit);
+
+MODULE_DESCRIPTION("A tracer that uses pcslab where pcslab is traced");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");
