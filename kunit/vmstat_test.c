@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/vmstat.h>
 
 #include <pcslab/pcslab.h>
@@ -16,7 +17,7 @@
 #define LARGE_SIZE	(64 * PAGE_SIZE)
 #define LARGE_PAGES	(LARGE_OBJECTS * 64UL)
 /* Bytes of objects of each class. */
-#define CLASS_BYTES	(1UL << 20)
+#define CLASS_BYTES	SZ_1M
 /* The kernel's own slabs move meanwhile, not for long. */
 #define TRIES		50
 
