@@ -75,7 +75,8 @@ static bool same_books(const struct pcslab_stats *a, const struct pcslab_stats *
 			return false;
 	}
 	return api_same_books(a, b) && a->large_fails == b->large_fails &&
-	       a->bad_frees == b->bad_frees && a->corruptions == b->corruptions;
+	       a->bad_frees == b->bad_frees && a->corruptions == b->corruptions &&
+	       a->foreign == b->foreign;
 }
 
 bool books_are_right(struct fuzz *f)

@@ -166,6 +166,9 @@ unmapped:
 #endif
 }
 
+/* Does kfree() drop a reference of a page that is not of kmalloc()? Since 6.14 it refuses. */
+#define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
+
 /*
  * The head that @word, the first word of a tail page, leads to; whatever is in it, the
  * caller has to look whether there can be one. compound_head() would read the page, and

@@ -263,11 +263,23 @@ static int sites_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(sites);
 
+/* What a heap's callers did wrong. */
+struct faults {
+	u64 bad_frees, corruptions, foreign;
+};
+
+static void add_faults(struct faults *to, const struct pcslab_stats *st)
+{
+	to->bad_frees += st->bad_frees;
+	to->corruptions += st->corruptions;
+	to->foreign += st->foreign;
+}
+
 /* What a reader of the summary goes along with. */
 struct summary {
 	struct pcslab_stats st;
 	struct line line, total;
-	u64 bad_frees, corruptions;
+	struct faults faults;	/* of all so far */
 	u64 last;		/* id of the heap before */
 	bool done;
 };
@@ -276,12 +288,13 @@ struct summary {
 static struct pcslab_heap total_line;
 
 static void show_summary(struct seq_file *m, const char *name, const char *state,
-			 const struct line *line, u64 bad_frees, u64 corruptions,
+			 const struct line *line, const struct faults *faults,
 			 const char *owner)
 {
-	seq_printf(m, "%-16s %-6s %11llu %11llu %9lld %5llu %10lld %7llu %9llu %7llu %s\n",
+	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
-		   line->live_bytes, line->pages, bad_frees, corruptions, owner);
+		   line->live_bytes, line->pages, faults->bad_frees, faults->corruptions,
+		   faults->foreign, owner);
 }
 
 static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
@@ -298,8 +311,7 @@ static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
 	/* Not when it is shown: that may happen twice. */
 	sum->last = heap->id;
 	sum_heap(&sum->total, &sum->st);
-	sum->bad_frees += sum->st.bad_frees;
-	sum->corruptions += sum->st.corruptions;
+	add_faults(&sum->faults, &sum->st);
 	return pcslab_heap_after(heap, 0) ?: &total_line;
 }
 
@@ -311,7 +323,7 @@ static void *summary_start(struct seq_file *m, loff_t *pos)
 		return NULL;
 	if (*pos)
 		return pcslab_heap_after(NULL, sum->last) ?: &total_line;
-	*sum = (struct summary){ .bad_frees = atomic_long_read(&pcslab_bad_frees) };
+	*sum = (struct summary){ .faults.bad_frees = atomic_long_read(&pcslab_bad_frees) };
 	return SEQ_START_TOKEN;
 }
 
@@ -325,14 +337,15 @@ static int summary_show(struct seq_file *m, void *v)
 {
 	struct summary *sum = m->private;
 	struct pcslab_heap *heap = v;
+	struct faults faults = {};
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "pcslab heaps version 1\n");
-		seq_puts(m, "# heap           state       allocs       frees      live fails live_bytes   pages bad_frees corrupt owner\n");
+		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner\n");
 		return 0;
 	}
 	if (v == &total_line) {
-		show_summary(m, "total", "-", &sum->total, sum->bad_frees, sum->corruptions, "-");
+		show_summary(m, "total", "-", &sum->total, &sum->faults, "-");
 		return 0;
 	}
 	cpus_read_lock();
@@ -340,8 +353,9 @@ static int summary_show(struct seq_file *m, void *v)
 	cpus_read_unlock();
 	sum->line = (struct line){};
 	sum_heap(&sum->line, &sum->st);
-	show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &sum->line,
-		     sum->st.bad_frees, sum->st.corruptions, heap->owner_name);
+	add_faults(&faults, &sum->st);
+	show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &sum->line, &faults,
+		     heap->owner_name);
 	return 0;
 }
 

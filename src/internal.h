@@ -282,6 +282,23 @@ void pcslab_bad_free(const void *obj, unsigned long caller);
 void pcslab_raced_free(struct pcslab_class *class, const void *obj);
 extern atomic_long_t pcslab_bad_frees;		/* of memory that is no heap's */
 
+/* foreign.c: what other allocators free of ours */
+void pcslab_foreign_found(struct pcslab_class *class, unsigned long n);
+void pcslab_foreign_look(struct pcslab_heap *heap);
+#if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+void pcslab_foreign_init(void);
+void pcslab_foreign_exit(void);
+bool pcslab_foreign_expected(struct pcslab_heap *heap);
+#else
+static inline void pcslab_foreign_init(void) { }
+static inline void pcslab_foreign_exit(void) { }
+
+static inline bool pcslab_foreign_expected(struct pcslab_heap *heap)
+{
+	return true;
+}
+#endif
+
 /* debugfs.c */
 void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);

@@ -133,7 +133,8 @@ void pcslab_large_release(struct page *page)
 	pcslab_unlock(&heap->large_lock, flags);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_untrack_large(page);
-	__free_pages(page, order);
+	pcslab_foreign_found(class, pcslab_put_back(page));
+	pcslab_pages_put(page);
 	pcslab_heap_put(heap);
 }
 

@@ -34,6 +34,7 @@ static int __init pcslab_init(void)
 	err = pcslab_reclaim_init();
 	if (err)
 		goto err_defer;
+	pcslab_foreign_init();
 	pcslab_debugfs_init();
 	return 0;
 
@@ -50,6 +51,7 @@ err_heap:
 static void __exit pcslab_exit(void)
 {
 	pcslab_debugfs_exit();
+	pcslab_foreign_exit();
 	pcslab_reclaim_exit();
 	pcslab_defer_exit();
 	pcslab_heap_exit();

@@ -10,6 +10,7 @@
 #include <linux/sched/mm.h>
 #include <linux/vmstat.h>
 
+#include "compat.h"
 #include "page.h"
 
 unsigned long pcslab_span __read_mostly;
@@ -73,9 +74,31 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
 	account(page, 1L << order);
+	page_ref_add(page, PCSLAB_REF_BIAS);
 	WRITE_ONCE(page->private, (unsigned long)owner);
 	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->lru.next, (struct list_head *)tag);
+}
+
+static unsigned int put_back(struct page *page, int lacking)
+{
+	if (likely(lacking <= 0))
+		return 0;
+	page_ref_add(page, lacking);
+	if (COMPAT_KFREE_DROPS_REF)
+		account(page, (long)lacking << compound_order(page));
+	return lacking;
+}
+
+/**
+ * pcslab_put_back() - undo what other allocators did to pages of ours
+ * @page: the first, stamped; the caller keeps it so, and others from doing the same
+ *
+ * Return: how often they freed it since the last look.
+ */
+unsigned int pcslab_put_back(struct page *page)
+{
+	return put_back(page, pcslab_lacking(page));
 }
 
 /**
@@ -88,8 +111,10 @@ void pcslab_untag(struct page *page)
 }
 
 /**
- * pcslab_unstamp() - make pages fit to be given back
+ * pcslab_unstamp() - make pages nobody's
  * @page: the first
+ *
+ * They keep their references, in case somebody still uses them.
  */
 void pcslab_unstamp(struct page *page)
 {
@@ -97,4 +122,16 @@ void pcslab_unstamp(struct page *page)
 	smp_wmb();	/* pairs with page_owner() */
 	WRITE_ONCE(page->private, 0);
 	account(page, -(1L << compound_order(page)));
+}
+
+/**
+ * pcslab_pages_put() - give pages back
+ * @page: the first, unstamped
+ *
+ * What another allocator did at the last moment is undone, but not counted any more.
+ */
+void pcslab_pages_put(struct page *page)
+{
+	put_back(page, 1 - folio_ref_sub_return(page_folio(page), PCSLAB_REF_BIAS));
+	__free_pages(page, compound_order(page));
 }

@@ -27,6 +27,10 @@
  * with unstamping, its object keeps the page; a bad free or heap_of() can. (To be
  * fooled, either would have to see between its two looks the page go, be used by
  * someone else, and be ours again.)
+ *
+ * Stamping also takes PCSLAB_REF_BIAS references, so that whoever drops one that he
+ * does not have gives no page of ours back (foreign.c).
+ *
  * What private points to is freed after an RCU grace period, and readers have
  * preemption off.
  */
@@ -34,9 +38,13 @@
 #define _PCSLAB_PAGE_H
 
 #include <linux/kernel.h>
+#include <linux/page_ref.h>
 
 #include "compat.h"
 #include "types.h"
+
+/* References that our pages have more than they need: see foreign.c. */
+#define PCSLAB_REF_BIAS		0x100000
 
 /* Bytes of the direct map from its start to the end of our highest page. */
 extern unsigned long pcslab_span;
@@ -48,6 +56,14 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
 		  void *owner);
 void pcslab_untag(struct page *page);
 void pcslab_unstamp(struct page *page);
+unsigned int pcslab_put_back(struct page *page);
+void pcslab_pages_put(struct page *page);
+
+/* References of pages of ours that others dropped; below zero if they have taken some. */
+static inline int pcslab_lacking(const struct page *page)
+{
+	return PCSLAB_REF_BIAS + 1 - page_ref_count(page);
+}
 
 /* False if there can't be a page of ours; the page need not exist. */
 static __always_inline bool find_page(const void *obj, struct page **page)

@@ -116,11 +116,11 @@ void pcslab_slab_disown(struct pcslab_slab *slab)
 void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
 	struct page *page = virt_to_page(slab->base);
-	unsigned int order = slab->order;
 
-	sanitize_open(slab->base, PAGE_SIZE << order);
+	pcslab_foreign_found(slab->class, pcslab_put_back(page));
+	sanitize_open(slab->base, PAGE_SIZE << slab->order);
 	pcslab_slab_disown(slab);
-	__free_pages(page, order);
+	pcslab_pages_put(page);
 }
 
 static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)

@@ -332,6 +332,8 @@ struct pcslab_heap_count {
  * @count: what is not counted per CPU
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects of which a pattern was found damaged
+ * @foreign: frees of its objects by other allocators that were found
+ * @foreign_seen: those that were seen when they were made
  * @large_lock: of @large; innermost, interrupts off
  * @large: all large objects, for the audit
  * @large_cursor: where a walk is in @large
@@ -355,6 +357,8 @@ struct pcslab_heap {
 	struct pcslab_heap_count count[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;
+	atomic_long_t foreign;
+	atomic_long_t foreign_seen;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;

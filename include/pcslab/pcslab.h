@@ -97,6 +97,8 @@ struct pcslab_class_stats {
  * @large_fails: large allocations that returned NULL
  * @bad_frees: frees of this heap's memory that were refused
  * @corruptions: objects of which a pattern was found damaged
+ * @foreign: calls of kfree() and its kin on this heap's objects, which stay live; those
+ *	that were found by now
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -108,6 +110,7 @@ struct pcslab_stats {
 	u64 large_fails;
 	u64 bad_frees;
 	u64 corruptions;
+	u64 foreign;
 };
 
 /*

@@ -72,6 +72,7 @@ static void compare_large(struct stress_actor *actor, const struct stress_heap *
 		ORACLE(heap, large_free_bytes));
 	compare(actor, heap, 0, "bad frees", st->bad_frees, 0);
 	compare(actor, heap, 0, "corruptions", st->corruptions, 0);
+	compare(actor, heap, 0, "foreign frees", st->foreign, 0);
 }
 
 /**

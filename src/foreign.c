@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Foreign frees: kfree() and its kin, called on an object of ours
+ *
+ * They find no slab of SLUB at the address and end in free_large_kmalloc(). Up to 6.13 that
+ * drops a reference of the page, and takes the page off the kernel's count of slab memory.
+ * So our pages have PCSLAB_REF_BIAS more references than they need, and no such call gives
+ * a page back. A look at the number of references tells how many calls there were: each
+ * is counted in its heap, named in the log, and made undone. An extra reference of somebody
+ * (get_page()) is left alone, and hides a foreign free until it goes. Later kernels keep a
+ * page that is not of kmalloc(), with a warning; there only put_page() and free_pages()
+ * drop references.
+ *
+ * Where the kernel has kprobes, one on free_large_kmalloc() names each foreign free at once,
+ * with the caller's stack. Where the kernel keeps the page it also counts. And it says which
+ * heaps have to be looked at; without it all have.
+ *
+ * Whatever was done, the object stays live: its owner has not freed it.
+ *
+ * Locks: depot->lock or heap->large_lock for one slab or object each time.
+ * Context: the kprobe any, the look process.
+ */
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/poison.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/rculist.h>
+#include <linux/string.h>
+
+#include "compat.h"
+#include "internal.h"
+#include "lock.h"
+#include "page.h"
+
+/* What an object is, as the log calls it. */
+struct kind {
+	char name[sizeof("large object")];
+};
+
+static void name_kind(struct kind *kind, const struct pcslab_class *class)
+{
+	if (class->index == PCSLAB_LARGE)
+		strscpy(kind->name, "large object", sizeof(kind->name));
+	else
+		snprintf(kind->name, sizeof(kind->name), "class %u", class->size);
+}
+
+/**
+ * pcslab_foreign_found() - count foreign frees that were found
+ * @class: of the objects
+ * @n: how many, or 0
+ *
+ * Context: any; not under a lock that calls wait for, because of the log.
+ */
+void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	struct kind kind;
+
+	if (!n)
+		return;
+	atomic_long_add(n, &class->heap->foreign);
+	if (!__ratelimit(&limit))
+		return;
+	name_kind(&kind, class);
+	pr_err("pcslab: freed by another allocator, %lu times; pages kept (heap %s, %s)\n",
+	       n, class->heap->name, kind.name);
+}
+
+/* A slab that was removed from the depot is looked at by who destroys it. */
+static unsigned int look_at_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
+{
+	unsigned int n = 0;
+	unsigned long flags;
+
+	flags = pcslab_lock(&depot->lock);
+	if (slab->all.prev != LIST_POISON2)
+		n = pcslab_put_back(virt_to_page(slab->base));
+	pcslab_unlock(&depot->lock, flags);
+	return n;
+}
+
+static unsigned long look_at_depot(struct pcslab_depot *depot)
+{
+	struct pcslab_slab *slab;
+	unsigned long n = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(slab, &depot->all, all) {
+		if (pcslab_lacking(virt_to_page(slab->base)) > 0)
+			n += look_at_slab(depot, slab);
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+static void look_at_large(struct page *page, void *n)
+{
+	*(unsigned long *)n += pcslab_put_back(page);
+}
+
+/**
+ * pcslab_foreign_look() - find the foreign frees of a heap, and undo them
+ * @heap: the heap
+ *
+ * Costs a load for each slab and large object.
+ *
+ * Context: process. May sleep.
+ */
+void pcslab_foreign_look(struct pcslab_heap *heap)
+{
+	struct pcslab_class *class = NULL;
+	unsigned long n;
+	int node;
+
+	while ((class = pcslab_next_size_class(heap, class))) {
+		n = 0;
+		for_each_node_state(node, N_MEMORY)
+			n += look_at_depot(&class->depot[node]);
+		pcslab_foreign_found(class, n);
+	}
+	class = pcslab_class_at(heap, PCSLAB_LARGE);
+	if (!class)
+		return;
+	n = 0;
+	pcslab_large_walk(heap, look_at_large, &n);
+	pcslab_foreign_found(class, n);
+}
+
+#if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+
+/* The class of the object an address is in, or NULL. */
+static struct pcslab_class *class_of(const void *addr)
+{
+	struct pcslab_slab *slab = slab_of(addr);
+
+	return slab ? slab->class : large_class_around(addr);
+}
+
+/* Preemption is off, which holds what is found. Up to 7.3 the object comes second. */
+static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	const void *obj = (const void *)regs_get_kernel_argument(regs, 1);
+	struct pcslab_class *class = class_of(obj);
+	struct kind kind;
+
+	if (likely(!class))
+		return 0;
+	atomic_long_inc(&class->heap->foreign_seen);
+	if (!COMPAT_KFREE_DROPS_REF)
+		atomic_long_inc(&class->heap->foreign);
+	if (!__ratelimit(&limit))
+		return 0;
+	name_kind(&kind, class);
+	pr_err("pcslab: %p is freed by another allocator (heap %s, %s)\n", obj,
+	       class->heap->name, kind.name);
+	dump_stack();
+	return 0;
+}
+
+static struct kprobe probe = {
+	.symbol_name = "free_large_kmalloc",
+	.pre_handler = see,
+};
+
+static bool probed __ro_after_init;
+
+void __init pcslab_foreign_init(void)
+{
+	int err = register_kprobe(&probe);
+
+	probed = !err;
+	if (err)
+		pr_notice("pcslab: no kprobe on %s (%d): what another allocator frees is not seen at once\n",
+			  probe.symbol_name, err);
+}
+
+void pcslab_foreign_exit(void)
+{
+	if (probed)
+		unregister_kprobe(&probe);
+}
+
+/**
+ * pcslab_foreign_expected() - has a heap to be looked at?
+ * @heap: the heap
+ *
+ * Return: false if all foreign frees that were seen are counted.
+ */
+bool pcslab_foreign_expected(struct pcslab_heap *heap)
+{
+	return !probed || atomic_long_read(&heap->foreign_seen) !=
+			  atomic_long_read(&heap->foreign);
+}
+
+#endif
