@@ -317,6 +317,7 @@ static void report_live(struct pcslab_heap *heap)
 	}
 	if (!total)
 		return;
+	pcslab_foreign_look(heap);	/* says why, if that is it */
 	pr_warn("pcslab: heap %s destroyed with %ld objects live\n", heap->name, total);
 	pr_warn("pcslab: heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);

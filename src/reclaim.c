@@ -121,6 +121,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 		.heap = heap, .wants = pcslab_has_magazines, .fn = drain, .arg = &pages
 	};
 
+	pcslab_foreign_look(heap);
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
@@ -158,6 +159,17 @@ static void look_at_classes(void)
 	mutex_unlock(&pcslab_heaps_lock);
 }
 
+static void look_for_foreign_frees(void)
+{
+	struct pcslab_heap *heap;
+
+	for (heap = pcslab_heap_after(NULL, 0); heap; heap = pcslab_heap_after(heap, 0)) {
+		if (pcslab_foreign_expected(heap))
+			pcslab_foreign_look(heap);
+		cond_resched();
+	}
+}
+
 static void look(struct work_struct *work)
 {
 	unsigned long pages = 0;
@@ -168,6 +180,7 @@ static void look(struct work_struct *work)
 	pcslab_visit_make(&visit);
 	look_at_classes();	/* last: what was drained is asked again */
 	cpus_read_unlock();
+	look_for_foreign_frees();
 	if (idle)
 		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
 }
