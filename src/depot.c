@@ -12,6 +12,11 @@
  * for their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
  * and Adams keep all and look at what was not needed; FreeBSD's UMA does, too.)
  *
+ * The page allocator has reserves, for those who free memory and need some for that. A
+ * slab that was made of them (page_is_pfmemalloc()) serves such callers only, as SLUB has
+ * it: it is in a list of its own, its objects enter no magazine, and it goes as soon as it
+ * is empty.
+ *
  * Locks: depot->lock, as lock.h says, for one magazine of objects at most.
  * Pages and metadata are allocated and freed outside of it: slabs that are to
  * go are handed back in a list.
@@ -22,6 +27,7 @@
 #include <linux/nodemask.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 
@@ -65,6 +71,7 @@ void pcslab_depot_init(struct pcslab_class *class)
 		raw_spin_lock_init(&depot->lock);
 		INIT_LIST_HEAD(&depot->partial);
 		INIT_LIST_HEAD(&depot->empty);
+		INIT_LIST_HEAD(&depot->reserve);
 		INIT_LIST_HEAD(&depot->all);
 		depot->max_rounds = min_rounds(class);
 		if (class->flags & PCSLAB_HEAP_RANDOM) {
@@ -91,11 +98,32 @@ static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
 	return mag;
 }
 
+static bool of_reserves(const struct pcslab_slab *slab)
+{
+	return slab->node == NUMA_NO_NODE;
+}
+
+static int node_of(const struct pcslab_slab *slab)
+{
+	return of_reserves(slab) ? page_to_nid(virt_to_page(slab->base)) : slab->node;
+}
+
+static struct pcslab_depot *depot_of(struct pcslab_slab *slab)
+{
+	return &slab->class->depot[node_of(slab)];
+}
+
+/* The list of a slab with some objects free. */
+static struct list_head *partial_list(struct pcslab_depot *depot, struct pcslab_slab *slab)
+{
+	return of_reserves(slab) ? &depot->reserve : &depot->partial;
+}
+
 static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
 {
 	list_add_rcu(&slab->all, &depot->all);
-	list_add(&slab->list, &depot->empty);
-	depot->nr_empty++;
+	list_add(&slab->list, of_reserves(slab) ? &depot->reserve : &depot->empty);
+	depot->nr_empty += !of_reserves(slab);
 	depot->nr_slabs++;
 	depot->nr_pages += 1UL << slab->order;
 	depot->nr_free += slab->nr;
@@ -106,7 +134,7 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 {
 	list_move(&slab->list, doomed);
 	slab->leaves = true;
-	depot->nr_empty--;
+	depot->nr_empty -= !of_reserves(slab);
 }
 
 /* One with free objects, for at least one of them to be taken. */
@@ -191,29 +219,31 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 	slab->hint = min_t(unsigned int, slab->hint, index);
 	depot->nr_free++;
 	if (!slab->nr_free++)
-		list_add(&slab->list, &depot->partial);
-	if (slab->nr_free < slab->nr)
+		list_add(&slab->list, partial_list(depot, slab));
+	if (slab->nr_free < slab->nr || of_reserves(slab))
 		return true;
 	list_move(&slab->list, &depot->empty);
 	depot->nr_empty++;
 	return true;
 }
 
-/* Let a slab go that is empty, and not in the list of nmi.c, if @keep others stay. */
-static void trim_to(struct pcslab_depot *depot, struct pcslab_slab *slab,
-		    unsigned int keep, struct list_head *doomed)
+/* Let an empty slab go, if it is not in the list of nmi.c. */
+static void let_go(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		   struct list_head *doomed)
 {
-	if (depot->nr_empty > keep && READ_ONCE(slab->deferred.next) == &slab->deferred)
+	if (READ_ONCE(slab->deferred.next) == &slab->deferred)
 		remove_empty_slab(depot, slab, doomed);
 }
 
 static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		 struct list_head *doomed)
 {
+	unsigned int keep = READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_EMPTY;
+
 	if (slab->nr_free < slab->nr || slab->leaves)
 		return;
-	trim_to(depot, slab, READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_EMPTY,
-		doomed);
+	if (of_reserves(slab) || depot->nr_empty > keep)
+		let_go(depot, slab, doomed);
 }
 
 /*
@@ -371,7 +401,15 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 	return false;
 }
 
-/* Any free object of a node, magazines included; handed out, so counted. */
+/* To a caller, so it is counted. */
+static void *hand_over(struct pcslab_class *class, const struct pcslab_round *round)
+{
+	WRITE_ONCE(*round->state, PCSLAB_LIVE);
+	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
+	return round->obj;
+}
+
+/* Any free object of a node, magazines included, handed out. */
 static void *take_one(struct pcslab_class *class, int node)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -380,21 +418,67 @@ static void *take_one(struct pcslab_class *class, int node)
 	lockdep_assert_held(&depot->lock);
 	if (!take_from_slabs(class, depot, &round, 1) && !take_round(class, node, &round))
 		return NULL;
-	WRITE_ONCE(*round.state, PCSLAB_LIVE);
-	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
-	return round.obj;
+	return hand_over(class, &round);
 }
 
-static void *take(struct pcslab_class *class, int node)
+/* Likewise, out of a slab that is made of reserves. */
+static void *take_reserved(struct pcslab_class *class, int node)
+{
+	struct pcslab_depot *depot = &class->depot[node];
+	struct pcslab_round round;
+	struct pcslab_slab *slab;
+	unsigned int before, taken;
+
+	lockdep_assert_held(&depot->lock);
+	slab = list_first_entry_or_null(&depot->reserve, struct pcslab_slab, list);
+	if (!slab)
+		return NULL;
+	before = slab->nr_free;
+	taken = pcslab_slab_take(slab, &round, 1);
+	depot->nr_free -= before - slab->nr_free;
+	if (!slab->nr_free)
+		list_del_init(&slab->list);
+	return taken ? hand_over(class, &round) : NULL;
+}
+
+/* A way to take an object, under the lock. */
+typedef void *(*take_fn)(struct pcslab_class *class, int node);
+
+static void *take(struct pcslab_class *class, int node, take_fn fn)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	unsigned long flags;
 	void *obj;
 
 	flags = pcslab_lock(&depot->lock);
-	obj = take_one(class, node);
+	obj = fn(class, node);
 	pcslab_unlock(&depot->lock, flags);
 	return obj;
+}
+
+/* From any node that @gfp allows. */
+static void *take_anywhere(struct pcslab_class *class, gfp_t gfp, int node, take_fn fn)
+{
+	void *obj = take(class, node, fn);
+	int other;
+
+	if (obj || gfp & __GFP_THISNODE)
+		return obj;
+	for_each_node_state(other, N_MEMORY) {
+		obj = take(class, other, fn);
+		if (obj)
+			break;
+	}
+	return obj;
+}
+
+/* As the page allocator has it. */
+static bool may_use_reserves(gfp_t gfp)
+{
+	if (gfp & __GFP_NOMEMALLOC)
+		return false;
+	return gfp & __GFP_MEMALLOC ||
+	       (current->flags & PF_MEMALLOC && (in_serving_softirq() || !in_interrupt()));
 }
 
 /* An object of a new slab; the slab's node is where its pages were found. */
@@ -407,10 +491,11 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 
 	if (!slab)
 		return NULL;
-	depot = &class->depot[slab->node];
+	depot = depot_of(slab);
 	flags = pcslab_lock(&depot->lock);
 	add_slab(depot, slab);
-	obj = take_one(class, slab->node);
+	obj = of_reserves(slab) ? take_reserved(class, node_of(slab)) :
+				  take_one(class, slab->node);
 	pcslab_unlock(&depot->lock, flags);
 	return obj;
 }
@@ -422,7 +507,8 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
  * @node: where, or NUMA_NO_NODE for here
  *
  * In this order: what the node has, a full-size slab if the node has pages to
- * spare, what other nodes have, and the smallest slab that will do, for which
+ * spare, what other nodes have, what is left of the reserves for freeing memory if
+ * @gfp or the task may use those, and the smallest slab that will do, for which
  * the page allocator may do all that @gfp allows it.
  *
  * Return: the object, counted, or NULL.
@@ -431,19 +517,14 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
 	gfp_t spare = (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_THISNODE |
 		      __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY;
-	int other;
 	void *obj;
 
 	if (node == NUMA_NO_NODE)
 		node = numa_mem_id();
-	obj = take(class, node) ?: grow(class, spare, node, class->order);
-	if (!obj && !(gfp & __GFP_THISNODE)) {
-		for_each_node_state(other, N_MEMORY) {
-			obj = take(class, other);
-			if (obj)
-				break;
-		}
-	}
+	obj = take(class, node, take_one) ?: grow(class, spare, node, class->order) ?:
+	      take_anywhere(class, gfp, node, take_one);
+	if (!obj && may_use_reserves(gfp))
+		obj = take_anywhere(class, gfp, node, take_reserved);
 	return obj ?: grow(class, gfp, node, class->min_order);
 }
 
@@ -455,7 +536,7 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
  */
 void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
-	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	struct pcslab_depot *depot = depot_of(slab);
 	struct pcslab_count *row;
 	unsigned long flags;
 	LIST_HEAD(doomed);
@@ -489,7 +570,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
  */
 void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 {
-	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	struct pcslab_depot *depot = depot_of(slab);
 	unsigned int i, nr = slab->nr;
 	struct pcslab_count *row;
 	unsigned long flags;
@@ -541,7 +622,7 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 	slab->hint = 0;
 	INIT_LIST_HEAD(&slab->list);
 	if (nr_free)
-		list_add(&slab->list, &depot->partial);
+		list_add(&slab->list, partial_list(depot, slab));
 }
 
 /**
@@ -552,7 +633,7 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
  */
 bool pcslab_depot_let_go(struct pcslab_slab *slab)
 {
-	struct pcslab_depot *depot = &slab->class->depot[slab->node];
+	struct pcslab_depot *depot = depot_of(slab);
 	unsigned int i, nr_free = 0;
 	unsigned long flags;
 	bool goes;
@@ -590,7 +671,9 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 	idle = depot->idle.top;
 	depot->idle = (struct pcslab_stack){};
 	list_for_each_entry_safe(slab, next, &depot->empty, list)
-		trim_to(depot, slab, 0, &doomed);
+		let_go(depot, slab, &doomed);
+	list_for_each_entry_safe(slab, next, &depot->reserve, list)
+		trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);
 
 	pcslab_magazines_free(idle);

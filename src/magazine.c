@@ -36,7 +36,8 @@ unsigned int pcslab_magazine_rounds(u32 size)
 /**
  * pcslab_magazine_create() - allocate an empty magazine
  * @class: of the objects
- * @gfp: the caller's; what makes it try hard is not heeded
+ * @gfp: the caller's; what makes it try hard is not heeded, and the reserves for
+ *	freeing memory are not touched
  *
  * Return: the magazine, or NULL.
  */
@@ -47,11 +48,12 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 	/* On RT kmalloc takes sleeping locks; a caller that may not, goes without. */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
 		return NULL;
-	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE);
+	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE | __GFP_MEMALLOC);
 	if (pcslab_should_fail(gfp))
 		return NULL;
 	mag = kmalloc_node(struct_size(mag, round, class->cap),
-			   gfp | __GFP_NOWARN | __GFP_NORETRY, numa_mem_id());
+			   gfp | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY,
+			   numa_mem_id());
 	if (!mag)
 		return NULL;
 	sanitize_hide(mag);

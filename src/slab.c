@@ -74,7 +74,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 
 	slab->base = page_address(page);
 	slab->recip = class->recip;
-	slab->node = page_to_nid(page);
+	slab->node = page_is_pfmemalloc(page) ? NUMA_NO_NODE : page_to_nid(page);
 	slab->caches = class->caches;
 	slab->class = class;
 	slab->nr = bytes / class->stride;

@@ -166,7 +166,8 @@ struct pcslab_cache {
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
  * @recip: 2^32 / stride, rounded up
- * @node: of the pages
+ * @node: of the pages; NUMA_NO_NODE if they came from the reserves for freeing memory,
+ *	so that no magazine takes objects of theirs
  * @caches: class->caches, to spare the free path a load
  * @class: what it belongs to
  * @list: in the depot's partial or empty list, or in none when all is handed out
@@ -222,6 +223,7 @@ struct pcslab_slab {
  * @partial: slabs with some objects free
  * @empty: slabs with all objects free
  * @nr_empty: of them
+ * @reserve: slabs of the reserves with objects free, which are in neither of the two
  * @all: every slab of this class and node
  * @nr_slabs: of them
  * @nr_pages: held by them
@@ -240,6 +242,7 @@ struct pcslab_depot {
 	unsigned int nr_empty;
 	struct list_head partial;
 	struct list_head empty;
+	struct list_head reserve;
 	struct list_head all;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;
