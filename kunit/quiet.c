@@ -3,6 +3,7 @@
  * With no one allocating or freeing: do the record, the states of the objects
  * and the files agree? Included by one file of each module that asks.
  */
+#include <linux/delay.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/umh.h>
@@ -42,6 +43,32 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 		default:
 			walk->other++;
 		}
+	}
+}
+
+/* Slabs on their way out go meanwhile, and what was read before they went is not true. */
+static bool any_leaves(struct pcslab_class *class)
+{
+	struct pcslab_slab *slab;
+	bool any = false;
+	int node;
+
+	rcu_read_lock();
+	for_each_online_node(node) {
+		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
+			any |= READ_ONCE(slab->leaves);
+	}
+	rcu_read_unlock();
+	return any;
+}
+
+static void wait_for_leaving(struct pcslab_heap *heap)
+{
+	unsigned int i, tries;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		for (tries = 0; tries < 1000 && heap->class[i] && any_leaves(heap->class[i]); tries++)
+			msleep(10);
 	}
 }
 
@@ -91,6 +118,7 @@ void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
 	char *command;
 	unsigned int i;
 
+	wait_for_leaving(heap);
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats_exact(heap, &st), 0);
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (heap->class[i])

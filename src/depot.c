@@ -520,7 +520,7 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 	void *obj;
 
 	if (node == NUMA_NO_NODE)
-		node = numa_mem_id();
+		node = pcslab_home_of(raw_smp_processor_id());
 	obj = take(class, node, take_one) ?: grow(class, spare, node, class->order) ?:
 	      take_anywhere(class, gfp, node, take_one);
 	if (!obj && may_use_reserves(gfp))
