@@ -303,11 +303,13 @@ static long class_live(struct pcslab_heap *heap, unsigned int index)
 static void report_live(struct pcslab_heap *heap)
 {
 	long live, total = 0;
+	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
 		live = class_live(heap, i);
 		total += live;
+		any |= live;
 		if (live && i == PCSLAB_LARGE)
 			pr_warn("pcslab: heap %s: %ld large objects live\n",
 				heap->name, live);
@@ -315,7 +317,7 @@ static void report_live(struct pcslab_heap *heap)
 			pr_warn("pcslab: heap %s: %ld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
-	if (!total)
+	if (!any)
 		return;
 	pcslab_foreign_look(heap);	/* says why, if that is it */
 	pr_warn("pcslab: heap %s destroyed with %ld objects live\n", heap->name, total);
