@@ -634,13 +634,12 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 bool pcslab_depot_let_go(struct pcslab_slab *slab)
 {
 	struct pcslab_depot *depot = depot_of(slab);
-	unsigned int i, nr_free = 0;
+	unsigned int nr_free;
 	unsigned long flags;
 	bool goes;
 
 	flags = pcslab_lock(&depot->lock);
-	for (i = 0; i < slab->nr; i++)
-		nr_free += READ_ONCE(slab->state[i]) == PCSLAB_FREE;
+	nr_free = pcslab_slab_count_free(slab);
 	goes = nr_free == slab->nr && READ_ONCE(slab->deferred.next) == &slab->deferred;
 	if (goes) {
 		list_del_rcu(&slab->all);

@@ -131,6 +131,21 @@ static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *
 }
 
 /**
+ * pcslab_slab_count_free() - the objects in PCSLAB_FREE
+ * @slab: with its depot locked
+ *
+ * Return: slab->nr_free, unless that is wrong; see pcslab_slab_take().
+ */
+unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < slab->nr; i++)
+		n += READ_ONCE(slab->state[i]) == PCSLAB_FREE;
+	return n;
+}
+
+/**
  * pcslab_slab_take() - take free objects, in order of address
  * @slab: with its depot locked
  * @round: filled
@@ -175,6 +190,7 @@ unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_rou
 		    pcslab_random_below(random, left--) < n - taken)
 			take(slab, i, &round[taken++]);
 	}
-	slab->nr_free = taken < n ? 0 : slab->nr_free - n;
+	/* With fewer than it thought, it may have passed some over. */
+	slab->nr_free = taken < n ? pcslab_slab_count_free(slab) : slab->nr_free - n;
 	return taken;
 }
