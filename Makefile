@@ -92,4 +92,5 @@ help:
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'
 	@echo 'KERNEL=6.1         which kernel: 6.1, 6.12 or 7.3'
-	@echo 'FLAVOUR=kunit      kunit, debug, kcsan, rt or arm64 (check, check-long, stress); stock (stress)'
+	@echo 'FLAVOUR=kunit      kunit, debug, kcsan, rt, arm64, arm64-16k or i386 (check, check-long,'
+	@echo '                   stress); stock (stress)'

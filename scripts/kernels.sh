@@ -168,12 +168,15 @@ find_source_tree()
 
 # list_fragments VERSION FLAVOUR: the files whose lines make the configuration. A later
 # line overrides an earlier one; NAME-VERSION.config has what only that version needs.
+# A flavour with a hyphen has all of the one it begins with, and more.
 list_fragments()
 {
-	local name file
-	for name in base "base-$1" "$2" "$2-$1"; do
-		file=$SCRIPTS/configs/$name.config
-		[ ! -e "$file" ] || echo "$file"
+	local name file names=(base "${2%%-*}")
+	[ "${2%%-*}" = "$2" ] || names+=("$2")
+	for name in "${names[@]}"; do
+		for file in "$SCRIPTS/configs/$name"{,"-$1"}.config; do
+			[ ! -e "$file" ] || echo "$file"
+		done
 	done
 }
 
@@ -267,8 +270,8 @@ make_built_kernel()
 	relocate_object_tree "$dir/build"
 }
 
-# flavour_row FLAVOUR: what it is built with into row_*. It is for x86 unless the flavour
-# begins with the name of another machine.
+# flavour_row FLAVOUR: what it is built with into row_*. It is for 64-bit x86 unless the
+# flavour begins with the name of another machine.
 flavour_row()
 {
 	[ -e "$SCRIPTS/configs/$1.config" ] || die "no flavour $1; there are: $(flavours)"
@@ -313,7 +316,7 @@ flavours()
 	for config in "$SCRIPTS"/configs/*.config; do
 		config=$(basename "$config" .config)
 		case $config in
-		base | *-[0-9]*) ;;
+		base | *-[0-9]*.[0-9]*) ;;
 		*) printf '%s ' "$config" ;;
 		esac
 	done
