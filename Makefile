@@ -7,12 +7,12 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-all check-long check-breaks bench coverage stress model \
+.PHONY: modules run check check-all check-long check-breaks check-scripts bench coverage stress model \
 	style cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
 # these too, may be somebody's client's.
-BUILD_DIRS := . kunit src $(addprefix scripts/,bench example replay stress)
+BUILD_DIRS := . kunit src $(addprefix scripts/,bench example replay stress tracer)
 
 # The release whose headers KDIR would be, if it is where Debian has them.
 release := $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR)))
@@ -46,6 +46,9 @@ check-long:
 
 check-breaks:
 	@scripts/check-breaks
+
+check-scripts:
+	@scripts/selftest
 
 stress:
 	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --name stress --quiet \
@@ -82,6 +85,7 @@ help:
 	@echo 'make check         the tests, in guests'
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the tests that take their time as well'
+	@echo 'make check-scripts the tests of the scripts themselves: half a minute, no guest'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make stress        all at once and at random: MINUTES=5 CPUS=8 SEED=n'
 	@echo 'make bench         what an allocation costs, on all kernels or KERNEL; DOCS=1'
