@@ -136,8 +136,14 @@ static bool wait_for_rest(struct pcslab_heap *heap)
 	return false;
 }
 
-/* A zombie's caches are empty, and it makes no slabs any more. */
-static int forget_heap(struct pcslab_heap *heap)
+/**
+ * pcslab_heap_forget() - give up what is live in a heap
+ * @heap: destroyed, with its caches emptied: it makes no slabs any more
+ *
+ * Context: process. May sleep.
+ * Return: 0, or -EBUSY if frees are going on that do not end.
+ */
+int pcslab_heap_forget(struct pcslab_heap *heap)
 {
 	struct given_up sum = {};
 
@@ -162,7 +168,7 @@ static int forget_zombies(const char *name)
 	mutex_lock(&forget_lock);
 	for (heap = pcslab_heap_after(NULL, 0); heap; heap = pcslab_heap_after(heap, 0)) {
 		if (READ_ONCE(heap->zombie) && !strcmp(heap->name, name))
-			err = forget_heap(heap);
+			err = pcslab_heap_forget(heap);
 	}
 	mutex_unlock(&forget_lock);
 	if (err == -ENOENT)

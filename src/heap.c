@@ -425,9 +425,19 @@ int pcslab_heap_init(void)
 	return err;
 }
 
-/* All heaps are destroyed and no object is live; some may still be on their way. */
+/*
+ * All heaps are destroyed, and no object is live as far as the books tell. If they are off by
+ * a free that two CPUs made at the same instant, something may be left all the same.
+ */
 void pcslab_heap_exit(void)
 {
+	struct pcslab_heap *heap;
+
 	unregister_module_notifier(&module_notifier);
+	drain_workqueue(pcslab_wq);
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node)
+		pcslab_heap_forget(heap);
+	mutex_unlock(&pcslab_heaps_lock);
 	destroy_workqueue(pcslab_wq);
 }

@@ -196,6 +196,9 @@ struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
 
+/* forget.c: giving a zombie up */
+int pcslab_heap_forget(struct pcslab_heap *heap);
+
 /* reclaim.c: what is free goes back */
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
