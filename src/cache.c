@@ -92,7 +92,7 @@ static void load(struct pcslab_class *class, struct pcslab_cache *c,
 static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
 		   struct pcslab_magazine *mag, unsigned int top)
 {
-	c->spare = c->loaded;
+	WRITE_ONCE(c->spare, c->loaded);
 	WRITE_ONCE(c->spare_top, c->top);
 	load(class, c, mag, top);
 }
@@ -268,7 +268,7 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache
 	drain_one(class, cache->node, cache->loaded, cache->top, &doomed);
 	drain_one(class, cache->node, cache->spare, cache->spare_top, &doomed);
 	WRITE_ONCE(cache->loaded, NULL);
-	cache->spare = NULL;
+	WRITE_ONCE(cache->spare, NULL);
 	WRITE_ONCE(cache->top, 0);
 	WRITE_ONCE(cache->spare_top, 0);
 	cache->cap = 0;

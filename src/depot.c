@@ -133,7 +133,7 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 			      struct list_head *doomed)
 {
 	list_move(&slab->list, doomed);
-	slab->leaves = true;
+	WRITE_ONCE(slab->leaves, true);
 	depot->nr_empty -= !of_reserves(slab);
 }
 
@@ -617,7 +617,7 @@ static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsigned int nr_free)
 {
 	depot->nr_free += nr_free - slab->nr_free;
-	slab->leaves = false;
+	WRITE_ONCE(slab->leaves, false);
 	slab->nr_free = nr_free;
 	slab->hint = 0;
 	INIT_LIST_HEAD(&slab->list);

@@ -330,15 +330,12 @@ static void report_live(struct pcslab_heap *heap)
 	smp_store_release(&heap->zombie, true);
 }
 
-/* It is listed until it is freed, for CPU hotplug to find it. */
-static bool heap_retire(struct pcslab_heap *heap)
+/* Behind its files, which have that name. It is listed until it is freed, for CPU hotplug. */
+static void give_name_back(struct pcslab_heap *heap)
 {
-	if (!pcslab_heap_stop(heap))
-		return false;
 	mutex_lock(&pcslab_heaps_lock);
 	hash_del(&heap->by_name);
 	mutex_unlock(&pcslab_heaps_lock);
-	return true;
 }
 
 /**
@@ -364,7 +361,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 	if (IS_ERR_OR_NULL(heap))
 		return;
 	cpus_read_lock();
-	first = heap_retire(heap);
+	first = pcslab_heap_stop(heap);
 	if (first)
 		report_live(heap);
 	cpus_read_unlock();
@@ -375,6 +372,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		return;
 	}
 	debugfs_remove(heap->dir);	/* waits for who is reading */
+	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }
 EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);

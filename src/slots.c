@@ -272,7 +272,7 @@ void pcslab_class_doubt(struct pcslab_class *class)
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
 		/* A CPU that is coming up has none yet. */
-		if (c && !c->out)
+		if (c && !READ_ONCE(c->out))
 			point_slot(class, cpu, c);
 	}
 	pcslab_unlock(&slots_lock, flags);
@@ -290,7 +290,7 @@ void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, 
 
 	flags = pcslab_lock(&slots_lock);
 	cache->verified = doubts;
-	if (!cache->out)
+	if (!READ_ONCE(cache->out))
 		point_slot(class, smp_processor_id(), cache);
 	pcslab_unlock(&slots_lock, flags);
 }
