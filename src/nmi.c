@@ -45,6 +45,8 @@
 
 DEFINE_PER_CPU(unsigned int, pcslab_locked);
 static DEFINE_PER_CPU(bool, serving);
+/* Pages are given back, so on RT this is not for hard interrupt context. */
+static DEFINE_PER_CPU(struct irq_work, work);
 static int hotplug_state;
 
 static LLIST_HEAD(slabs);
@@ -93,9 +95,6 @@ static void run(struct irq_work *unused)
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		__this_cpu_dec(pcslab_locked);
 }
-
-/* Pages are given back, so on RT this is not for hard interrupt context. */
-static DEFINE_PER_CPU(struct irq_work, work) = IRQ_WORK_INIT(run);
 
 static void run_soon(void)
 {
@@ -174,6 +173,9 @@ int __init pcslab_defer_init(void)
 {
 	unsigned int cpu;
 
+	/* Not by an initializer: 6.1 and 6.12 relocate no per-CPU data of a module. */
+	for_each_possible_cpu(cpu)
+		init_irq_work(per_cpu_ptr(&work, cpu), run);
 	cpus_read_lock();
 	hotplug_state = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_AP_ONLINE_DYN,
 							     "mm/pcslab:online",
