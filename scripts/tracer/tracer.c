@@ -99,7 +99,8 @@ static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace
 	put(heap, xchg(box, get(heap, size_of(turn / HEAPS), GFP_ATOMIC | __GFP_NOWARN)));
 }
 
-static struct ftrace_ops ops = { .func = act };
+/* What the callback calls does not call it again. */
+static struct ftrace_ops ops = { .func = act, .flags = FTRACE_OPS_FL_RECURSION };
 
 /* Full magazines, empty ones, and classes that are made. */
 static int work(void *unused)
