@@ -214,7 +214,11 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 		return false;
 	WRITE_ONCE(*state, PCSLAB_FREE);
 	/* All are counted when it is let go, or is not; and one is not counted twice. */
-	if (unlikely(slab->leaves || slab->nr_free == slab->nr))
+	if (unlikely(slab->leaves)) {
+		slab->returned = true;
+		return true;
+	}
+	if (unlikely(slab->nr_free == slab->nr))
 		return true;
 	slab->hint = min_t(unsigned int, slab->hint, index);
 	depot->nr_free++;
@@ -618,6 +622,7 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 {
 	depot->nr_free += nr_free - slab->nr_free;
 	WRITE_ONCE(slab->leaves, false);
+	slab->returned = false;
 	slab->nr_free = nr_free;
 	slab->hint = 0;
 	INIT_LIST_HEAD(&slab->list);
@@ -625,32 +630,43 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 		list_add(&slab->list, partial_list(depot, slab));
 }
 
+/* What an object that came back left in magazines has to be doubted, too: once more. */
+static bool must_wait(struct pcslab_slab *slab)
+{
+	bool returned = slab->returned;
+
+	slab->returned = false;
+	return returned || READ_ONCE(slab->deferred.next) != &slab->deferred;
+}
+
 /**
  * pcslab_depot_let_go() - let a slab go that is on its way out (leave.c)
  * @slab: the slab
  *
- * Return: false if it has an object outside, and stays.
+ * Return: whether it goes; it stays if it has an object outside.
  */
-bool pcslab_depot_let_go(struct pcslab_slab *slab)
+enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 {
 	struct pcslab_depot *depot = depot_of(slab);
+	enum pcslab_leave verdict = PCSLAB_GOES;
 	unsigned int nr_free;
 	unsigned long flags;
-	bool goes;
 
 	flags = pcslab_lock(&depot->lock);
 	nr_free = pcslab_slab_count_free(slab);
-	goes = nr_free == slab->nr && READ_ONCE(slab->deferred.next) == &slab->deferred;
-	if (goes) {
+	if (unlikely(nr_free < slab->nr)) {
+		readmit(depot, slab, nr_free);
+		verdict = PCSLAB_STAYS;
+	} else if (unlikely(must_wait(slab))) {
+		verdict = PCSLAB_WAITS;
+	} else {
 		list_del_rcu(&slab->all);
 		depot->nr_slabs--;
 		depot->nr_pages -= 1UL << slab->order;
 		depot->nr_free -= slab->nr_free;
-	} else {
-		readmit(depot, slab, nr_free);
 	}
 	pcslab_unlock(&depot->lock, flags);
-	return goes;
+	return verdict;
 }
 
 /* All but @keep rounds goes back; what more it may keep it has to learn anew. */

@@ -41,10 +41,16 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class,
 				 struct pcslab_cache *cache);
 
 /* depot.c: magazines and slabs of a node */
+enum pcslab_leave {
+	PCSLAB_GOES,
+	PCSLAB_STAYS,
+	PCSLAB_WAITS,		/* for another grace period */
+};
+
 void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node);
 void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state);
 void pcslab_depot_free_deferred(struct pcslab_slab *slab);
-bool pcslab_depot_let_go(struct pcslab_slab *slab);
+enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus);

@@ -16,7 +16,9 @@
  *    is done to a full magazine of a depot when a CPU loads it.
  * 2. After a grace period no call is left that found its cache before that. If all
  *    objects of the slab are still free, its pages go. If a call took one meanwhile, the
- *    slab goes back into the depot: that heap has handed this object out twice.
+ *    slab goes back into the depot: that heap has handed this object out twice. If one
+ *    was taken and came back, two CPUs may have freed it at the same instant again, after
+ *    their rounds were verified: then the slab begins anew with step 1.
  *
  * One work item does so for all slabs that are in the list then. It runs on a workqueue
  * of ours, with a rescuer, since reclaim waits for pages.
@@ -31,6 +33,9 @@
 
 static LLIST_HEAD(leaving);
 
+static void leave(struct work_struct *work);
+static DECLARE_WORK(leave_work, leave);
+
 static void doubt_all(struct llist_node *batch)
 {
 	struct pcslab_class *last = NULL;
@@ -43,6 +48,12 @@ static void doubt_all(struct llist_node *batch)
 	}
 }
 
+static void leave_soon(struct pcslab_slab *slab)
+{
+	llist_add(&slab->leaving, &leaving);
+	queue_work(pcslab_wq, &leave_work);
+}
+
 static void leave(struct work_struct *work)
 {
 	struct llist_node *batch = llist_del_all(&leaving);
@@ -53,13 +64,19 @@ static void leave(struct work_struct *work)
 	doubt_all(batch);
 	synchronize_rcu();
 	llist_for_each_entry_safe(slab, next, batch, leaving) {
-		if (pcslab_depot_let_go(slab))
+		switch (pcslab_depot_let_go(slab)) {
+		case PCSLAB_GOES:
 			pcslab_slab_destroy(slab);
+			break;
+		case PCSLAB_WAITS:
+			leave_soon(slab);
+			break;
+		case PCSLAB_STAYS:
+			break;
+		}
 		cond_resched();
 	}
 }
-
-static DECLARE_WORK(leave_work, leave);
 
 /**
  * pcslab_slabs_leave() - have slabs given back soon
@@ -74,10 +91,8 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
 
 	list_for_each_entry_safe(slab, next, doomed, list) {
 		pages += 1UL << slab->order;
-		llist_add(&slab->leaving, &leaving);
+		leave_soon(slab);
 	}
-	if (pages)
-		queue_work(pcslab_wq, &leave_work);
 	return pages;
 }
 

@@ -82,6 +82,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->hint = 0;
 	slab->order = order;
 	slab->leaves = false;
+	slab->returned = false;
 	slab->deferred.next = &slab->deferred;
 	init_states(slab, states);
 	if (class->flags & PCSLAB_CHECKED)

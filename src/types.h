@@ -179,14 +179,15 @@ struct pcslab_cache {
  * @hint: no object below this index is PCSLAB_FREE
  * @order: of the pages
  * @leaves: it was empty and is about to go (leave.c)
+ * @returned: since then an object was handed out and came back
  * @deferred: in the list of slabs with objects freed in NMI; points to itself when no NMI
  *	has claimed the slab for it, and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
  *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
  *
- * @list, @nr_free, @hint and @leaves: under the depot's lock. @deferred and @state are shared, as
- * nmi.c and enum pcslab_state say. The rest does not change.
+ * @list, @nr_free, @hint, @leaves and @returned: under the depot's lock. @deferred and @state
+ * are shared, as nmi.c and enum pcslab_state say. The rest does not change.
  */
 struct pcslab_slab {
 	char *base;
@@ -206,6 +207,7 @@ struct pcslab_slab {
 	u16 hint;
 	u8 order;
 	bool leaves;
+	bool returned;
 	struct llist_node deferred;
 	u8 state[] __aligned(sizeof(long));
 };
