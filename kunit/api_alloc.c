@@ -80,7 +80,7 @@ static void make_dirty(struct kunit *test, size_t size, void **objs)
 	for (i = 0; i < DIRTY; i++) {
 		objs[i] = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-		memset(objs[i], 0xa5, pcslab_usable_size(objs[i]));
+		memset(whole(objs[i]), 0xa5, pcslab_usable_size(objs[i]));
 	}
 	for (i = 0; i < DIRTY; i++)
 		pcslab_free(objs[i]);
@@ -108,7 +108,8 @@ static unsigned int check_zeroed(struct kunit *test, alloc_fn alloc, size_t size
 		objs[i] = alloc(api_heap(test), size);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 		recycled += is_one_of(objs[i], dirty);
-		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(objs[i], 0, pcslab_usable_size(objs[i])),
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(whole(objs[i]), 0,
+						       pcslab_usable_size(objs[i])),
 				      "size %zu", size);
 	}
 	for (i = 0; i < DIRTY; i++)

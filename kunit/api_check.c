@@ -89,11 +89,11 @@ static void write_after_free(struct kunit *test)
 /* It may be used to the end then, and the end is as clean as zalloc's. */
 static void usable_size_opens_the_object(struct kunit *test)
 {
-	u8 *obj = pcslab_zalloc(checked, 50, GFP_KERNEL);
+	u8 *obj = whole(pcslab_zalloc(checked, 50, GFP_KERNEL));
 
-	KUNIT_EXPECT_EQ(test, pcslab_usable_size(obj), 56);
-	KUNIT_EXPECT_NULL(test, memchr_inv(obj, 0, 56));
-	memset(obj, 1, 56);
+	KUNIT_EXPECT_EQ(test, pcslab_usable_size(obj), size_usable(50));
+	KUNIT_EXPECT_NULL(test, memchr_inv(obj, 0, size_usable(50)));
+	memset(obj, 1, size_usable(50));
 	pcslab_free(obj);
 	KUNIT_EXPECT_EQ(test, corruptions(), 0);
 }
@@ -111,7 +111,7 @@ static void usable_size_finds_the_overflow(struct kunit *test)
 
 static void realloc_moves_the_redzone(struct kunit *test)
 {
-	u8 *obj = pcslab_alloc(checked, sixty, GFP_KERNEL);
+	u8 *obj = whole(pcslab_alloc(checked, sixty, GFP_KERNEL));
 
 	KUNIT_EXPECT_PTR_EQ(test, (void *)obj,
 			    pcslab_realloc(checked, obj, sixty_four, GFP_KERNEL));

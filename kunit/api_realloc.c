@@ -94,7 +94,7 @@ static void growing_zeroes_the_rest(struct kunit *test)
 {
 	void *obj = filled_object(test, 64), *got;
 
-	got = pcslab_realloc(api_heap(test), obj, 1000, GFP_KERNEL | __GFP_ZERO);
+	got = whole(pcslab_realloc(api_heap(test), obj, 1000, GFP_KERNEL | __GFP_ZERO));
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, 64));
 	KUNIT_EXPECT_NULL(test, memchr_inv(got + 64, 0, pcslab_usable_size(got) - 64));
@@ -110,8 +110,8 @@ static void shrinking_zeroes_the_rest(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(stays); i++) {
 		to = stays[i].to;
-		got = pcslab_realloc(api_heap(test), filled_object(test, stays[i].from), to,
-				     GFP_KERNEL | __GFP_ZERO);
+		got = whole(pcslab_realloc(api_heap(test), filled_object(test, stays[i].from),
+					   to, GFP_KERNEL | __GFP_ZERO));
 		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, min(stays[i].from, to)));
 		KUNIT_EXPECT_NULL(test, memchr_inv(got + to, 0, pcslab_usable_size(got) - to));
 		pcslab_free(got);
@@ -191,8 +191,8 @@ static void moves_to_the_heap_named(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(moves); i++) {
 		from = moves[i].from;
 		to = moves[i].to;
-		got = pcslab_realloc(other, filled_object(test, from), to,
-				     GFP_KERNEL | __GFP_ZERO);
+		got = whole(pcslab_realloc(other, filled_object(test, from), to,
+					   GFP_KERNEL | __GFP_ZERO));
 		KUNIT_ASSERT_NOT_NULL(test, got);
 		KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(got), other);
 		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, min(from, to)));

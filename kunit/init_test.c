@@ -11,6 +11,7 @@
 
 #include <pcslab/pcslab.h>
 
+#include "live.h"
 #include "poke.h"
 
 static const size_t sizes[] = { 8, 64, 100, 1024, PCSLAB_MAX_SIZE };
@@ -48,7 +49,7 @@ static void free_zeroes(struct kunit *test)
 		obj = pcslab_alloc(test->priv, sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, obj);
 		usable = pcslab_usable_size(obj);
-		memset(obj, 0xa5, usable);
+		memset(whole(obj), 0xa5, usable);
 		pcslab_free(obj);
 		KUNIT_EXPECT_TRUE_MSG(test, is_zero(obj, usable), "%zu bytes", sizes[i]);
 	}

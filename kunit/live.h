@@ -65,4 +65,11 @@ static inline size_t size_usable(size_t size)
 	return pcslab_class_size(pcslab_class_index(size));
 }
 
+/* An object of which the compiler is not to know that less was asked for. */
+static inline void *whole(void *obj)
+{
+	OPTIMIZER_HIDE_VAR(obj);
+	return obj;
+}
+
 #endif /* _PCSLAB_KUNIT_LIVE_H */

@@ -177,7 +177,9 @@ slow:
 	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, _RET_IP_);
 }
 
-void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp)
+/* The size is there for the caller's compiler; here it would take a register too many. */
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   size_t unused)
 {
 	return alloc_class(heap, index, 0, gfp);
 }
@@ -345,6 +347,10 @@ EXPORT_SYMBOL_PCSLAB(pcslab_free);
  * In a heap with PCSLAB_HEAP_REDZONE the bytes behind the size that was asked for are
  * looked at like in a free, zeroed, and the caller's from then on; so nobody may write
  * to them meanwhile.
+ *
+ * FORTIFY_SOURCE allows no more than what was asked for, wherever it can see the call that
+ * allocated. pcslab_realloc() to the usable size leaves the object where it is, and tells the
+ * compiler as well.
  *
  * Context: any. The object must not be freed meanwhile.
  * Return: bytes: the size of its class, or of the pages of a large object; 0 for NULL,

@@ -176,10 +176,14 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 void pcslab_heap_destroy(struct pcslab_heap *heap);
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 
-/* Behind the inlines below; not for callers. */
-void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __malloc;
-void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index,
-			   gfp_t gfp) __malloc;
+/*
+ * Behind the inlines below; not for callers. The class is all that allocating takes; the size
+ * is handed on for the compiler, which only knows the size of what a call returns if that is
+ * an argument of it. FORTIFY_SOURCE asks for it.
+ */
+void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __alloc_size(2);
+void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   size_t size) __alloc_size(4);
 
 /**
  * pcslab_alloc() - allocate an object
@@ -198,13 +202,13 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index,
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL. A NULL is
  *	counted in the heap's fails.
  */
-static __always_inline void *pcslab_alloc(struct pcslab_heap *heap, size_t size,
-					  gfp_t gfp)
+static __always_inline __alloc_size(2) void *pcslab_alloc(struct pcslab_heap *heap,
+							  size_t size, gfp_t gfp)
 {
 	/* KASAN and kmemleak want to know the size to the byte. */
 	if (__builtin_constant_p(size) && size - 1 < PCSLAB_MAX_SIZE &&
 	    !IS_ENABLED(CONFIG_KASAN_GENERIC) && !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp);
+		return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp, size);
 	return __pcslab_alloc(heap, size, gfp);
 }
 
@@ -217,14 +221,14 @@ static __always_inline void *pcslab_alloc(struct pcslab_heap *heap, size_t size,
  * Context: as pcslab_alloc().
  * Return: as pcslab_alloc(); the whole usable size is zero.
  */
-static __always_inline void *pcslab_zalloc(struct pcslab_heap *heap, size_t size,
-					   gfp_t gfp)
+static __always_inline __alloc_size(2) void *pcslab_zalloc(struct pcslab_heap *heap,
+							   size_t size, gfp_t gfp)
 {
 	return pcslab_alloc(heap, size, gfp | __GFP_ZERO);
 }
 
 void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
-			int node);
+			int node) __alloc_size(2);
 
 /**
  * pcslab_alloc_array() - allocate an array
@@ -237,8 +241,8 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
  * Return: as pcslab_alloc(); NULL, a failed large allocation, if @n * @size
  *	overflows.
  */
-static __always_inline void *pcslab_alloc_array(struct pcslab_heap *heap,
-						size_t n, size_t size, gfp_t gfp)
+static __always_inline __alloc_size(2, 3) void *
+pcslab_alloc_array(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
 {
 	return pcslab_alloc(heap, size_mul(n, size), gfp);
 }
@@ -253,14 +257,14 @@ static __always_inline void *pcslab_alloc_array(struct pcslab_heap *heap,
  * Context: as pcslab_alloc().
  * Return: as pcslab_alloc_array().
  */
-static __always_inline void *pcslab_calloc(struct pcslab_heap *heap, size_t n,
-					   size_t size, gfp_t gfp)
+static __always_inline __alloc_size(2, 3) void *
+pcslab_calloc(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
 {
 	return pcslab_alloc_array(heap, n, size, gfp | __GFP_ZERO);
 }
 
-void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size,
-		     gfp_t gfp);
+void * __must_check pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size,
+				   gfp_t gfp) __realloc_size(3);
 void pcslab_free(const void *obj);
 size_t pcslab_usable_size(const void *obj);
 struct pcslab_heap *pcslab_heap_of(const void *obj);

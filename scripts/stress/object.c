@@ -185,7 +185,7 @@ void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
 	if (!aligned(object))
 		mismatch(actor, STRESS_MISALIGNED, object, "misaligned");
 	check_owner(actor, object);
-	if (zero && memchr_inv(object->obj, 0, heap->redzone ? size : object->usable))
+	if (zero && memchr_inv(whole(object->obj), 0, heap->redzone ? size : object->usable))
 		mismatch(actor, STRESS_NOT_ZERO, object, "not zeroed");
 	own(actor, object);
 }
