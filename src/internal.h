@@ -23,7 +23,7 @@ void pcslab_alloc_init(void);
 
 /* track.c: who allocated what */
 void pcslab_track_alloc(const void *obj, unsigned long caller);
-void pcslab_untrack_large(struct page *page);
+struct pcslab_class *pcslab_untrack_large(struct page *page);
 void pcslab_track_report(struct pcslab_heap *heap);
 int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
 

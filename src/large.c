@@ -113,7 +113,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
  */
 void pcslab_large_release(struct page *page)
 {
-	struct pcslab_class *class = (struct pcslab_class *)page_private(page);
+	struct pcslab_class *class = pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
 	struct pcslab_count *row;
@@ -131,8 +131,6 @@ void pcslab_large_release(struct page *page)
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
 	compat_count_release(&row->frees[turn]);
 	pcslab_unlock(&heap->large_lock, flags);
-	if (heap->flags & PCSLAB_HEAP_TRACK)
-		pcslab_untrack_large(page);
 	pcslab_foreign_found(class, pcslab_put_back(page));
 	pcslab_pages_put(page);
 	pcslab_heap_put(heap);
@@ -189,8 +187,7 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 	pcslab_unlock(&heap->large_lock, flags);
 	if (!page)
 		return 0;
-	if (heap->flags & PCSLAB_HEAP_TRACK)
-		pcslab_untrack_large(page);
+	pcslab_untrack_large(page);
 	pcslab_unstamp(page);
 	pcslab_heap_put(heap);
 	return 1UL << compound_order(page);

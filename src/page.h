@@ -6,7 +6,8 @@
  *
  *   lru.next	a tag: the address of something of ours, which nobody else stores; it says
  *		a slab or a large object
- *   private	the slab, or the class of the large object
+ *   private	the slab, or the class of the large object; with bit 0 set the
+ *		struct pcslab_note of a large object whose allocation is tracked
  *
  * and a large object's first page also its links in heap->large: index (next)
  * and lru.prev (previous). The pages are compound: the others lead to the first
@@ -50,6 +51,13 @@
 extern unsigned long pcslab_span;
 /* Tags; only the addresses matter. */
 extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+
+/* Who allocated a large object. */
+struct pcslab_note {
+	struct pcslab_class *class;
+	unsigned long caller;
+	struct rcu_head rcu;
+};
 
 struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
@@ -150,23 +158,38 @@ static inline struct page *large_page_of(const void *obj)
 	return page;
 }
 
-/* Its class. */
+/* @owner is what the page of a large object has in private; NULL if that is its class. */
+static inline struct pcslab_note *large_note(void *owner)
+{
+	return (unsigned long)owner & 1 ? owner - 1 : NULL;
+}
+
+/* The class of a large object, by its first page; NULL if it is none any more. */
+static inline struct pcslab_class *large_class(struct page *page)
+{
+	struct pcslab_note *note;
+	void *owner;
+
+	if (!page_owner(page, &pcslab_large_tag, &owner))
+		return NULL;
+	note = large_note(owner);
+	return note ? note->class : owner;
+}
+
+/* The class of the large object that starts at @obj, else NULL. */
 static inline struct pcslab_class *large_class_of(const void *obj)
 {
 	struct page *page = large_page_of(obj);
-	void *class;
 
-	return page && page_owner(page, &pcslab_large_tag, &class) ? class : NULL;
+	return page ? large_class(page) : NULL;
 }
 
 /* The class of the large object an address is in, else NULL. */
 static inline struct pcslab_class *large_class_around(const void *obj)
 {
 	struct page *page;
-	void *class;
 
-	return find_first_page(obj, &pcslab_large_tag, &page) &&
-	       page_owner(page, &pcslab_large_tag, &class) ? class : NULL;
+	return find_first_page(obj, &pcslab_large_tag, &page) ? large_class(page) : NULL;
 }
 
 /*

@@ -3,10 +3,9 @@
  * Tracking: who allocated what is live, with pcslab.track=1
  *
  * The return address of every allocation is kept beside the states of its slab,
- * or for a large object in the private word of its fourth page: it has at least
- * four, and that word of a tail page is nobody else's. It is written by the
- * caller's own CPU before the object is handed out, and only means something
- * while the object is live.
+ * or for a large object in a note that the private word of its page leads to. It
+ * is written by the caller's own CPU before the object is handed out, and only
+ * means something while the object is live.
  *
  * Context: recording, any; collecting, process. Locks: heap->large_lock.
  */
@@ -20,7 +19,6 @@
 #include "page.h"
 
 #define NR_SITES	64	/* told apart; more are summed up in others */
-#define CALLER_PAGE	3
 
 struct site {
 	unsigned long caller;
@@ -33,6 +31,22 @@ struct sites {
 	struct site others;
 };
 
+/*
+ * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd, nothing
+ * from the reserves. Without memory the object stays one of nobody.
+ */
+static void track_large(struct page *page, unsigned long caller)
+{
+	struct pcslab_note *note = kmalloc(sizeof(*note), __GFP_NOWARN | __GFP_NOMEMALLOC);
+
+	if (!note)
+		return;
+	note->class = (struct pcslab_class *)page_private(page);
+	note->caller = caller;
+	/* Release: pairs with the address dependency of those who read the note. */
+	smp_store_release(&page->private, (unsigned long)note | 1);
+}
+
 /**
  * pcslab_track_alloc() - remember who allocated an object
  * @obj: just allocated
@@ -44,18 +58,29 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 	u8 *state;
 
 	if (!slab)
-		WRITE_ONCE(virt_to_page(obj)[CALLER_PAGE].private, caller);
+		track_large(virt_to_page(obj), caller);
 	else if (find_state(slab, obj, &state))
 		WRITE_ONCE(pcslab_callers(slab)[state - slab->state], caller);
 }
 
 /**
- * pcslab_untrack_large() - leave no trace in pages that are given back
- * @page: first page of a large object
+ * pcslab_untrack_large() - forget who allocated a large object
+ * @page: its first page, claimed
+ *
+ * The note stays for those who have found it under its tag: heap_of(), bad frees, and
+ * walks of the large objects.
+ *
+ * Return: its class, which private leads to from now on.
  */
-void pcslab_untrack_large(struct page *page)
+struct pcslab_class *pcslab_untrack_large(struct page *page)
 {
-	set_page_private(page + CALLER_PAGE, 0);
+	struct pcslab_note *note = large_note((void *)page_private(page));
+
+	if (note) {
+		WRITE_ONCE(page->private, (unsigned long)note->class);
+		kfree_rcu(note, rcu);
+	}
+	return (struct pcslab_class *)page_private(page);
 }
 
 static void add(struct sites *sites, unsigned long caller, u64 bytes)
@@ -100,7 +125,13 @@ static void add_class(struct sites *sites, struct pcslab_class *class)
 
 static void add_large(struct page *page, void *sites)
 {
-	add(sites, READ_ONCE(page[CALLER_PAGE].private), PAGE_SIZE << compound_order(page));
+	struct pcslab_note *note;
+	void *owner;
+
+	if (!page_owner(page, &pcslab_large_tag, &owner))
+		return;		/* it is just being freed */
+	note = large_note(owner);
+	add(sites, note ? note->caller : 0, PAGE_SIZE << compound_order(page));
 }
 
 static int by_bytes(const void *a, const void *b)
