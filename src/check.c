@@ -42,10 +42,9 @@ static unsigned int index_of(struct pcslab_slab *slab, const void *obj)
 	return state - slab->state;
 }
 
-/* Read by track.c at any time. */
 static void remember(struct pcslab_slab *slab, const void *obj, unsigned long caller)
 {
-	WRITE_ONCE(pcslab_callers(slab)[index_of(slab, obj)], caller);
+	pcslab_track_object(slab, index_of(slab, obj), caller);
 }
 
 static u16 *size_of(struct pcslab_slab *slab, const void *obj)
@@ -72,8 +71,8 @@ static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
 		return;
 	pr_err("pcslab: %s %p: byte %td is 0x%02x (heap %s, class %u)\n", what, obj,
 	       bad - obj, *bad, heap->name, slab->class->size);
-	pr_err("pcslab: last call for it by %pS, found by %pS\n",
-	       (void *)pcslab_callers(slab)[index_of(slab, obj)], (void *)caller);
+	pr_err("pcslab: last call for it by %s, found by %pS\n",
+	       pcslab_site_name(pcslab_sites(slab)[index_of(slab, obj)]), (void *)caller);
 	dump_stack();
 }
 

@@ -21,7 +21,20 @@
 /* alloc.c: the front */
 void pcslab_alloc_init(void);
 
+/* site.c: where calls come from */
+int pcslab_site_init(void);
+void pcslab_site_exit(void);
+void *pcslab_note_alloc(size_t bytes);
+struct pcslab_site *pcslab_site(unsigned long address);
+
+static inline const char *pcslab_site_name(const struct pcslab_site *site)
+{
+	return site ? site->name : "unknown";
+}
+
 /* track.c: who allocated what */
+void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
+			 unsigned long caller);
 void pcslab_track_alloc(const void *obj, unsigned long caller);
 struct pcslab_class *pcslab_untrack_large(struct page *page);
 void pcslab_track_report(struct pcslab_heap *heap);
@@ -102,14 +115,14 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
  * For each object of a heap with PCSLAB_SLOW, written by who owns it: who allocated it,
  * or if it is free who freed it; and the bytes it was allocated for.
  */
-static inline unsigned long *pcslab_callers(struct pcslab_slab *slab)
+static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
 	return (void *)&slab->state[pcslab_nr_states(slab->class, slab->order)];
 }
 
 static inline u16 *pcslab_sizes(struct pcslab_slab *slab)
 {
-	return (void *)&pcslab_callers(slab)[pcslab_nr_states(slab->class, slab->order)];
+	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
 }
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,

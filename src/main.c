@@ -22,9 +22,12 @@ static int __init pcslab_init(void)
 	if (track)
 		pcslab_heap_flags |= PCSLAB_HEAP_TRACK;
 	pcslab_alloc_init();
-	err = pcslab_heap_init();
+	err = pcslab_site_init();
 	if (err)
 		return err;
+	err = pcslab_heap_init();
+	if (err)
+		goto err_site;
 	err = pcslab_hotplug_init();
 	if (err)
 		goto err_heap;
@@ -44,6 +47,8 @@ err_hotplug:
 	pcslab_hotplug_exit();
 err_heap:
 	pcslab_heap_exit();
+err_site:
+	pcslab_site_exit();
 	return err;
 }
 
@@ -56,6 +61,7 @@ static void __exit pcslab_exit(void)
 	pcslab_defer_exit();
 	pcslab_heap_exit();
 	pcslab_hotplug_exit();
+	pcslab_site_exit();
 }
 
 module_init(pcslab_init);

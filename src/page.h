@@ -55,7 +55,7 @@ extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 /* Who allocated a large object. */
 struct pcslab_note {
 	struct pcslab_class *class;
-	unsigned long caller;
+	struct pcslab_site *site;
 	struct rcu_head rcu;
 };
 

@@ -2,10 +2,10 @@
 /*
  * Tracking: who allocated what is live, with pcslab.track=1
  *
- * The return address of every allocation is kept beside the states of its slab,
- * or for a large object in a note that the private word of its page leads to. It
- * is written by the caller's own CPU before the object is handed out, and only
- * means something while the object is live.
+ * The site of every allocation (site.c) is kept beside the states of its slab, or for a
+ * large object in a note that the private word of its page leads to. It is written by
+ * the caller's own CPU before the object is handed out, and only means something while
+ * the object is live.
  *
  * Context: recording, any; collecting, process. Locks: heap->large_lock.
  */
@@ -18,32 +18,42 @@
 #include "internal.h"
 #include "page.h"
 
-#define NR_SITES	64	/* told apart; more are summed up in others */
+#define NR_ROWS		64	/* told apart; more are summed up in others */
 
-struct site {
-	unsigned long caller;
+struct row {
+	const struct pcslab_site *site;
 	u64 objects, bytes;
 };
 
-struct sites {
+struct table {
 	unsigned int nr;
-	struct site site[NR_SITES];
-	struct site others;
+	struct row row[NR_ROWS];
+	struct row others;
 };
 
-/*
- * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd, nothing
- * from the reserves. Without memory the object stays one of nobody.
+/**
+ * pcslab_track_object() - remember the last call for an object
+ * @slab: of the object
+ * @index: of the object, which is the caller's
+ * @caller: return address of the call
  */
+void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
+			 unsigned long caller)
+{
+	/* Release: pairs with the address dependency of those who read the name. */
+	smp_store_release(&pcslab_sites(slab)[index], pcslab_site(caller));
+}
+
+/* Without memory the object stays one of nobody. */
 static void track_large(struct page *page, unsigned long caller)
 {
-	struct pcslab_note *note = kmalloc(sizeof(*note), __GFP_NOWARN | __GFP_NOMEMALLOC);
+	struct pcslab_note *note = pcslab_note_alloc(sizeof(*note));
 
 	if (!note)
 		return;
 	note->class = (struct pcslab_class *)page_private(page);
-	note->caller = caller;
-	/* Release: pairs with the address dependency of those who read the note. */
+	note->site = pcslab_site(caller);
+	/* Release: as above, and for the note itself. */
 	smp_store_release(&page->private, (unsigned long)note | 1);
 }
 
@@ -60,7 +70,7 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 	if (!slab)
 		track_large(virt_to_page(obj), caller);
 	else if (find_state(slab, obj, &state))
-		WRITE_ONCE(pcslab_callers(slab)[state - slab->state], caller);
+		pcslab_track_object(slab, state - slab->state, caller);
 }
 
 /**
@@ -83,34 +93,34 @@ struct pcslab_class *pcslab_untrack_large(struct page *page)
 	return (struct pcslab_class *)page_private(page);
 }
 
-static void add(struct sites *sites, unsigned long caller, u64 bytes)
+static void add(struct table *table, const struct pcslab_site *site, u64 bytes)
 {
-	struct site *site = &sites->others;
+	struct row *row = &table->others;
 	unsigned int i;
 
-	for (i = 0; i < sites->nr && sites->site[i].caller != caller; i++)
+	for (i = 0; i < table->nr && table->row[i].site != site; i++)
 		;
-	if (i < NR_SITES) {
-		site = &sites->site[i];
-		site->caller = caller;
-		sites->nr = max(sites->nr, i + 1);
+	if (i < NR_ROWS) {
+		row = &table->row[i];
+		row->site = site;
+		table->nr = max(table->nr, i + 1);
 	}
-	site->objects++;
-	site->bytes += bytes;
+	row->objects++;
+	row->bytes += bytes;
 }
 
-static void add_slab(struct sites *sites, struct pcslab_slab *slab)
+static void add_slab(struct table *table, struct pcslab_slab *slab)
 {
-	const unsigned long *callers = pcslab_callers(slab);
+	struct pcslab_site **sites = pcslab_sites(slab);
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
 		if (READ_ONCE(slab->state[i]) == PCSLAB_LIVE)
-			add(sites, READ_ONCE(callers[i]), slab->class->size);
+			add(table, READ_ONCE(sites[i]), slab->class->size);
 	}
 }
 
-static void add_class(struct sites *sites, struct pcslab_class *class)
+static void add_class(struct table *table, struct pcslab_class *class)
 {
 	struct pcslab_slab *slab;
 	int node;
@@ -118,12 +128,12 @@ static void add_class(struct sites *sites, struct pcslab_class *class)
 	rcu_read_lock();
 	for_each_node_state(node, N_MEMORY) {
 		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
-			add_slab(sites, slab);
+			add_slab(table, slab);
 	}
 	rcu_read_unlock();
 }
 
-static void add_large(struct page *page, void *sites)
+static void add_large(struct page *page, void *table)
 {
 	struct pcslab_note *note;
 	void *owner;
@@ -131,28 +141,28 @@ static void add_large(struct page *page, void *sites)
 	if (!page_owner(page, &pcslab_large_tag, &owner))
 		return;		/* it is just being freed */
 	note = large_note(owner);
-	add(sites, note ? note->caller : 0, PAGE_SIZE << compound_order(page));
+	add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));
 }
 
 static int by_bytes(const void *a, const void *b)
 {
-	u64 x = ((const struct site *)a)->bytes, y = ((const struct site *)b)->bytes;
+	u64 x = ((const struct row *)a)->bytes, y = ((const struct row *)b)->bytes;
 
 	return x < y ? 1 : -(x > y);
 }
 
-static struct sites *collect(struct pcslab_heap *heap)
+static struct table *collect(struct pcslab_heap *heap)
 {
-	struct sites *sites = kvzalloc(sizeof(*sites), GFP_KERNEL);
+	struct table *table = kvzalloc(sizeof(*table), GFP_KERNEL);
 	struct pcslab_class *class = NULL;
 
-	if (!sites)
+	if (!table)
 		return NULL;
 	while ((class = pcslab_next_size_class(heap, class)))
-		add_class(sites, class);
-	pcslab_large_walk(heap, add_large, sites);
-	sort(sites->site, sites->nr, sizeof(sites->site[0]), by_bytes, NULL);
-	return sites;
+		add_class(table, class);
+	pcslab_large_walk(heap, add_large, table);
+	sort(table->row, table->nr, sizeof(table->row[0]), by_bytes, NULL);
+	return table;
 }
 
 /**
@@ -161,19 +171,19 @@ static struct sites *collect(struct pcslab_heap *heap)
  */
 void pcslab_track_report(struct pcslab_heap *heap)
 {
-	struct sites *sites = collect(heap);
+	struct table *table = collect(heap);
 	unsigned int i;
 
-	if (!sites)
+	if (!table)
 		return;
-	for (i = 0; i < sites->nr; i++)
-		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by %pS\n",
-			heap->name, sites->site[i].objects, sites->site[i].bytes,
-			(void *)sites->site[i].caller);
-	if (sites->others.objects)
+	for (i = 0; i < table->nr; i++)
+		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by %s\n",
+			heap->name, table->row[i].objects, table->row[i].bytes,
+			pcslab_site_name(table->row[i].site));
+	if (table->others.objects)
 		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by others\n",
-			heap->name, sites->others.objects, sites->others.bytes);
-	kvfree(sites);
+			heap->name, table->others.objects, table->others.bytes);
+	kvfree(table);
 }
 
 /**
@@ -185,17 +195,17 @@ void pcslab_track_report(struct pcslab_heap *heap)
  */
 int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
 {
-	struct sites *sites = collect(heap);
+	struct table *table = collect(heap);
 	unsigned int i;
 
-	if (!sites)
+	if (!table)
 		return -ENOMEM;
-	for (i = 0; i < sites->nr; i++)
-		seq_printf(m, "%10llu %12llu %pS\n", sites->site[i].objects,
-			   sites->site[i].bytes, (void *)sites->site[i].caller);
-	if (sites->others.objects)
-		seq_printf(m, "%10llu %12llu others\n", sites->others.objects,
-			   sites->others.bytes);
-	kvfree(sites);
+	for (i = 0; i < table->nr; i++)
+		seq_printf(m, "%10llu %12llu %s\n", table->row[i].objects,
+			   table->row[i].bytes, pcslab_site_name(table->row[i].site));
+	if (table->others.objects)
+		seq_printf(m, "%10llu %12llu others\n", table->others.objects,
+			   table->others.bytes);
+	kvfree(table);
 	return 0;
 }

@@ -62,6 +62,16 @@ enum pcslab_state {
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 #define PCSLAB_SLOW		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
 
+/**
+ * struct pcslab_site - a place that calls pcslab
+ * @link: in a table of site.c; entries stay until pcslab goes
+ * @name: function, offset and module; no two have the same
+ */
+struct pcslab_site {
+	struct llist_node link;
+	char name[];
+};
+
 /* A free object in a magazine, and where its state is kept. */
 struct pcslab_round {
 	void *obj;
@@ -184,7 +194,7 @@ struct pcslab_cache {
  *	has claimed the slab for it, and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
- *	then, in heaps with PCSLAB_SLOW, pcslab_callers() and pcslab_sizes()
+ *	then, in heaps with PCSLAB_SLOW, pcslab_sites() and pcslab_sizes()
  *
  * @list, @nr_free, @hint, @leaves and @returned: under the depot's lock. @deferred and @state
  * are shared, as nmi.c and enum pcslab_state say. The rest does not change.

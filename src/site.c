@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Call sites: return addresses as names that stay true
+ *
+ *   address ---> caller ---> site (a name) <--- objects
+ *
+ * An address has a name only while its code is there: __init text is freed, modules go,
+ * and later ones are loaded where they were. So the name is looked up while the call
+ * runs, which keeps its code in place, and objects remember the name. A caller
+ * remembers what was found for its address. Each module that comes begins a new epoch;
+ * callers of an earlier one are looked up again when they call.
+ *
+ * Both tables only grow, until pcslab goes, and are bounded by the places that call. So
+ * there are no locks and no RCU: entries are pushed with a cmpxchg, and whoever finds one
+ * may keep it.
+ *
+ * Context: any, NMI included. Where kmalloc() must not be called a new name can't be
+ * kept. Its site is NULL then, and read as "unknown".
+ */
+#include <linux/atomic.h>
+#include <linux/ctype.h>
+#include <linux/hash.h>
+#include <linux/llist.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/stringhash.h>
+
+#include "internal.h"
+#include "lock.h"
+
+#define BITS		8
+/* With its offset and module; longer ones are cut off. */
+#define NAME_LEN	256
+
+struct caller {
+	struct llist_node link;
+	unsigned long address;
+	int epoch;
+	struct pcslab_site *site;
+};
+
+static struct llist_head callers[1 << BITS], sites[1 << BITS];
+static atomic_t epoch;
+
+/**
+ * pcslab_note_alloc() - memory for what is remembered of a call
+ * @bytes: how many
+ *
+ * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd, nothing
+ * from the reserves.
+ *
+ * Out of line, for tests to make it fail.
+ *
+ * Context: any.
+ * Return: memory for kfree(), or NULL.
+ */
+noinline void *pcslab_note_alloc(size_t bytes)
+{
+	if (pcslab_must_defer() || (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible()))
+		return NULL;
+	return kmalloc(bytes, __GFP_NOWARN | __GFP_NOMEMALLOC);
+}
+
+static struct pcslab_site *site_find(struct llist_node *first, const char *name)
+{
+	struct pcslab_site *site;
+
+	llist_for_each_entry(site, first, link) {
+		if (!strcmp(site->name, name))
+			return site;
+	}
+	return NULL;
+}
+
+/* Made if need be, never two of one name; NULL if there is no memory. */
+static struct pcslab_site *site_get(const char *name)
+{
+	size_t len = strlen(name);
+	struct llist_head *bucket = &sites[hash_32(full_name_hash(NULL, name, len), BITS)];
+	struct llist_node *first = READ_ONCE(bucket->first);
+	struct pcslab_site *site = site_find(first, name), *new;
+
+	if (site)
+		return site;
+	new = pcslab_note_alloc(struct_size(new, name, len + 1));
+	if (!new)
+		return NULL;
+	memcpy(new->name, name, len + 1);
+	do {
+		site = site_find(first, name);
+		if (site) {
+			kfree(new);
+			return site;
+		}
+		new->link.next = first;
+	} while (!try_cmpxchg(&bucket->first, &first, &new->link));
+	return new;
+}
+
+static struct caller *caller_find(struct llist_head *bucket, unsigned long address)
+{
+	struct caller *caller;
+
+	llist_for_each_entry(caller, READ_ONCE(bucket->first), link) {
+		if (caller->address == address)
+			return caller;
+	}
+	return NULL;
+}
+
+/* Two CPUs may add the same caller at the same time, which does no harm. */
+static void caller_add(struct llist_head *bucket, unsigned long address, int now,
+		       struct pcslab_site *site)
+{
+	struct caller *caller = pcslab_note_alloc(sizeof(*caller));
+
+	if (!caller)
+		return;
+	caller->address = address;
+	caller->epoch = now;
+	caller->site = site;
+	llist_add(&caller->link, bucket);
+}
+
+static noinline struct pcslab_site *look_up(unsigned long address)
+{
+	char name[NAME_LEN];
+
+	snprintf(name, sizeof(name), "%pS", (void *)address);
+	/* What has no name is printed as a number. */
+	return isdigit(name[0]) ? NULL : site_get(name);
+}
+
+/**
+ * pcslab_site() - where a call comes from
+ * @address: return address of a call that is running
+ *
+ * Context: any.
+ * Return: the site, or NULL if it has no name or there is no memory for it.
+ */
+struct pcslab_site *pcslab_site(unsigned long address)
+{
+	struct llist_head *bucket = &callers[hash_long(address, BITS)];
+	struct caller *caller = caller_find(bucket, address);
+	int now = atomic_read(&epoch);
+	struct pcslab_site *site;
+
+	/* Acquire: pairs with the release below, the site is of this epoch. */
+	if (caller && smp_load_acquire(&caller->epoch) == now)
+		return READ_ONCE(caller->site);
+	site = look_up(address);
+	if (!site)
+		return NULL;
+	if (!caller) {
+		caller_add(bucket, address, now, site);
+		return site;
+	}
+	WRITE_ONCE(caller->site, site);
+	smp_store_release(&caller->epoch, now);	/* pairs with the acquire above */
+	return site;
+}
+
+/* A name comes into use in no other way. */
+static int module_changes(struct notifier_block *nb, unsigned long state, void *unused)
+{
+	if (state == MODULE_STATE_COMING)
+		atomic_inc(&epoch);
+	return NOTIFY_OK;
+}
+
+/* Before those that call the module: KUnit of 6.1 runs its suites then. */
+static struct notifier_block notifier = {
+	.notifier_call = module_changes,
+	.priority = INT_MAX,
+};
+
+/* Always: a heap that is to be checked remembers callers, too. */
+int pcslab_site_init(void)
+{
+	return register_module_notifier(&notifier);
+}
+
+static void free_entries(struct llist_head *table)
+{
+	struct llist_node *entry, *next;
+	unsigned int i;
+
+	static_assert(!offsetof(struct caller, link));
+	static_assert(!offsetof(struct pcslab_site, link));
+	for (i = 0; i < 1 << BITS; i++) {
+		llist_for_each_safe(entry, next, llist_del_all(&table[i]))
+			kfree(entry);
+	}
+}
+
+/* No heap is left. */
+void pcslab_site_exit(void)
+{
+	unregister_module_notifier(&notifier);
+	free_entries(callers);
+	free_entries(sites);
+}
