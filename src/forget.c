@@ -4,17 +4,19 @@
  *
  *   echo NAME > /sys/module/pcslab/parameters/forget
  *
- * A zombie pins pcslab for as long as it has live objects, and those of a module that
- * is gone may never be freed. Here they are given up: their pages stay where they are
- * for good, as pages of nobody, so whoever still uses an object can; the heap is
- * forgotten, and pcslab can be unloaded. Nothing of that is done unless somebody asks.
+ * A zombie pins pcslab for as long as it has live objects, and those of a
+ * module that is gone may never be freed. Here they are given up: their pages
+ * stay where they are for good, as pages of nobody, so whoever still uses an
+ * object can; the heap is forgotten, and pcslab can be unloaded. Nothing of
+ * that is done unless somebody asks.
  *
- * Objects may be freed meanwhile. First the pages lose their tag, so that no new free
- * finds them; a grace period later those that did have claimed their object. What is
- * claimed and not back in its slab yet is waited for. Then the slabs hold live and free
- * objects only, and nobody else comes for them.
+ * Objects may be freed meanwhile. First the pages lose their tag, so that no
+ * new free finds them; a grace period later those that did have claimed their
+ * object. What is claimed and not back in its slab yet is waited for. Then the
+ * slabs hold live and free objects only, and nobody else comes for them.
  *
- * Context: process, may sleep. Locks: forget_lock > depot->lock, heap->large_lock.
+ * Context: process, may sleep. Locks: forget_lock > depot->lock,
+ * heap->large_lock.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -40,28 +42,35 @@ struct given_up {
 
 typedef bool (*slab_fn)(struct pcslab_depot *depot, struct pcslab_slab *slab, void *arg);
 
-/* Calls @fn for each slab of a heap with its depot locked, until one returns false. */
-static bool for_each_slab(struct pcslab_heap *heap, slab_fn fn, void *arg)
+/* Those that are leaving take care of themselves. */
+static bool visit_depot(struct pcslab_depot *depot, slab_fn fn, void *arg)
 {
-	struct pcslab_class *class = NULL;
-	struct pcslab_depot *depot;
 	struct pcslab_slab *slab;
 	unsigned long flags;
+	bool go_on = true;
+
+	list_for_each_entry_rcu(slab, &depot->all, all) {
+		flags = pcslab_lock(&depot->lock);
+		if (!slab->leaves)
+			go_on = fn(depot, slab, arg);
+		pcslab_unlock(&depot->lock, flags);
+		if (!go_on)
+			break;
+	}
+	return go_on;
+}
+
+/* Calls @fn for each slab of a heap with its depot locked, until one returns false. */
+static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
+{
+	struct pcslab_class *class = NULL;
 	bool go_on = true;
 	int node;
 
 	rcu_read_lock();
 	while (go_on && (class = pcslab_next_size_class(heap, class))) {
-		for_each_node_state(node, N_MEMORY) {
-			depot = &class->depot[node];
-			list_for_each_entry_rcu(slab, &depot->all, all) {
-				flags = pcslab_lock(&depot->lock);
-				/* Those that are leaving take care of themselves. */
-				if (!slab->leaves)
-					go_on = go_on && fn(depot, slab, arg);
-				pcslab_unlock(&depot->lock, flags);
-			}
-		}
+		for_each_node_state(node, N_MEMORY)
+			go_on = go_on && visit_depot(&class->depot[node], fn, arg);
 	}
 	rcu_read_unlock();
 	return go_on;
@@ -104,7 +113,7 @@ static void give_up_slabs(struct pcslab_heap *heap, struct given_up *sum)
 	struct pcslab_slab *slab, *next;
 	LIST_HEAD(slabs);
 
-	for_each_slab(heap, take_out, &slabs);
+	visit_slabs(heap, take_out, &slabs);
 	list_for_each_entry_safe(slab, next, &slabs, list) {
 		sum->objects += count_state(slab, PCSLAB_LIVE);
 		sum->pages += 1UL << slab->order;
@@ -129,7 +138,7 @@ static bool wait_for_rest(struct pcslab_heap *heap)
 	unsigned int tries;
 
 	for (tries = 0; tries < TRIES; tries++) {
-		if (for_each_slab(heap, is_at_rest, NULL))
+		if (visit_slabs(heap, is_at_rest, NULL))
 			return true;
 		msleep(PAUSE_MS);
 	}
@@ -147,7 +156,7 @@ int pcslab_heap_forget(struct pcslab_heap *heap)
 {
 	struct given_up sum = {};
 
-	for_each_slab(heap, hide, NULL);
+	visit_slabs(heap, hide, NULL);
 	synchronize_rcu();
 	if (!wait_for_rest(heap) || !give_up_large(heap, &sum)) {
 		pr_err("pcslab: heap %s has frees going on that do not end, not forgotten\n",

@@ -2,19 +2,21 @@
 /*
  * Heaps: life and death
  *
- * A heap is referenced by its owner, by every slab, by every large object and by who
- * reads its books. Destroying it gives the name back and takes its caches out of service
- * (slots.c), reports what is live, and leaves the rest to a work item:
+ * A heap is referenced by its owner, by every slab, by every large object and
+ * by who reads its books. Destroying it gives the name back and takes its
+ * caches out of service (slots.c), reports what is live, and leaves the rest to
+ * a work item:
  *
  *   destroyed --> dying_heaps --(grace period)--> emptied, the owner's reference dropped
  *   last reference --> gone_heaps --(grace period)--> freed
  *
- * One grace period serves all heaps that are in a list then, so destroying many costs no
- * more than destroying one. A heap with live objects stays as a zombie, pins the module,
- * and goes with the last of them. While a heap is dying, an emptied slab goes at once.
+ * One grace period serves all heaps that are in a list then, so destroying many
+ * costs no more than destroying one. A heap with live objects stays as a
+ * zombie, pins the module, and goes with the last of them. While a heap is
+ * dying, an emptied slab goes at once.
  *
- * A heap knows the module that made it. When that goes and has forgotten the heap, the
- * heap is reported and destroyed here.
+ * A heap knows the module that made it. When that goes and has forgotten the
+ * heap, the heap is reported and destroyed here.
  *
  * Locks: pcslab_heaps_lock for the list and the names; the CPU hotplug lock is
  * taken before it.
@@ -158,6 +160,13 @@ void pcslab_heap_put(struct pcslab_heap *heap)
 		bury_soon(heap, &gone_heaps);
 }
 
+/* Neither destroyed, nor on its way out for having no live object. */
+static bool has_books(struct pcslab_heap *heap)
+{
+	/* Acquire: pairs with the release in report_live(). */
+	return !READ_ONCE(heap->dying) || smp_load_acquire(&heap->zombie);
+}
+
 /**
  * pcslab_heap_after() - go through the heaps that have books, in order of their ids
  * @heap: referenced by the caller, whose reference is dropped; or NULL
@@ -175,9 +184,7 @@ struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id)
 	/* A referenced heap is in the list, so what follows it is. */
 	next = list_prepare_entry(next, &pcslab_heaps, node);
 	list_for_each_entry_continue_rcu(next, &pcslab_heaps, node) {
-		/* Acquire: pairs with the release in report_live(). */
-		found = next->id > id &&
-			(!READ_ONCE(next->dying) || smp_load_acquire(&next->zombie)) &&
+		found = next->id > id && has_books(next) &&
 			refcount_inc_not_zero(&next->refs);
 		if (found)
 			break;
@@ -248,11 +255,12 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
  * @owner: the module it is for, or NULL for the kernel itself; if that goes before the
  *	heap was destroyed, pcslab says so and destroys it
  *
- * pcslab_heap_create() is this for the module that calls it. An empty heap costs its
- * structure of about 3 KiB and 520 bytes for each possible CPU; classes come with
- * their first object.
+ * pcslab_heap_create() is this for the module that calls it. An empty heap
+ * costs its structure of about 3 KiB and 520 bytes for each possible CPU;
+ * classes come with their first object.
  *
- * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks may call
+ * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
+ * may call
  *	it.
  * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
  *	"..", or has a character that is not allowed, and for flags that are not
@@ -296,9 +304,9 @@ static long class_live(struct pcslab_heap *heap, unsigned int index)
 }
 
 /*
- * A heap with live objects is a zombie, and pins the module. An object that was freed
- * by two calls at the same instant was counted twice, so live may be off: what is not
- * zero is reported.
+ * A heap with live objects is a zombie, and pins the module. An object that was
+ * freed by two calls at the same instant was counted twice, so live may be off:
+ * what is not zero is reported.
  */
 static void report_live(struct pcslab_heap *heap)
 {
@@ -326,7 +334,7 @@ static void report_live(struct pcslab_heap *heap)
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
 	__module_get(THIS_MODULE);
-	/* Release: pairs with pcslab_heap_after(). */
+	/* Release: pairs with has_books(). */
 	smp_store_release(&heap->zombie, true);
 }
 
@@ -343,11 +351,10 @@ static void give_name_back(struct pcslab_heap *heap)
  * @heap: the heap; NULL and error pointers are fine
  *
  * Live objects are reported in the log by class, and with pcslab.track=1 by who
- * allocated them. They stay valid and may be
- * freed later, in any context; until the last one is, the heap is shown as a
- * zombie and pcslab can't be unloaded. The name is free at once. Frees may race
- * with this; allocations may not. What is free in the heap goes back to the kernel an
- * RCU grace period later.
+ * allocated them. They stay valid and may be freed later, in any context; until
+ * the last one is, the heap is shown as a zombie and pcslab can't be unloaded.
+ * The name is free at once. Frees may race with this; allocations may not. What
+ * is free in the heap goes back to the kernel an RCU grace period later.
  *
  * A zombie may not be destroyed again: that is said in the log and ignored.
  *
@@ -424,8 +431,9 @@ int pcslab_heap_init(void)
 }
 
 /*
- * All heaps are destroyed, and no object is live as far as the books tell. If they are off by
- * a free that two CPUs made at the same instant, something may be left all the same.
+ * All heaps are destroyed, and no object is live as far as the books tell. If
+ * they are off by a free that two CPUs made at the same instant, something may
+ * be left all the same.
  */
 void pcslab_heap_exit(void)
 {

@@ -2,16 +2,18 @@
 /*
  * Reclaim: what is free goes back to the page allocator
  *
- * All of a heap at once, when its owner asks (pcslab_heap_shrink()) or destroys it;
- * what no one used since the last look, every pcslab.idle seconds; and what is in the
- * depots, when the kernel is short of memory. The last is the shrinker, which may
- * be called from any allocation, whatever locks it was made under, so it takes none
- * but those of the depots and finds heaps under RCU. It does not wait for anything
- * either: it has the look come sooner, for the caches.
+ * All of a heap at once, when its owner asks (pcslab_heap_shrink()) or destroys
+ * it; what no one used since the last look, every pcslab.idle seconds; and what
+ * is in the depots, when the kernel is short of memory. The last is the
+ * shrinker, which may be called from any allocation, whatever locks it was made
+ * under, so it takes none but those of the depots and finds heaps under RCU. It
+ * does not wait for anything either: it has the look come sooner, for the
+ * caches.
  *
- * A cache is emptied while its CPU is kept off it (slots.c). One is idle if its CPU counted nothing in
- * it from one look to the next, a depot if as much is free in it as at the last look.
- * (SLAB had such a look at its arrays; ZFS on Linux kept idle magazines for ever.)
+ * A cache is emptied while its CPU is kept off it (slots.c). One is idle if its
+ * CPU counted nothing in it from one look to the next, a depot if as much is
+ * free in it as at the last look. (SLAB had such a look at its arrays; ZFS on
+ * Linux kept idle magazines for ever.)
  *
  * Locks: CPU hotplug lock > pcslab_heaps_lock.
  * Context: process, may sleep; the shrinker as its caller.
@@ -52,8 +54,9 @@ MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to t
 
 static struct shrinker *shrinker;
 /*
- * Jiffies when nothing was found in the depots, and when a look at the caches was asked
- * for. Ages are compared, not times: on 32-bit kernels a time of long ago is one to come.
+ * Jiffies when nothing was found in the depots, and when a look at the caches
+ * was asked for. Ages are compared, not times: on 32-bit kernels a time of long
+ * ago is one to come.
  */
 static unsigned long depots_quiet, caches_quiet;
 
@@ -105,12 +108,13 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
  * pcslab_heap_shrink() - give back all that is free in a heap
  * @heap: the heap, not NULL
  *
- * Magazines of all CPUs are emptied, and all slabs without a live object go back to
- * the page allocator. The heap goes on as if it were new. Allocations and frees may
- * go on meanwhile, and may keep some of it. Takes about an RCU grace period if there is
- * a magazine.
+ * Magazines of all CPUs are emptied, and all slabs without a live object go
+ * back to the page allocator. The heap goes on as if it were new. Allocations
+ * and frees may go on meanwhile, and may keep some of it. Takes about an RCU
+ * grace period if there is a magazine.
  *
- * Context: process. May sleep; takes the CPU hotplug lock for reading, so not from
+ * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
+ * from
  *	under it, nor from reclaim.
  * Return: the number of pages given back.
  */
@@ -202,8 +206,9 @@ static unsigned long all_depots(depot_fn fn, unsigned long enough)
 }
 
 /*
- * Reclaim may ask thousands of times a second, each time to be told that there is
- * nothing; so that is only found out ten times a second, and the caches looked at once.
+ * Reclaim may ask thousands of times a second, each time to be told that there
+ * is nothing; so that is only found out ten times a second, and the caches
+ * looked at once.
  */
 static unsigned long count_pages(struct shrinker *unused, struct shrink_control *sc)
 {

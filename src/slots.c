@@ -2,26 +2,28 @@
 /*
  * Slots: how a CPU finds its caches, and how caches are taken out of service
  *
- * A heap has a slot per possible CPU and class. It leads to the CPU's cache: to its
- * start, where the guard is, while the cache is in service; to @always_busy, one cache
- * line further, while it is not. What is there looks like a guard that is held, so the
- * fast paths leave the cache alone without asking anything. The cache of a slot is found
- * by clearing the low bits of either. Caches of heaps with PCSLAB_SLOW never have their
- * start in a slot: all calls take the slow path, which asks @out instead.
+ * A heap has a slot per possible CPU and class. It leads to the CPU's cache: to
+ * its start, where the guard is, while the cache is in service; to
+ * @always_busy, one cache line further, while it is not. What is there looks
+ * like a guard that is held, so the fast paths leave the cache alone without
+ * asking anything. The cache of a slot is found by clearing the low bits of
+ * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot:
+ * all calls take the slow path, which asks @out instead.
  *
- * To have a cache for itself, somebody who is not its CPU sets @out, points the slot at
- * @always_busy and waits for an RCU grace period. Calls look at both, and use the cache,
- * with preemption or interrupts off, which RCU waits for; those that look later find it
- * out of service and go to the depot. When it is put back into service, @out and the
- * slot are stored with release order, which pairs with the acquire in cache_enter() and
- * with the address dependency of the fast paths: a call that finds the cache finds it as
- * it was left. No task runs on the CPU for that, so nobody waits for a CPU that is kept busy.
- * All who ask meanwhile share one grace period.
+ * Somebody else than its CPU who wants a cache alone sets @out, has the
+ * slot lead to @always_busy and waits for an RCU grace period. Calls look at
+ * both, and use the cache, with preemption or interrupts off, which RCU waits
+ * for; those that look later find it out of service and go to the depot. When it is put back into service,
+ * @out and the slot are stored with release order, which pairs with the acquire
+ * in cache_enter() and with the address dependency of the fast paths: a call
+ * that finds the cache finds it as it was left. No task runs on the CPU for
+ * that, so nobody waits for a CPU that is kept busy. All who ask meanwhile
+ * share one grace period.
  *
- * A class may be made in any context, CPU hotplug going on or not. It is made with a
- * cache for each of pcslab_cpus, and published under slots_lock if that mask did not
- * change meanwhile. The callback that adds a CPU changes the mask first, then looks for
- * published classes that miss the CPU.
+ * A class may be made in any context, CPU hotplug going on or not. It is made
+ * with a cache for each of pcslab_cpus, and published under slots_lock if that
+ * mask did not change meanwhile. The callback that adds a CPU changes the mask
+ * first, then looks for published classes that miss the CPU.
  *
  * Locks: CPU hotplug lock (held for reading by visitors) > service_lock >
  * pcslab_heaps_lock > slots_lock, which is raw, taken with interrupts off.
@@ -78,8 +80,8 @@ unsigned long pcslab_cpus_seq(void)
  * pcslab_home_of() - the node a CPU allocates from
  * @cpu: the CPU
  *
- * cpu_to_mem() does not always know it: of a CPU on a node without memory it is that
- * node until zonelists are built for it.
+ * cpu_to_mem() does not always know it: of a CPU on a node without memory it is
+ * that node until zonelists are built for it.
  *
  * Return: the nearest node that has memory.
  */
@@ -229,8 +231,8 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
  * pcslab_heap_stop() - take all caches of a heap out of service for good
  * @heap: the heap
  *
- * No class of it is made any more either. Calls that found a cache before may be
- * using it until a grace period has passed.
+ * No class of it is made any more either. Calls that found a cache before may
+ * be using it until a grace period has passed.
  *
  * Context: process, the CPU hotplug lock held for reading.
  * Return: false if that was done before.
@@ -417,9 +419,10 @@ void pcslab_visit_announce(struct pcslab_visit *visit)
  * pcslab_visit_make() - do something to caches, one by one, as their CPUs could
  * @visit: announced
  *
- * Calls that come meanwhile are served by the depots. All visits that were announced
- * are made together: they take a grace period if any has something to do, and this call
- * may have to wait for that of visits before it. No CPU is waited for.
+ * Calls that come meanwhile are served by the depots. All visits that were
+ * announced are made together: they take a grace period if any has something to
+ * do, and this call may have to wait for that of visits before it. No CPU is
+ * waited for.
  *
  * Context: process, the CPU hotplug lock held for reading.
  */
