@@ -65,7 +65,10 @@ static struct kprobe at_call = {
 
 static void arm(struct kunit *test, struct kprobe *probe)
 {
-	probe->flags = 0;	/* being unregistered leaves it disabled */
+	/* Having been registered leaves it disabled, and with an address beside the name. */
+	probe->flags = 0;
+	if (probe->symbol_name)
+		probe->addr = NULL;
 	KUNIT_ASSERT_EQ(test, register_kprobe(probe), 0);
 }
 
