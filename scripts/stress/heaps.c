@@ -47,6 +47,18 @@ struct stress_heap *stress_any_heap(struct stress_actor *actor)
 }
 
 /**
+ * stress_oracle_create() - make the oracle of a heap
+ * @heap: not initialised; its counts are to be freed
+ *
+ * Return: 0 or an error.
+ */
+int stress_oracle_create(struct stress_heap *heap)
+{
+	heap->counts = alloc_percpu(struct stress_counts);
+	return heap->counts ? 0 : -ENOMEM;
+}
+
+/**
  * stress_heap_init() - create a heap, with an oracle that begins at 0
  * @heap: filled
  * @name: of the heap
@@ -214,12 +226,6 @@ void stress_heaps_stop(void)
 	}
 }
 
-static int make_oracle(struct stress_heap *heap)
-{
-	heap->counts = alloc_percpu(struct stress_counts);
-	return heap->counts ? 0 : -ENOMEM;
-}
-
 static int make_owner(struct owner *owner, unsigned int number)
 {
 	unsigned int i;
@@ -230,14 +236,14 @@ static int make_owner(struct owner *owner, unsigned int number)
 	if (!owner->actor)
 		return -ENOMEM;
 	for (i = 0; i < OWNER_HEAPS && !err; i++)
-		err = make_oracle(&owner->heap[i]);
+		err = stress_oracle_create(&owner->heap[i]);
 	return err;
 }
 
 static int make_lasting(struct stress_heap *heap, const char *name, unsigned long flags)
 {
 	heap->lasts = true;
-	return make_oracle(heap) ?: stress_heap_init(heap, name, flags);
+	return stress_oracle_create(heap) ?: stress_heap_init(heap, name, flags);
 }
 
 /**

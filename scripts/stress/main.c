@@ -75,6 +75,8 @@ static int start(void)
 	if (!err)
 		err = stress_heaps_start();
 	if (!err)
+		err = stress_crowd_start();
+	if (!err)
 		err = stress_reader_start();
 	return err;
 }
@@ -91,6 +93,7 @@ static void stop(void)
 {
 	/* Owners wait for who has their objects. */
 	stress_heaps_stop();
+	stress_crowd_stop();
 	stress_workers_stop();
 	stress_reader_stop();
 	running = false;
@@ -160,6 +163,7 @@ static int result_show(struct seq_file *m, void *unused)
 		[STRESS_RUNS] = "runs",
 		[STRESS_HEAPS] = "heaps",
 		[STRESS_ZOMBIES] = "zombies",
+		[STRESS_CROWD] = "crowd",
 		[STRESS_SHRINKS] = "shrinks",
 		[STRESS_SHRUNK] = "shrunk",
 		[STRESS_READS] = "reads",
@@ -216,6 +220,7 @@ DEFINE_SHOW_ATTRIBUTE(rows);
 static void free_all(void)
 {
 	stress_reader_exit();
+	stress_crowd_exit();
 	stress_heaps_exit();
 	stress_workers_exit();
 	while (nr_actors)
@@ -232,6 +237,8 @@ static int __init stress_init(void)
 		err = stress_workers_init();
 	if (!err)
 		err = stress_heaps_init();
+	if (!err)
+		err = stress_crowd_init();
 	if (!err)
 		err = stress_reader_init();
 	if (err) {

@@ -139,7 +139,7 @@ something_of_all()
 	[ "$FLAVOUR" != kunit ] || of_results "> 0" nulls_in_interrupt || return 1
 	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
 	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
-		shrinks shrunk reads compared || return 1
+		crowd shrinks shrunk reads compared || return 1
 	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ]
 }
 
@@ -256,6 +256,7 @@ table()
 	row "  CPUs that stayed off for lack of pages" "$(lines refused-0)"
 	row "heaps created and destroyed" "$(result heaps)"
 	row "  of these with objects live" "$(result zombies)"
+	row "heaps created and destroyed by the hundred" "$(result crowd)"
 	row "heaps shrunk" "$(result shrinks)"
 	row "  pages given back by these" "$(result shrunk)"
 	row "caches dropped" "$(lines drops)"

@@ -5,6 +5,7 @@
  *   object.c	one allocation, free or realloc, and all it is checked for
  *   worker.c	actors in task, softirq and hardirq, who share objects
  *   heaps.c	heaps that are created and destroyed meanwhile
+ *   crowd.c	heaps that come and go by the hundred
  *   books.c	the oracle against the books, and a reader that never stops
  *   main.c	the module and its files in debugfs
  */
@@ -36,6 +37,7 @@ enum stress_number {
 	STRESS_RUNS,
 	STRESS_HEAPS,		/* created and destroyed */
 	STRESS_ZOMBIES,		/* of these, with objects live */
+	STRESS_CROWD,		/* created, used and destroyed by the hundred */
 	STRESS_SHRINKS,
 	STRESS_SHRUNK,		/* pages given back by these */
 	STRESS_READS,
@@ -148,6 +150,7 @@ void stress_workers_stop(void);
 void stress_free_slots(struct stress_actor *actor);
 
 /* heaps.c */
+int stress_oracle_create(struct stress_heap *heap);
 int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags);
 struct stress_heap *stress_any_heap(struct stress_actor *actor);
 void stress_heap_get(struct stress_heap *heap);
@@ -156,6 +159,12 @@ int stress_heaps_init(void);
 void stress_heaps_exit(void);
 int stress_heaps_start(void);
 void stress_heaps_stop(void);
+
+/* crowd.c */
+int stress_crowd_init(void);
+void stress_crowd_exit(void);
+int stress_crowd_start(void);
+void stress_crowd_stop(void);
 
 /* books.c */
 void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
