@@ -260,8 +260,10 @@ int stress_heaps_init(void)
 	if (!owners)
 		return -ENOMEM;
 	stress_lasting[STRESS_KNOWN].rows = true;
+	stress_lasting[STRESS_ABUSED].abused = true;
 	err = make_lasting(&stress_lasting[STRESS_KNOWN], "known", 0) ?:
-	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere", 0);
+	      make_lasting(&stress_lasting[STRESS_ANYWHERE], "anywhere", 0) ?:
+	      make_lasting(&stress_lasting[STRESS_ABUSED], "abused", 0);
 	for (i = 0; i < NR_OWNERS && !err; i++)
 		err = make_owner(&owners[i], i);
 	return err;

@@ -160,6 +160,7 @@ static int result_show(struct seq_file *m, void *unused)
 		[STRESS_IN_SOFTIRQ] = "in_softirq",
 		[STRESS_IN_HARDIRQ] = "in_hardirq",
 		[STRESS_CROSSED] = "crossed",
+		[STRESS_FOREIGN] = "foreign",
 		[STRESS_RUNS] = "runs",
 		[STRESS_HEAPS] = "heaps",
 		[STRESS_ZOMBIES] = "zombies",

@@ -18,6 +18,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "live.h"
 #include "stay.h"
 #include "stress.h"
@@ -270,6 +271,32 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
 		mismatch(actor, STRESS_WRONG_RESULT, object, "realloc to nothing");
 	object->obj = NULL;
 	stress_heap_put(heap);
+}
+
+/*
+ * Later kernels warn of any kfree() of what is not kmalloc's; these do of a single page, and
+ * with KASAN of an address that is not the first of its pages.
+ */
+static bool may_abuse(const struct stress_object *object)
+{
+	struct page *head = virt_to_head_page(object->obj);
+
+	return COMPAT_KFREE_DROPS_REF && compound_order(head) &&
+	       (!IS_ENABLED(CONFIG_KASAN) || object->obj == page_address(head));
+}
+
+/**
+ * stress_abuse() - give a live object to kfree(), where that makes the kernel not warn
+ * @actor: who does
+ * @object: it; stays live
+ */
+void stress_abuse(struct stress_actor *actor, struct stress_object *object)
+{
+	if (!may_abuse(object))
+		return;
+	kfree(object->obj);
+	this_cpu_inc(object->heap->counts->foreign);
+	stress_add(actor, STRESS_FOREIGN, 1);
 }
 
 /**

@@ -34,6 +34,7 @@ enum stress_number {
 	STRESS_IN_SOFTIRQ,
 	STRESS_IN_HARDIRQ,
 	STRESS_CROSSED,		/* objects freed by another CPU than allocated them */
+	STRESS_FOREIGN,		/* kfree() of a live object */
 	STRESS_RUNS,
 	STRESS_HEAPS,		/* created and destroyed */
 	STRESS_ZOMBIES,		/* of these, with objects live */
@@ -62,6 +63,7 @@ enum stress_number {
  * @fails: NULLs, same
  * @large_alloc_bytes: of the large objects
  * @large_free_bytes: same
+ * @foreign: calls of kfree() on live objects
  */
 struct stress_counts {
 	unsigned long allocs[STRESS_LARGE + 1];
@@ -69,6 +71,7 @@ struct stress_counts {
 	unsigned long fails[STRESS_LARGE + 1];
 	unsigned long large_alloc_bytes;
 	unsigned long large_free_bytes;
+	unsigned long foreign;
 };
 
 /**
@@ -79,6 +82,7 @@ struct stress_counts {
  * @rows: each operation stays on its CPU until it is counted, so the oracle knows
  *	what each CPU should have counted
  * @redzone: what was not asked for has a pattern, also where the rest is zeroed
+ * @abused: live objects of it are freed by kfree(), too
  * @lasts: as long as the storm: anyone may allocate from it
  * @counts: the oracle
  */
@@ -88,6 +92,7 @@ struct stress_heap {
 	atomic_t refs;
 	bool rows;
 	bool redzone;
+	bool abused;
 	bool lasts;
 	struct stress_counts __percpu *counts;
 };
@@ -124,8 +129,8 @@ struct stress_actor {
 	struct stress_object run[STRESS_RUN];
 };
 
-/* The heaps that last: with rows and without. */
-enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_NR_LASTING };
+/* The heaps that last: with rows, without, and the one that is abused. */
+enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_ABUSED, STRESS_NR_LASTING };
 
 extern struct stress_heap stress_lasting[STRESS_NR_LASTING];
 
@@ -135,6 +140,7 @@ void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
 void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 		    struct stress_object *object, size_t size);
 void stress_free(struct stress_actor *actor, struct stress_object *object);
+void stress_abuse(struct stress_actor *actor, struct stress_object *object);
 size_t stress_size(struct stress_actor *actor);
 
 /* worker.c */

@@ -122,7 +122,9 @@ static void step(struct stress_actor *actor)
 		stress_alloc(actor, stress_any_heap(actor), &slot->object, stress_size(actor));
 		release(slot);
 	} else if (claim(slot, FULL)) {
-		if (stress_random(actor, 8))
+		if (slot->object.heap->abused && !stress_random(actor, 4))
+			stress_abuse(actor, &slot->object);
+		else if (stress_random(actor, 8))
 			stress_free(actor, &slot->object);
 		else
 			change(actor, &slot->object);
