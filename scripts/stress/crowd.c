@@ -2,9 +2,10 @@
 /*
  * Heaps in thousands
  *
- * One task creates some hundred heaps in a row, uses each, and destroys them in a row, so
- * that many are on their way out together. The next turn takes the same names, which are
- * free by then. It begins while what the last turn destroyed is not gone yet.
+ * One task creates some hundred heaps in a row, uses each, and destroys them in
+ * a row, so that many are on their way out together. The next turn takes the
+ * same names, which are free by then. It begins while what the last turn
+ * destroyed is not gone yet.
  *
  * Context: process. Locks: none; nobody else knows these heaps.
  */

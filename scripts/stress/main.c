@@ -3,7 +3,8 @@
  * The module and its files, under /sys/kernel/debug/pcslab_stress/
  *
  *   control	write `start`; `stop`, which leaves objects live and compares the books;
- *		`free`, which frees them, compares again, and has all pages given back
+ *		`free`, which frees them, compares again, has all pages given back,
+ *		and destroys the heap `raced`
  *   result	a line for each thing counted: name, number; mismatches is the sum of
  *		those of its kinds
  *   rows	what each CPU did to the heap `known`: CPU, size, allocations, frees
@@ -77,6 +78,8 @@ static int start(void)
 	if (!err)
 		err = stress_crowd_start();
 	if (!err)
+		err = stress_race_start();
+	if (!err)
 		err = stress_reader_start();
 	return err;
 }
@@ -94,6 +97,7 @@ static void stop(void)
 	/* Owners wait for who has their objects. */
 	stress_heaps_stop();
 	stress_crowd_stop();
+	stress_race_stop();
 	stress_workers_stop();
 	stress_reader_stop();
 	running = false;
@@ -123,6 +127,7 @@ static int do_command(const char *word)
 	if (running)
 		return -EBUSY;
 	free_lasting();
+	stress_race_end();
 	return 0;
 }
 
@@ -161,6 +166,10 @@ static int result_show(struct seq_file *m, void *unused)
 		[STRESS_IN_HARDIRQ] = "in_hardirq",
 		[STRESS_CROSSED] = "crossed",
 		[STRESS_FOREIGN] = "foreign",
+		[STRESS_RACES] = "races",
+		[STRESS_BOTH_COUNTED] = "both_counted",
+		[STRESS_TWICE] = "handed_out_twice",
+		[STRESS_HELD] = "raced_held",
 		[STRESS_RUNS] = "runs",
 		[STRESS_HEAPS] = "heaps",
 		[STRESS_ZOMBIES] = "zombies",
@@ -221,6 +230,7 @@ DEFINE_SHOW_ATTRIBUTE(rows);
 static void free_all(void)
 {
 	stress_reader_exit();
+	stress_race_exit();
 	stress_crowd_exit();
 	stress_heaps_exit();
 	stress_workers_exit();
@@ -240,6 +250,8 @@ static int __init stress_init(void)
 		err = stress_heaps_init();
 	if (!err)
 		err = stress_crowd_init();
+	if (!err)
+		err = stress_race_init();
 	if (!err)
 		err = stress_reader_init();
 	if (err) {

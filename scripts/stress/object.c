@@ -274,8 +274,8 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
 }
 
 /*
- * Later kernels warn of any kfree() of what is not kmalloc's; these do of a single page, and
- * with KASAN of an address that is not the first of its pages.
+ * Later kernels warn of every kfree() of what is not kmalloc's. The others warn
+ * if it is a single page, and with KASAN of an address inside of the pages.
  */
 static bool may_abuse(const struct stress_object *object)
 {

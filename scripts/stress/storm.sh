@@ -5,6 +5,7 @@
 # It ends at the first mismatch or finding.
 
 PCSLAB=/sys/kernel/debug/pcslab
+KMEMLEAK=/sys/kernel/debug/kmemleak
 STRESS=/sys/kernel/debug/pcslab_stress
 FAIL=$PCSLAB/fail_pages
 CPU=/sys/devices/system/cpu
@@ -69,8 +70,10 @@ read_files()
 {
 	random=$((SEED + 4))
 	while [ -e /tmp/storm ]; do
-		cat "$PCSLAB/stats" "$PCSLAB/classes" "$PCSLAB"/heaps/*/* 2>/dev/null |
+		cat "$PCSLAB/stats" "$PCSLAB/classes" "$PCSLAB"/heaps/[!r]*/* 2>/dev/null |
 			awk -f /data/readings.awk >>/tmp/read 2>>/tmp/misread
+		# The books of this heap may say anything.
+		cat "$PCSLAB"/heaps/raced/* >/dev/null
 		nap 20
 	done
 }
@@ -144,6 +147,7 @@ something_of_all()
 	[ "$FLAVOUR" = rt ] || of_results "> 0" in_hardirq || return 1
 	[ "$FLAVOUR" != kunit ] || of_results "> 0" nulls_in_interrupt || return 1
 	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
+	[ -e "$KMEMLEAK" ] || of_results "> 0" races || return 1
 	! kfree_drops_references || of_results "> 0" foreign || return 1
 	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
 		crowd shrinks shrunk reads compared || return 1
@@ -235,6 +239,35 @@ files_agree()
 	awk -f /data/rows.awk "$STRESS/rows" "$PCSLAB/heaps/known/percpu"
 }
 
+# raced_line: of the heap in which objects are freed twice, if there is any.
+raced_line()
+{
+	awk '$1 == "raced"' "$PCSLAB/stats"
+}
+
+# What came of double frees: the books may be off, but every object is live that is held.
+raced_are_live()
+{
+	raced_line
+	live=$(total "$PCSLAB/heaps/raced/audit" live)
+	echo "$live live, $(result raced_held) held"
+	[ "$live" -gt 0 ] && [ "$live" = "$(result raced_held)" ]
+}
+
+# Destroyed, it is a zombie if its books are off. That goes when its last slab does; if a
+# slab stays, it can be given up.
+raced_goes()
+{
+	for _ in $(seq 30); do
+		[ -n "$(raced_line)" ] || return 0
+		sleep 0.1
+	done
+	raced_line
+	echo raced >/sys/module/pcslab/parameters/forget || return 1
+	sleep 1
+	[ -z "$(raced_line)" ]
+}
+
 nothing_is_left()
 {
 	for _ in $(seq 50); do
@@ -253,6 +286,13 @@ table()
 	row "  of these in hardirq" "$(result in_hardirq)"
 	row "  frees on another CPU than the allocation" "$(result crossed)"
 	row "frees of live objects by kfree()" "$(result foreign)"
+	if [ -e "$KMEMLEAK" ]; then
+		row "objects freed twice at the same moment: not with kmemleak" 0
+	else
+		row "objects freed twice at the same moment" "$(result races)"
+	fi
+	row "  of these counted twice" "$(result both_counted)"
+	row "  objects of that heap handed out twice" "$(result handed_out_twice)"
 	row "allocations that failed" "$(result nulls)"
 	row "  of these in softirq or hardirq" "$(result nulls_in_interrupt)"
 	if [ -d "$FAIL" ]; then
@@ -286,10 +326,11 @@ storm()
 	others=$(($(grep -c ^processor /proc/cpuinfo) - 1))
 	note "   $1 seconds on $((others + 1)) CPUs; SEED=$SEED makes the same decisions"
 	load pcslab && load pcslab_stress "seed=$SEED" || return 1
-	ktap_suite stress 10
+	ktap_suite stress 12
 	ktap_case weathered rage "$1"
 	echo stop >"$STRESS/control"
 	ktap_case files_agree_while_objects_live files_agree
+	ktap_case raced_are_live raced_are_live
 	echo free >"$STRESS/control"
 	ktap_case files_agree files_agree
 	ktap_case books_are_the_oracle of_results "== 0" books
@@ -299,6 +340,7 @@ storm()
 	ktap_case cpus_obey cpus_obey
 	ktap_case failures_injected failures_injected
 	ktap_case something_of_all something_of_all
+	ktap_case raced_goes raced_goes
 	ktap_case nothing_is_left nothing_is_left
 	(echo && table && echo) | show
 	rmmod pcslab_stress && rmmod pcslab

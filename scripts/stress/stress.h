@@ -6,6 +6,7 @@
  *   worker.c	actors in task, softirq and hardirq, who share objects
  *   heaps.c	heaps that are created and destroyed meanwhile
  *   crowd.c	heaps that come and go by the hundred
+ *   race.c	two tasks that free the same objects at the same moment
  *   books.c	the oracle against the books, and a reader that never stops
  *   main.c	the module and its files in debugfs
  */
@@ -35,6 +36,10 @@ enum stress_number {
 	STRESS_IN_HARDIRQ,
 	STRESS_CROSSED,		/* objects freed by another CPU than allocated them */
 	STRESS_FOREIGN,		/* kfree() of a live object */
+	STRESS_RACES,		/* objects freed by two tasks at the same moment */
+	STRESS_BOTH_COUNTED,	/* of these, with both frees in the books */
+	STRESS_TWICE,		/* objects handed out twice, of the heap of these */
+	STRESS_HELD,		/* objects of that heap, now */
 	STRESS_RUNS,
 	STRESS_HEAPS,		/* created and destroyed */
 	STRESS_ZOMBIES,		/* of these, with objects live */
@@ -171,6 +176,13 @@ int stress_crowd_init(void);
 void stress_crowd_exit(void);
 int stress_crowd_start(void);
 void stress_crowd_stop(void);
+
+/* race.c */
+int stress_race_init(void);
+void stress_race_exit(void);
+int stress_race_start(void);
+void stress_race_stop(void);
+void stress_race_end(void);
 
 /* books.c */
 void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
