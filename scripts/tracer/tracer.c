@@ -2,9 +2,8 @@
 /*
  * A tracer that allocates and frees in its callback, where pcslab is at work
  *
- * The callback sits on every function of the kernel and acts in those of pcslab and in
- * those that pcslab calls: _raw_spin_unlock(), list debugging, prandom, which run under
- * pcslab's locks. It allocates an object of any class of any of the heaps, puts it into
+ * The callback sits on every function of pcslab, and acts in those of the kernel that
+ * pcslab calls under its locks: spin locks, list debugging, prandom. It allocates an object of any class of any of the heaps, puts it into
  * a box and frees what was in there. A thread on each CPU allocates and frees meanwhile
  * so that magazines run empty and full all the time. Loading the module does it all;
  * what happened is in the log. What would have been a deadlock ends nothing: the run
@@ -22,14 +21,14 @@
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/percpu.h>
+#include <linux/string.h>
 
 #include <pcslab/pcslab.h>
 
 #define HEAPS	3
 #define BOXES	64
-#define BATCH	100
-#define ROUNDS	400
+#define BATCH	50
+#define ROUNDS	(3 * (PCSLAB_NR_CLASSES + 1))
 #define LARGE	(3 * PAGE_SIZE)
 
 struct books {
@@ -101,6 +100,29 @@ static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace
 
 /* What the callback calls does not call it again. */
 static struct ftrace_ops ops = { .func = act, .flags = FTRACE_OPS_FL_RECURSION };
+
+/* Every function of pcslab that can be traced: they are aligned like this, at least. */
+static void filter_pcslab(void)
+{
+	unsigned long ip, start = round_down((unsigned long)pcslab_free, 16);
+
+	for (ip = start; within_module(ip, pcslab); ip += 16)
+		ftrace_set_filter_ip(&ops, ip, 0, 0);
+	for (ip = start - 16; within_module(ip, pcslab); ip -= 16)
+		ftrace_set_filter_ip(&ops, ip, 0, 0);
+}
+
+static void filter_kernel(void)
+{
+	static const char * const patterns[] = { "_raw_spin_*", "__list_*", "prandom_*" };
+	char pattern[16];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
+		strscpy(pattern, patterns[i], sizeof(pattern));
+		ftrace_set_filter(&ops, pattern, strlen(pattern), 0);
+	}
+}
 
 /* Full magazines, empty ones, and classes that are made. */
 static int work(void *unused)
@@ -188,11 +210,15 @@ static void compare_books(unsigned int heap)
 
 static int trace(void)
 {
-	ktime_t start = ktime_get();
-	int err = register_ftrace_function(&ops);
+	ktime_t start;
+	int err;
 
+	filter_pcslab();
+	filter_kernel();
+	err = register_ftrace_function(&ops);
 	if (err)
 		return err;
+	start = ktime_get();
 	err = start_threads();
 	if (!err)
 		meanwhile();
