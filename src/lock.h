@@ -7,15 +7,14 @@
  * callback runs where a function that is called under the lock begins or ends
  * (_raw_spin_unlock(), list debugging, our own ones), or where a kprobe was put. If
  * the callback uses pcslab and waits for the lock, it waits for itself. So the CPU
- * counts in pcslab_locked that it holds one of them, or is about to take it, and a call
+ * says in pcslab_locked that it holds one of them, or is about to take it, and a call
  * that finds this does what a call in NMI does: a free is put off (nmi.c), and an
  * allocation fails unless the magazine serves it.
  *
- * It is counted before raw_spin_lock() and until after raw_spin_unlock(), because a CPU
+ * The word is set before raw_spin_lock() and cleared after raw_spin_unlock(), as a CPU
  * that queues for a lock, or gives it back, can be traced too. The word belongs to the
  * CPU, with interrupts off, so that program order is all it needs: what comes in
- * between runs on this CPU, and leaves the word as it was. The locks do not nest in
- * each other, but in the irq_work of nmi.c, which counts as well.
+ * between runs on this CPU. The locks do not nest in each other.
  */
 #ifndef _PCSLAB_LOCK_H
 #define _PCSLAB_LOCK_H
@@ -25,7 +24,7 @@
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
-DECLARE_PER_CPU(unsigned int, pcslab_locked);
+DECLARE_PER_CPU(bool, pcslab_locked);
 
 /* Interrupts off until pcslab_unlock() gets what this returns. */
 static __always_inline unsigned long pcslab_lock(raw_spinlock_t *lock)
@@ -34,7 +33,7 @@ static __always_inline unsigned long pcslab_lock(raw_spinlock_t *lock)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	__this_cpu_inc(pcslab_locked);
+	this_cpu_write(pcslab_locked, true);
 	raw_spin_lock(lock);
 	return flags;
 }
@@ -43,7 +42,7 @@ static __always_inline void pcslab_unlock(raw_spinlock_t *lock, unsigned long fl
 	__releases(lock)
 {
 	raw_spin_unlock(lock);
-	__this_cpu_dec(pcslab_locked);
+	this_cpu_write(pcslab_locked, false);
 	local_irq_restore(flags);
 }
 

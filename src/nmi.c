@@ -38,13 +38,15 @@
 #include <linux/llist.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 #include "lock.h"
 #include "page.h"
 
-DEFINE_PER_CPU(unsigned int, pcslab_locked);
+DEFINE_PER_CPU(bool, pcslab_locked);
 static DEFINE_PER_CPU(bool, serving);
+static DEFINE_PER_CPU(bool, running);	/* its irq_work */
 /* Pages are given back, so on RT this is not for hard interrupt context. */
 static DEFINE_PER_CPU(struct irq_work, work);
 static int hotplug_state;
@@ -82,23 +84,31 @@ void pcslab_defer_finish(void)
 	}
 }
 
+static void finish_later(struct work_struct *unused)
+{
+	pcslab_defer_finish();
+}
+
+static DECLARE_DELAYED_WORK(later, finish_later);
+
 /*
- * With interrupts off, but on RT. A tracer may be called in here too, and have frees put
- * off, for which the irq_work comes again, before any task does. So that this has an end,
- * what is traced gets only what is in the magazines, which are not refilled.
+ * A tracer may be called in here too, and have frees put off. They do not make the
+ * irq_work come again, which it would do before any task runs, and so without an end,
+ * but are left to a work item. What is added after the flag is reset queues the irq_work.
  */
 static void run(struct irq_work *unused)
 {
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		__this_cpu_inc(pcslab_locked);
+	this_cpu_write(running, true);
 	pcslab_defer_finish();
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		__this_cpu_dec(pcslab_locked);
+	this_cpu_write(running, false);
+	barrier();	/* see above: the flag, then the lists */
+	if (!llist_empty(&slabs) || !llist_empty(&pages))
+		queue_delayed_work(pcslab_wq, &later, 1);
 }
 
 static void run_soon(void)
 {
-	if (this_cpu_read(serving))
+	if (this_cpu_read(serving) && !this_cpu_read(running))
 		irq_work_queue(this_cpu_ptr(&work));
 }
 
@@ -201,4 +211,5 @@ void pcslab_defer_exit(void)
 		irq_work_sync(per_cpu_ptr(&work, cpu));
 	cpuhp_remove_state_nocalls_cpuslocked(hotplug_state);
 	cpus_read_unlock();
+	cancel_delayed_work_sync(&later);
 }
