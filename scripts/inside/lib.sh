@@ -69,6 +69,17 @@ load()
 	insmod "/modules/$module.ko" "$@"
 }
 
+# remove MODULE: one that may be busy for a while: as long as a reader has a file open, or
+# until a grace period after the last zombie of pcslab.
+remove()
+{
+	for _ in $(seq 100); do
+		rmmod "$1" 2>/dev/null && return
+		sleep 0.05
+	done
+	rmmod "$1"
+}
+
 loaded_modules()
 {
 	cut -d' ' -f1 /proc/modules | tr '\n' ' '
