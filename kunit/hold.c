@@ -3,7 +3,9 @@
  * A client for tests made of commands: a heap "hold" with known content. When
  * the module goes with leave=1 the objects stay; their addresses, which can be
  * read before, let a later load free them (free=). sites=1 allocates more, in many
- * places. bad=1 makes mistakes, one of each kind.
+ * places. bad=1 makes mistakes, one of each kind. forget=1 forgets the heap when the
+ * module goes, fail=1 when it does not even come up; what it then had is in the log. use=
+ * takes the address of a heap, which "where" gives, and allocates from it.
  */
 #include <linux/err.h>
 #include <linux/init.h>
@@ -40,6 +42,22 @@ MODULE_PARM_DESC(free, "objects of an earlier load to free");
 static bool leave;
 module_param(leave, bool, 0400);
 MODULE_PARM_DESC(leave, "do not free the objects when the module goes");
+
+static bool forget;
+module_param(forget, bool, 0400);
+MODULE_PARM_DESC(forget, "do not destroy the heap when the module goes, and make an empty one beside it");
+
+static bool fail;
+module_param(fail, bool, 0400);
+MODULE_PARM_DESC(fail, "have everything, then refuse to be loaded");
+
+static unsigned long where;
+module_param(where, ulong, 0400);
+MODULE_PARM_DESC(where, "address of the heap");
+
+static unsigned long use;
+module_param(use, ulong, 0400);
+MODULE_PARM_DESC(use, "heap of an earlier load to allocate from, once of each kind");
 
 static bool starve;
 module_param(starve, bool, 0400);
@@ -126,17 +144,46 @@ static noinline void fill_from_many_sites(void)
 	held[nr_held - 1] = (unsigned long)obj;
 }
 
+/* Of a class that the heap has, of one that it has not, and a large object. */
+static void use_heap(struct pcslab_heap *heap)
+{
+	static const size_t sizes[] = { 64, 2000, 20000 };
+	unsigned int i;
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		obj = pcslab_alloc(heap, sizes[i], GFP_KERNEL);
+		if (obj)
+			pr_err("pcslab_hold: %zu bytes of a heap that is destroyed\n", sizes[i]);
+		pcslab_free(obj);
+	}
+}
+
+static int refuse(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_held; i++)
+		pr_info("pcslab_hold: has %lu\n", held[i]);
+	return -ENODEV;
+}
+
 static int __init hold_init(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_free; i++)
 		pcslab_free((void *)free[i]);
-	if (nr_free)
+	if (use)
+		use_heap((struct pcslab_heap *)use);
+	if (nr_free || use)
 		return 0;
 	heap = pcslab_heap_create("hold", NULL);
 	if (IS_ERR(heap))
 		return PTR_ERR(heap);
+	where = (unsigned long)heap;
+	if (forget && IS_ERR(pcslab_heap_create("hold-empty", NULL)))
+		pr_err("pcslab_hold: no second heap\n");
 	if (bad) {
 		make_mistakes();
 		damage();
@@ -145,6 +192,8 @@ static int __init hold_init(void)
 	}
 	if (sites)
 		fill_from_many_sites();
+	if (fail)
+		return refuse();
 	return 0;
 }
 
@@ -152,6 +201,8 @@ static void __exit hold_exit(void)
 {
 	unsigned int i;
 
+	if (forget)
+		return;
 	for (i = 0; i < nr_held && !leave; i++)
 		pcslab_free((void *)held[i]);
 	current->make_it_fail = starve;
