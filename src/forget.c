@@ -157,7 +157,7 @@ int pcslab_heap_forget(struct pcslab_heap *heap)
 	struct given_up sum = {};
 
 	visit_slabs(heap, hide, NULL);
-	synchronize_rcu();
+	pcslab_grace_period();
 	if (!wait_for_rest(heap) || !give_up_large(heap, &sum)) {
 		pr_err("pcslab: heap %s has frees going on that do not end, not forgotten\n",
 		       heap->name);

@@ -120,7 +120,7 @@ static void free_heaps(struct llist_node *gone)
 	llist_for_each_entry(heap, gone, grave)
 		list_del_rcu(&heap->node);
 	mutex_unlock(&pcslab_heaps_lock);
-	synchronize_rcu();	/* heap_of(), bad frees, reclaim; the last free's own section */
+	pcslab_grace_period();	/* heap_of(), bad frees, reclaim; the last free's own section */
 	llist_for_each_entry_safe(heap, next, gone, grave) {
 		if (heap->zombie)
 			module_put(THIS_MODULE);	/* pcslab_heap_exit() waits for the rest */

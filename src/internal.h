@@ -237,6 +237,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 bool pcslab_heap_stop(struct pcslab_heap *heap);
 void pcslab_class_doubt(struct pcslab_class *class);
 void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts);
+void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
 

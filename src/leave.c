@@ -64,7 +64,7 @@ static void leave(struct work_struct *work)
 	if (!batch)
 		return;
 	doubt_all(batch);
-	synchronize_rcu();
+	pcslab_grace_period();
 	llist_for_each_entry_safe(slab, next, batch, leaving) {
 		switch (pcslab_depot_let_go(slab)) {
 		case PCSLAB_GOES:

@@ -10,15 +10,15 @@
  * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot:
  * all calls take the slow path, which asks @out instead.
  *
- * Somebody else than its CPU who wants a cache alone sets @out, has the
- * slot lead to @always_busy and waits for an RCU grace period. Calls look at
- * both, and use the cache, with preemption or interrupts off, which RCU waits
- * for; those that look later find it out of service and go to the depot. When it is put back into service,
- * @out and the slot are stored with release order, which pairs with the acquire
- * in cache_enter() and with the address dependency of the fast paths: a call
- * that finds the cache finds it as it was left. No task runs on the CPU for
- * that, so nobody waits for a CPU that is kept busy. All who ask meanwhile
- * share one grace period.
+ * Somebody else than its CPU who wants a cache alone sets @out, has the slot
+ * lead to @always_busy and waits for an RCU grace period. Calls look at both,
+ * and use the cache, with preemption or interrupts off, which RCU waits for;
+ * those that look later find it out of service and go to the depot. When it is
+ * put back into service, @out and the slot are stored with release order, which
+ * pairs with the acquire in cache_enter() and with the address dependency of
+ * the fast paths: a call that finds the cache finds it as it was left. No task
+ * runs on the CPU for that, so nobody waits for a CPU that is kept busy. All
+ * who ask meanwhile share one grace period.
  *
  * A class may be made in any context, CPU hotplug going on or not. It is made
  * with a cache for each of pcslab_cpus, and published under slots_lock if that
@@ -29,10 +29,12 @@
  * pcslab_heaps_lock > slots_lock, which is raw, taken with interrupts off.
  */
 #include <linux/cpu.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 
@@ -42,6 +44,11 @@
 static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1)));
 static_assert(offsetof(struct pcslab_cache, busy) == 0);
 static_assert(offsetof(struct pcslab_cache, always_busy) == sizeof(struct pcslab_cache) / 2);
+
+/* More than an ordinary grace period takes where all CPUs answer. */
+#define GRACE_JIFFIES	(HZ / 10)
+/* For so long after one that took more, others are not tried. */
+#define HURRY_JIFFIES	(10 * HZ)
 
 struct cpumask pcslab_cpus;
 static DEFINE_RAW_SPINLOCK(slots_lock);
@@ -378,6 +385,42 @@ static bool take_step(visit_step step, const struct pcslab_visit *visit)
 	return any;
 }
 
+static bool wait_a_while(void)
+{
+	unsigned long end = jiffies + GRACE_JIFFIES;
+	unsigned long state = start_poll_synchronize_rcu();
+
+	while (!poll_state_synchronize_rcu(state)) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_uninterruptible(1);
+	}
+	return true;
+}
+
+/**
+ * pcslab_grace_period() - wait for an RCU grace period
+ *
+ * A CPU tells RCU of it in a softirq. While a realtime task in user space keeps
+ * the CPU's ksoftirqd from running that may not happen, and the grace period
+ * lasts as long as the task. An expedited one asks by an interrupt. So this
+ * waits for an ordinary one for a while, and hurries only then, and for some
+ * time after: CPUs are not to be interrupted for us without need.
+ *
+ * Context: process.
+ */
+void pcslab_grace_period(void)
+{
+	static unsigned long slow = INITIAL_JIFFIES - HURRY_JIFFIES;
+
+	if (jiffies - READ_ONCE(slow) < HURRY_JIFFIES) {
+		synchronize_rcu_expedited();
+	} else if (!wait_a_while()) {
+		WRITE_ONCE(slow, jiffies);
+		synchronize_rcu_expedited();
+	}
+}
+
 /* Make all visits that wait, the caller's among them. */
 static void make_visits(void)
 {
@@ -393,7 +436,7 @@ static void make_visits(void)
 	list_for_each_entry(visit, &visits, node)
 		any |= take_step(stop_class, visit);
 	if (any)
-		synchronize_rcu();
+		pcslab_grace_period();
 	list_for_each_entry(visit, &visits, node)
 		take_step(visit_class, visit);
 	list_for_each_entry_safe(visit, next, &visits, node) {

@@ -16,7 +16,7 @@
  * for which of them it counts in, and does so with preemption or interrupts off
  * from before the look until it has counted. Between two exact reads nobody counts
  * but in the words of the present turn. A reader sums the others, which stand still;
- * changes the turn; waits with synchronize_rcu() for all who may have looked
+ * changes the turn; waits for a grace period for all who may have looked
  * before, for a section with preemption off is one RCU waits for; and sums the
  * words of the turn that ended, which now stand still in turn. What was counted is
  * what looked before the change, all of it and nothing else: the values were true
@@ -322,7 +322,7 @@ static void cut_for_all(void)
 		add_counters(cut->heap, cut->st, WORD(!turn) | INHERITED);
 	/* Release: the sums so far must not see what the change brings about. */
 	smp_store_release(&pcslab_turn, !turn);
-	synchronize_rcu();
+	pcslab_grace_period();
 	list_for_each_entry_safe(cut, next, &cuts, node) {
 		add_counters(cut->heap, cut->st, WORD(turn));
 		list_del_init(&cut->node);
