@@ -67,8 +67,10 @@ static void wait_for_leaving(struct pcslab_heap *heap)
 	unsigned int i, tries;
 
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		for (tries = 0; tries < 1000 && heap->class[i] && any_leaves(heap->class[i]); tries++)
-			msleep(10);
+		if (!heap->class[i])
+			continue;
+		for (tries = 0; tries < 500 && any_leaves(heap->class[i]); tries++)
+			msleep(20);
 	}
 }
 

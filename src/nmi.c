@@ -60,7 +60,7 @@ static struct llist_node *page_node(struct page *page)
 	return (struct llist_node *)&page->mapping;
 }
 
-/**
+/*
  * pcslab_defer_finish() - do all that was put off
  *
  * A slab stays until its link is reset, and that of the next one still is not.

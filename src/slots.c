@@ -398,7 +398,7 @@ static bool wait_a_while(void)
 	return true;
 }
 
-/**
+/*
  * pcslab_grace_period() - wait for an RCU grace period
  *
  * A CPU tells RCU of it in a softirq. While a realtime task in user space keeps
