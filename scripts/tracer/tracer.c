@@ -2,16 +2,17 @@
 /*
  * A tracer that allocates and frees in its callback, where pcslab is at work
  *
- * The callback sits on every function of pcslab, and acts in those of the kernel that
- * pcslab calls under its locks: spin locks, list debugging, prandom. It allocates an
- * object of any class of any of the heaps, puts it into a box and frees what was in there. A thread on each CPU allocates and frees meanwhile
- * so that magazines run empty and full all the time. Loading the module does it all;
- * what happened is in the log. What would have been a deadlock ends nothing: the run
- * file's time limit does.
+ * The callback sits on every function of pcslab, and acts in those of the
+ * kernel that pcslab calls under its locks: spin locks, list debugging,
+ * prandom. It allocates an object of any class of any of the heaps, puts it
+ * into a box and frees what was in there. A thread on each CPU allocates and
+ * frees meanwhile so that magazines run empty and full all the time. Loading
+ * the module does it all; what happened is in the log. What would have been a
+ * deadlock ends nothing: the run file's time limit does.
  *
- * A function that was reached by a jump from another one is left alone, for the other
- * one may hold a lock of the kernel's own allocators: kmalloc() could not be called
- * there either.
+ * A function that was reached by a jump from another one is left alone, for the
+ * other one may hold a lock of the kernel's own allocators: kmalloc() could not
+ * be called there either.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
