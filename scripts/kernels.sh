@@ -365,7 +365,8 @@ exported_symbols()
 			'EXPORT_(PER_CPU_|TRACEPOINT_|STATIC_CALL_)?SYMBOL[A-Z_]*\(\w+' \
 			"arch/$2" block drivers/{base,char,clocksource,irqchip} fs init kernel lib mm security
 		# It exports what it pastes together.
-		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c | sed 's/(/&param_ops_/'
+		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c |
+			sed -E 's/(.*\()(.*)/\1param_ops_\2\n\1param_get_\2\n\1param_set_\2/'
 	) | sed 's/.*(//' | sort -u |
 		awk '{ printf "0x00000000\t%s\tvmlinux\tEXPORT_SYMBOL\t\n", $1 }'
 }
