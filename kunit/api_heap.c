@@ -324,32 +324,12 @@ static void frees_race_with_destroy(struct kunit *test)
 
 #define CYCLES	200
 
-/* What each CPU keeps at hand: hundreds of pages, where one zone has all memory. */
-static long free_pages_of_cpus(const struct zone *zone)
-{
-	unsigned int cpu;
-	long pages = 0;
-
-	for_each_possible_cpu(cpu)
-		pages += data_race(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
-	return pages;
-}
-
 static long free_pages_now(void)
 {
-	const struct zone *zone;
 	struct sysinfo info;
-	long pages;
-	int node;
 
 	si_meminfo(&info);
-	pages = info.freeram;
-	for_each_online_node(node) {
-		for (zone = NODE_DATA(node)->node_zones;
-		     zone < NODE_DATA(node)->node_zones + MAX_NR_ZONES; zone++)
-			pages += populated_zone(zone) ? free_pages_of_cpus(zone) : 0;
-	}
-	return pages;
+	return info.freeram;
 }
 
 /* One object of several classes; by those alone a cycle holds some 30 pages. */
