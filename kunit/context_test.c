@@ -20,6 +20,7 @@
 
 #include <pcslab/pcslab.h>
 
+#include "compat.h"
 #include "interrupt.h"
 #include "live.h"
 
@@ -262,12 +263,13 @@ static void run_job(struct workqueue_struct *queue, struct job *job)
 
 static void calls_that_sleep(struct kunit *test)
 {
-	struct workqueue_struct *reclaim = alloc_workqueue("pcslab-test", WQ_MEM_RECLAIM, 1);
+	struct workqueue_struct *reclaim;
 	static DEFINE_MUTEX(lock);
 	struct task_struct *task;
 	struct job job = {};
 	unsigned int flags;
 
+	reclaim = alloc_workqueue("pcslab-test", WQ_MEM_RECLAIM | COMPAT_WQ_PERCPU, 1);
 	KUNIT_ASSERT_NOT_NULL(test, reclaim);
 	mutex_lock(&lock);
 	call_process(&job.bad);
