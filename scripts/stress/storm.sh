@@ -360,5 +360,5 @@ storm()
 	ktap_case raced_goes raced_goes
 	ktap_case nothing_is_left nothing_is_left
 	(echo && table && echo) | show
-	rmmod pcslab_stress && rmmod pcslab
+	rmmod pcslab_stress && remove pcslab
 }
