@@ -256,7 +256,7 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
  *	heap was destroyed, pcslab says so and destroys it
  *
  * pcslab_heap_create() is this for the module that calls it. An empty heap
- * costs its structure of about 3 KiB and 520 bytes for each possible CPU;
+ * costs its structure of about 2 KiB and 520 bytes for each possible CPU;
  * classes come with their first object.
  *
  * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
