@@ -97,7 +97,7 @@ static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 /* A node as kmalloc_node() takes it: one without memory is no preference. */
 static int node_wanted(int node)
 {
-	if (node < 0 || node >= nr_node_ids || !node_state(node, N_MEMORY))
+	if (node < 0 || node >= nr_node_ids || !node_state(node, N_NORMAL_MEMORY))
 		return NUMA_NO_NODE;
 	return node;
 }

@@ -88,9 +88,10 @@ unsigned long pcslab_cpus_seq(void)
  * @cpu: the CPU
  *
  * cpu_to_mem() does not always know it: of a CPU on a node without memory it is
- * that node until zonelists are built for it.
+ * that node until zonelists are built for it. Movable memory alone, which may
+ * have been plugged in, does not count: no slab can come from there.
  *
- * Return: the nearest node that has memory.
+ * Return: the nearest node that has memory for the kernel.
  */
 int pcslab_home_of(unsigned int cpu)
 {
@@ -98,9 +99,9 @@ int pcslab_home_of(unsigned int cpu)
 
 	if (from == NUMA_NO_NODE)
 		return cpu_to_mem(cpu);
-	if (node_state(from, N_MEMORY))
+	if (node_state(from, N_NORMAL_MEMORY))
 		return from;
-	for_each_node_state(node, N_MEMORY) {
+	for_each_node_state(node, N_NORMAL_MEMORY) {
 		if (home == NUMA_NO_NODE || node_distance(from, node) < node_distance(from, home))
 			home = node;
 	}
