@@ -33,6 +33,15 @@ unsigned int pcslab_magazine_rounds(u32 size)
 	return (bytes - sizeof(*mag)) / sizeof(mag->round[0]);
 }
 
+/*
+ * Of this CPU's node if there is some. SLUB of 6.12 forgets __GFP_NOMEMALLOC when it is
+ * asked for a node that may be another.
+ */
+static void *near_memory(size_t bytes, gfp_t gfp)
+{
+	return kmalloc_node(bytes, gfp | __GFP_THISNODE, numa_mem_id()) ?: kmalloc(bytes, gfp);
+}
+
 /**
  * pcslab_magazine_create() - allocate an empty magazine
  * @class: of the objects
@@ -51,9 +60,8 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE | __GFP_MEMALLOC);
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	mag = kmalloc_node(struct_size(mag, round, class->cap),
-			   gfp | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY,
-			   numa_mem_id());
+	mag = near_memory(struct_size(mag, round, class->cap),
+			  gfp | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY);
 	if (!mag)
 		return NULL;
 	sanitize_hide(mag);
