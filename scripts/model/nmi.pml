@@ -14,6 +14,9 @@
  * dead CPU looks at the list; or that is rolled back, it serves again and looks itself.
  * A bring-up is the second half of that, and one that fails is the first.
  *
+ * What comes while the CPU's irq_work runs does not make it run again, but a work item,
+ * which here is CPU 0's.
+ *
  * Never: a slab touched when it is gone, or gone while queued; a node added to
  * the list twice; an object put off and not freed. In the end all is freed, the
  * list is empty, the slabs are gone and no irq_work is pending.
@@ -32,6 +35,8 @@
  *   NO_SYNC		a CPU that stops serving does not wait for its irq_work
  *   NO_DEAD		nobody looks at the list when the CPU is dead
  *   LISTS_FIRST	a CPU looks at the list before it serves
+ *   NO_LATER		an irq_work does not look what came while it ran
+ *   FLAG_LATE		it looks before it says that it does not run any more
  */
 
 #define FREE		0
@@ -51,9 +56,10 @@ bit gone[SLABS], linked[SLABS];
 byte next[SLABS] = SELF;
 byte head = END;
 bit lock, parked;
-bit work[2];
+bit work[2], running[2], busy[2];
 bit serving[2] = 1;
-byte done, nmis, running[2];
+bit later;
+byte done, nmis;
 
 #ifdef NO_KEEP
 #define KEPT(s)	0
@@ -127,8 +133,10 @@ again:	s = SLAB_OF(o);
 	/* No task of this CPU comes between the two, nor another NMI. */
 	atomic {
 		if
-#ifndef ALWAYS_SERVING
-		:: !serving[cpu]
+#ifdef ALWAYS_SERVING
+		:: running[cpu]
+#else
+		:: !serving[cpu] || running[cpu]
 #endif
 		:: else -> work[cpu] = 1
 		fi
@@ -211,9 +219,21 @@ proctype irq_work(bit cpu)
 	byte list = END, then = END, o;
 
 end:	do
-	:: atomic { work[cpu] && !(cpu && parked) -> work[cpu] = 0; running[cpu]++ };
+	:: atomic { work[cpu] && !(cpu && parked) -> work[cpu] = 0; busy[cpu] = 1; running[cpu] = 1 };
 	   finish();
-	   running[cpu]--
+#ifndef FLAG_LATE
+	   running[cpu] = 0;
+#endif
+#ifndef NO_LATER
+	   if
+	   :: head != END -> later = 1
+	   :: else
+	   fi;
+#endif
+	   atomic { running[cpu] = 0; busy[cpu] = 0 }
+	:: atomic { !cpu && later -> later = 0; busy[0] = 1 };	/* the work item */
+	   finish();
+	   busy[0] = 0
 	od
 }
 
@@ -224,7 +244,7 @@ proctype hotplug()
 
 	serving[1] = 0;
 #ifndef NO_SYNC
-	!work[1] && !running[1];
+	!work[1] && !busy[1];
 #endif
 	parked = 1;
 	if
@@ -249,7 +269,7 @@ proctype watch()
 	byte o;
 
 	atomic {
-		done == 4 && !work[0] && !work[1] && !running[0] && !running[1];
+		done == 4 && !work[0] && !work[1] && !busy[0] && !busy[1] && !later;
 		assert(head == END);
 		do
 		:: o < OBJECTS -> assert(state[o] == FREE); o++

@@ -4,7 +4,7 @@
  *
  *   control	write `start`; `stop`, which leaves objects live and compares the books;
  *		`free`, which frees them, compares again, has all pages given back,
- *		and destroys the heap `raced`
+ *		and destroys the heap `raced`; `fifo` makes who writes a realtime task
  *   result	a line for each thing counted: name, number; mismatches is the sum of
  *		those of its kinds
  *   rows	what each CPU did to the heap `known`: CPU, size, allocations, frees
@@ -20,6 +20,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -117,6 +118,10 @@ static int do_command(const char *word)
 {
 	if (sysfs_streq(word, "start"))
 		return start();
+	if (sysfs_streq(word, "fifo")) {
+		sched_set_fifo(current);
+		return 0;
+	}
 	if (sysfs_streq(word, "stop")) {
 		stop();
 		compare_lasting();

@@ -21,6 +21,7 @@
  * Context: process. Locks: none; the two wait for each other, for a while.
  */
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -39,6 +40,7 @@
 
 /* How long one waits for the other, with preemption off. */
 #define SPINS		20000
+#define MOST_MISSED	4
 
 /* Few, so that magazines run full and empty. */
 static const size_t sizes[] = { 16, 64, 256, 1024 };
@@ -57,6 +59,8 @@ struct race {
 	/* What is raced for, and who is there. */
 	void *object[MOST_RACED];
 	atomic_t at[MOST_RACED];
+	bool together[MOST_RACED];
+	struct completion begun;
 	unsigned int nr_objects;
 	/* The oracle: objects handed out, objects freed by one call and by two. */
 	u64 allocs, singles, races;
@@ -91,21 +95,26 @@ static bool free_together(unsigned int i)
 	return both;
 }
 
-/* How many they freed together; both stop where one does not come. */
-static unsigned int free_all_together(void)
+/*
+ * Both go from object to object. Who has missed the other a few times stops;
+ * what is left is for the task to free, alone.
+ */
+static void free_all_together(bool *together)
 {
-	unsigned int i;
+	unsigned int i, missed = 0;
 
-	for (i = 0; i < race->nr_objects; i++) {
-		if (!free_together(i))
-			break;
+	for (i = 0; i < race->nr_objects && missed < MOST_MISSED; i++) {
+		together[i] = free_together(i);
+		missed += !together[i];
 	}
-	return i;
 }
 
 static void run_along(struct work_struct *unused)
 {
-	free_all_together();
+	bool together[MOST_RACED];
+
+	complete(&race->begun);
+	free_all_together(together);
 }
 
 static bool is_held(const void *obj)
@@ -154,22 +163,26 @@ static void free_alone(void *obj)
 
 static void race_once(unsigned int nr)
 {
-	unsigned int i, together = 0;
+	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		race->object[i] = let_go_one();
+		race->together[i] = false;
 		atomic_set(&race->at[i], NOBODY);
 	}
 	race->nr_objects = nr;
 	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)) {
 		queue_work(system_unbound_wq, &race->work);
-		together = free_all_together();
+		wait_for_completion(&race->begun);
+		free_all_together(race->together);
 		flush_work(&race->work);
 	}
-	race->races += together;
-	stress_add(race->actor, STRESS_RACES, together);
-	for (i = together; i < nr; i++)
-		free_alone(race->object[i]);
+	for (i = 0; i < nr; i++) {
+		race->races += race->together[i];
+		stress_add(race->actor, STRESS_RACES, race->together[i]);
+		if (!race->together[i])
+			free_alone(race->object[i]);
+	}
 }
 
 static int race_on(void *unused)
@@ -269,6 +282,7 @@ int stress_race_init(void)
 	if (!race)
 		return -ENOMEM;
 	INIT_WORK(&race->work, run_along);
+	init_completion(&race->begun);
 	race->actor = stress_actor_create(true);
 	if (!race->actor)
 		return -ENOMEM;

@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
 # The storm in the guest. pcslab_stress makes the calls; here CPUs go off and on, pages
-# are missing, all files are read and caches dropped, for as long as /tmp/storm is there.
-# It ends at the first mismatch or finding.
+# are missing, realtime tasks keep CPUs busy, all files are read and caches dropped, for as
+# long as /tmp/storm is there. It ends at the first mismatch or finding.
 
 PCSLAB=/sys/kernel/debug/pcslab
 KMEMLEAK=/sys/kernel/debug/kmemleak
@@ -60,6 +60,42 @@ miss_pages()
 		nap 100
 	done
 	echo 0 >"$FAIL/probability"
+}
+
+# For sh: so many seconds in user space as a realtime task, or until the storm is over.
+# shellcheck disable=SC2016 # expanded by that shell
+HOG='
+uptime() { read -r up _ </proc/uptime; up=${up%.*}; }
+uptime
+end=$((up + $1 + 1))
+echo fifo >"$2" && echo "$1" >>/tmp/hogs
+while [ "$up" -lt "$end" ] && [ -e /tmp/storm ]; do
+	i=0
+	while [ $i -lt 1000 ]; do i=$((i + 1)); done
+	uptime
+done'
+
+# A realtime task has a CPU for itself for a second or two, again and again: whatever else
+# was to run there, be it in the middle of a call, waits. An offline CPU has no hog. It
+# ends by itself, for this shell may be among those who wait.
+hog_cpus()
+{
+	random=$((SEED + 5))
+	throttle=/proc/sys/kernel/sched_rt_runtime_us
+	was=$(cat "$throttle")
+	echo -1 >"$throttle"
+	while [ -e /tmp/storm ]; do
+		draw $((others + 1))
+		mask=$(printf %x $((1 << drawn)))
+		draw 2
+		taskset "$mask" sh -c "$HOG" hog $((drawn + 1)) "$STRESS/control" &
+		hog=$!
+		sleep $((drawn + 1))
+		kill "$hog"
+		wait "$hog"
+		nap 100
+	done 2>/dev/null
+	echo "$was" >"$throttle"
 }
 
 injected()
@@ -152,7 +188,7 @@ something_of_all()
 	! kfree_drops_references || of_results "> 0" foreign || return 1
 	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
 		crowd shrinks shrunk reads compared || return 1
-	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ]
+	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ] && [ -s /tmp/hogs ]
 }
 
 # progress SECONDS: until they are over, or something is wrong. A slow kernel gets up to
@@ -186,7 +222,7 @@ all_cpus_on()
 rage()
 {
 	: >/tmp/storm
-	for file in cycles refused-0 refused-1 read misread drops; do
+	for file in cycles refused-0 refused-1 read misread drops hogs; do
 		: >"/tmp/$file"
 	done
 	if [ -d "$FAIL" ]; then
@@ -196,7 +232,7 @@ rage()
 	echo start >"$STRESS/control" || return 1
 	change_cpus &
 	loops=$!
-	for loop in miss_pages read_files drop_caches; do
+	for loop in miss_pages hog_cpus read_files drop_caches; do
 		$loop &
 		loops="$loops $!"
 	done
@@ -319,6 +355,7 @@ table()
 	row "CPUs off and on again" "$(lines cycles)"
 	row "  CPUs that stayed off for lack of pages" "$(lines refused-0)"
 	row "CPUs on nodes without memory" "$(cpus_without_memory)"
+	row "times a realtime task had a CPU for itself" "$(lines hogs)"
 	row "heaps created and destroyed" "$(result heaps)"
 	row "  of these with objects live" "$(result zombies)"
 	row "heaps created and destroyed by the hundred" "$(result crowd)"
