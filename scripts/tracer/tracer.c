@@ -19,6 +19,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/ftrace.h>
+#include <linux/hash.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -31,6 +32,13 @@
 #define BATCH	50
 #define ROUNDS	(3 * (PCSLAB_NR_CLASSES + 1))
 #define LARGE	(3 * PAGE_SIZE)
+/*
+ * How often the callback acts for each pair of a function and its caller. What it has
+ * put off is done under the locks, where it is called some three times for each object:
+ * did it act every time, it would put off more than is done.
+ */
+#define TURNS		200
+#define PAIR_BITS	12
 
 struct books {
 	atomic64_t allocs, frees, fails;
@@ -47,6 +55,7 @@ static struct books books[HEAPS];
 /* Of each heap its own: the books are by heap. */
 static void *boxes[HEAPS][BOXES];
 static atomic_t calls, calls_locked, running;
+static atomic_t turns[1 << PAIR_BITS];
 static struct module *pcslab;
 static DECLARE_COMPLETION(all_done);
 
@@ -82,6 +91,13 @@ static bool was_called(unsigned long ip, unsigned long parent_ip)
 	return *(u8 *)(parent_ip - 5) == 0xe8 && ip - target <= 4;
 }
 
+static bool has_turn(unsigned long ip, unsigned long parent_ip)
+{
+	unsigned int pair = hash_long(ip + 3 * parent_ip, PAIR_BITS);
+
+	return atomic_read(&turns[pair]) < TURNS && atomic_inc_return(&turns[pair]) <= TURNS;
+}
+
 static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			struct ftrace_regs *regs)
 {
@@ -90,6 +106,8 @@ static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace
 
 	if (!within_module(ip, pcslab) &&
 	    !(within_module(parent_ip, pcslab) && was_called(ip, parent_ip)))
+		return;
+	if (!has_turn(ip, parent_ip))
 		return;
 	turn = atomic_inc_return(&calls);
 	heap = turn % HEAPS;
