@@ -250,7 +250,7 @@ relocate_object_tree()
 make_built_kernel()
 {
 	local source=$1 flavour=$2 arch=$3 dir=${*: -1} log=$LOGS/kernel-${1##*/source-}-$2.log
-	local fragments=("${@:5:$#-5}") flags kmake image=bzImage
+	local fragments=("${@:5:$#-5}") flags kmake watcher image=bzImage
 	[ "$arch" = x86 ] || image=Image
 	read -ra flags <<<"$4"
 	kmake=(make -C "$source" O="$dir/build" "${flags[@]}")
@@ -258,12 +258,13 @@ make_built_kernel()
 	configure "$dir" "${fragments[@]}"
 	: >"$log"
 	watch_build "$log" &
-	at_exit "kill $! 2>/dev/null || true"
+	watcher=$!
+	at_exit "kill $watcher 2>/dev/null || true"
 	if ! await into "$log" "${kmake[@]}" -j"$(nproc)" "$image" modules; then
 		log_tail "$log"
 		die "building the kernel failed (see $log)"
 	fi
-	kill $!
+	kill "$watcher"
 	mv "$dir/build/arch/$arch/boot/$image" "$dir/bzImage"
 	echo "$4" >"$dir/flags"
 	strip_object_tree "$dir/build"
