@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A call stands still in the middle, and others want the magazines of its CPU: who takes
+ * a cache out of service waits for the calls that found it before. A task that holds the
+ * guard with preemption off is such a call; it sees whether anybody touches what it uses.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include <pcslab/pcslab.h>
+
+#include "cache.h"
+#include "internal.h"
+#include "quiet.c"
+
+#define SIZE		64
+#define OBJECTS		20
+/* Milliseconds: for others to begin, and then to go wrong. */
+#define PATIENCE	2000
+#define STANDS		50
+#define CPU		1
+
+struct call {
+	struct task_struct *task;
+	struct pcslab_class *class;
+	struct completion inside;
+	bool wanted, disturbed;
+};
+
+static struct pcslab_heap *heap;
+
+static void fill_magazine(void)
+{
+	void *obj[OBJECTS];
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		obj[i] = pcslab_alloc(heap, SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	for (i = 0; i < OBJECTS; i++)
+		pcslab_free(obj[i]);
+}
+
+static void stand_still(struct call *call, struct pcslab_cache *c)
+{
+	struct pcslab_magazine *loaded = c->loaded;
+	ktime_t end = ktime_add_ms(ktime_get(), PATIENCE);
+	long top = c->top;
+
+	while (ktime_before(ktime_get(), end)) {
+		if (!call->wanted && READ_ONCE(c->out)) {
+			call->wanted = true;
+			end = ktime_add_ms(ktime_get(), STANDS);
+		}
+		call->disturbed |= READ_ONCE(c->loaded) != loaded ||
+				   READ_ONCE(c->top) != top;
+		cpu_relax();
+	}
+}
+
+static int make_call(void *arg)
+{
+	struct call *call = arg;
+	struct pcslab_cache *c;
+
+	fill_magazine();
+	call->class = pcslab_class_at(heap, pcslab_class_index(SIZE));
+	preempt_disable();
+	c = pcslab_this_cache(call->class);
+	call->disturbed = !c->loaded || !guard_enter(c);
+	complete(&call->inside);
+	if (!call->disturbed) {
+		stand_still(call, c);
+		guard_exit(c);
+	}
+	preempt_enable();
+	return 0;
+}
+
+/* What @act wants of the CPU's cache it gets when the call there has ended. */
+static void call_is_waited_for(struct kunit *test, void (*act)(struct pcslab_heap *heap))
+{
+	struct call call = {};
+
+	init_completion(&call.inside);
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(0)), 0);
+	call.task = kthread_create_on_cpu(make_call, &call, CPU, "pcslab-call/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, call.task);
+	get_task_struct(call.task);
+	wake_up_process(call.task);
+	wait_for_completion(&call.inside);
+	act(heap);
+	kthread_stop(call.task);
+	put_task_struct(call.task);
+	KUNIT_EXPECT_TRUE(test, call.wanted);
+	KUNIT_EXPECT_FALSE(test, call.disturbed);
+}
+
+static void shrink_waits(struct kunit *test)
+{
+	call_is_waited_for(test, pcslab_heap_shrink);
+	expect_quiet(test, heap);
+}
+
+static void destroy_waits(struct kunit *test)
+{
+	call_is_waited_for(test, pcslab_heap_destroy);
+	heap = NULL;
+}
+
+static int make_heap(struct kunit *test)
+{
+	heap = pcslab_heap_create("kunit-visit", NULL);
+	return PTR_ERR_OR_ZERO(heap);
+}
+
+static void drop_heap(struct kunit *test)
+{
+	pcslab_heap_destroy(heap);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(shrink_waits),
+	KUNIT_CASE(destroy_waits),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "pcslab_visit",
+	.init = make_heap,
+	.exit = drop_heap,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of pcslab: who waits for calls in the middle");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");
