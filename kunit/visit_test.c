@@ -100,9 +100,14 @@ static void call_is_waited_for(struct kunit *test, void (*act)(struct pcslab_hea
 	KUNIT_EXPECT_FALSE(test, call.disturbed);
 }
 
+static void shrink(struct pcslab_heap *heap)
+{
+	pcslab_heap_shrink(heap);
+}
+
 static void shrink_waits(struct kunit *test)
 {
-	call_is_waited_for(test, pcslab_heap_shrink);
+	call_is_waited_for(test, shrink);
 	expect_quiet(test, heap);
 }
 
