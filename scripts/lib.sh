@@ -108,13 +108,19 @@ any_alive()
 	return 1
 }
 
+# in_background COMMAND...: start it, and be its parent.
+in_background()
+{
+	# Without the trap the command would ignore ^C, as all in the background do.
+	(trap - INT; "$@" || exit) &
+}
+
 # await COMMAND...: run it, be it long. Bash acts on a signal only when the command in
 # the foreground has ended; here it does so at once.
 await()
 {
 	local status=0
-	# Without the trap the command would ignore ^C, as all in the background do.
-	(trap - INT; "$@" || exit) &
+	in_background "$@"
 	wait $! || status=$?
 	end_if_interrupted "$status"
 	return "$status"
