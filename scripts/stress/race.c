@@ -3,11 +3,12 @@
  * Two tasks that free the same objects at the same moment
  *
  * They have a heap of their own, `raced`, since what may come of that is
- * promised to stay within the heap (contract 12). One task allocates and holds
- * objects; now and then it takes some of them and frees each together with the
- * other one, a work item. An object that is handed out twice is held once, so
- * all that are held differ, and are live as an audit sees it. Nothing is
- * written to them: what becomes of a second owner's content is no promise.
+ * promised to stay within the heap (contract 12 of Documentation/contracts.rst).
+ * One task allocates and holds objects; now and then it takes some of them and
+ * frees each together with the other one, a work item. An object that is handed
+ * out twice is held once, so all that are held differ, and are live as an audit
+ * sees it. Nothing is written to them: what becomes of a second owner's content
+ * is no promise.
  *
  * Each free is made in an RCU read-side section that both have entered before
  * any of them frees: as long as it lasts the object's slab can't go, and be
