@@ -14,6 +14,7 @@
 #include <kunit/test.h>
 
 #include "live.h"
+#include "poke.h"
 #include "quiet.c"
 
 #define OTHER_CPU	1
@@ -372,16 +373,57 @@ static void freed_with_one_pending(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* A size the compiler does not know has a path of its own. */
+/* What CPU 0 counted of a class, by the row: that of calls that held the guard, the other. */
+struct rows {
+	unsigned long guarded, direct;
+};
+
+static unsigned long sum_row(const struct pcslab_count *row)
+{
+	return row->allocs[0] + row->allocs[1] + row->frees[0] + row->frees[1];
+}
+
+static struct rows rows_of(struct pcslab_heap *heap, size_t size)
+{
+	struct pcslab_cache *c = pcslab_cache_of(heap->class[pcslab_class_index(size)], 0);
+
+	return (struct rows){ .guarded = sum_row(&c->count), .direct = sum_row(&c->direct) };
+}
+
+/* One call more in the row of those that did not hold the guard. */
+static void expect_direct(struct kunit *test, struct pcslab_heap *heap, size_t size,
+			  struct rows *before)
+{
+	struct rows now = rows_of(heap, size);
+
+	KUNIT_EXPECT_EQ(test, now.guarded, before->guarded);
+	KUNIT_EXPECT_EQ(test, now.direct, before->direct + 1);
+	*before = now;
+}
+
+/*
+ * Calls inside a call count in a row of their own, where an increment of the other one may
+ * be half done: an allocation, a free, and a free that was put off. A size the compiler
+ * does not know has a path of its own.
+ */
 static void called_in_a_call(struct kunit *test)
 {
 	struct pcslab_heap *heap = heap_of_cpu0(test);
 	struct pcslab_cache *c;
+	struct rows rows;
 	size_t size = 64;
 	void *obj;
 
 	OPTIMIZER_HIDE_VAR(size);
-	pcslab_free(pcslab_alloc(heap, size, GFP_KERNEL));
+	arm(test, &at_call);
+	set_trap(test, heap, size);
+	rows = rows_of(heap, size);
+	trap_in_a_call(heap, size);
+	msleep(100);
+	expect_freed(test, heap, true);
+	expect_direct(test, heap, size, &rows);
+	unregister_kprobe(&at_call);
+
 	preempt_disable();
 	c = pcslab_this_cache(heap->class[pcslab_class_index(size)]);
 	WRITE_ONCE(c->busy, 1);
@@ -389,10 +431,117 @@ static void called_in_a_call(struct kunit *test)
 	WRITE_ONCE(c->busy, 0);
 	preempt_enable();
 	KUNIT_EXPECT_NOT_NULL(test, obj);
-	/* In the row of calls that did not hold the guard. */
-	KUNIT_EXPECT_EQ(test, c->direct.allocs[0] + c->direct.allocs[1], 2ul);
+	expect_direct(test, heap, size, &rows);
 	KUNIT_EXPECT_EQ(test, live_in(test, heap), 1ull);
+
+	preempt_disable();
+	WRITE_ONCE(c->busy, 1);
 	pcslab_free(obj);
+	WRITE_ONCE(c->busy, 0);
+	preempt_enable();
+	expect_direct(test, heap, size, &rows);
+	KUNIT_EXPECT_EQ(test, live_in(test, heap), 0ull);
+	pcslab_heap_destroy(heap);
+}
+
+/* A work item releases it, some grace periods after the last free. */
+static bool zombie_goes(void)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (!run_shell("! grep -q '^remains ' /sys/kernel/debug/pcslab/stats"))
+			return true;
+		msleep(20);
+	}
+	return false;
+}
+
+/* What is free of it has gone before; only the object, or its slab, has a reference then. */
+static void free_last_in_nmi(struct kunit *test, size_t size)
+{
+	struct pcslab_heap *heap = pcslab_heap_create("remains", NULL);
+	unsigned int tries;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
+	set_trap(test, heap, size);
+	pcslab_heap_destroy(heap);
+	for (tries = 0; tries < 100 && refcount_read(&heap->refs) > 1; tries++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
+	trap_here();
+	KUNIT_EXPECT_NULL(test, trap.obj);
+	KUNIT_EXPECT_TRUE(test, trap.in_nmi);
+	KUNIT_EXPECT_TRUE(test, zombie_goes());
+}
+
+/* A zombie goes with its last object, also if an NMI frees that. */
+static void zombie_freed_in_nmi(struct kunit *test)
+{
+	arm(test, &at_call);
+	free_last_in_nmi(test, 64);
+	free_last_in_nmi(test, 8192);
+	free_last_in_nmi(test, 3 * PAGE_SIZE);
+	unregister_kprobe(&at_call);
+}
+
+#define SOME	64
+
+/* Every free object of a few slabs is handed out once, and looked at then. */
+static u64 corruptions_after_use(struct kunit *test, struct pcslab_heap *heap, size_t size)
+{
+	static struct pcslab_stats st;
+	void *obj[SOME];
+	unsigned int i;
+
+	for (i = 0; i < SOME; i++) {
+		obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+	}
+	for (i = 0; i < SOME; i++)
+		pcslab_free(obj[i]);
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	return st.corruptions;
+}
+
+/* A free in NMI looks at the redzone, and fills with poison, like any other. */
+static void checked_in_nmi(struct kunit *test)
+{
+	static const struct pcslab_heap_attr attr = {
+		.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
+	};
+	struct pcslab_heap *heap = pcslab_heap_create("checked", &attr);
+	size_t size = 60;
+	u8 *obj;
+
+	OPTIMIZER_HIDE_VAR(size);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(0)), 0);
+	arm(test, &at_call);
+
+	set_trap(test, heap, size);
+	obj = (u8 *)trap.obj;
+	memset(obj, 1, size);
+	poke(obj + size, 1, 0);
+	trap_here();
+	msleep(100);
+	expect_freed(test, heap, true);
+	KUNIT_EXPECT_EQ(test, corruptions_after_use(test, heap, size), 1ull);
+
+	set_trap(test, heap, size);
+	obj = (u8 *)trap.obj;
+	memset(obj, 1, size);
+	trap_here();
+	msleep(100);
+	KUNIT_EXPECT_EQ(test, corruptions_after_use(test, heap, size), 1ull);
+
+	set_trap(test, heap, size);
+	obj = (u8 *)trap.obj;
+	trap_here();
+	msleep(100);
+	poke(obj + 7, 1, 1);
+	KUNIT_EXPECT_EQ(test, corruptions_after_use(test, heap, size), 2ull);
+	unregister_kprobe(&at_call);
 	pcslab_heap_destroy(heap);
 }
 
@@ -403,6 +552,8 @@ static struct kunit_case trap_cases[] = {
 	KUNIT_CASE(freed_when_a_take_down_fails),
 	KUNIT_CASE(freed_with_one_pending),
 	KUNIT_CASE(called_in_a_call),
+	KUNIT_CASE(zombie_freed_in_nmi),
+	KUNIT_CASE(checked_in_nmi),
 	{}
 };
 
