@@ -6,6 +6,7 @@
  * has a part in them.
  */
 #include <linux/fault-inject.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -274,12 +275,86 @@ static void cpu_stays_down(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
+/*
+ * What is free on node 0 is no answer to who asks for node 1 alone, and is one to who only
+ * would like to have it from there.
+ */
+static void this_node_or_none(struct kunit *test)
+{
+	struct pcslab_heap *heap;
+	void *alone, *obj;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "one node only");
+	heap = new_heap(test, "thisnode");
+	move_to(test, cpumask_first(cpumask_of_node(0)));
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	start_failing(test, 100, 1);
+	alone = pcslab_alloc_node(heap, 64, GFP_KERNEL | __GFP_THISNODE, 1);
+	obj = pcslab_alloc_node(heap, 64, GFP_KERNEL, 1);
+	stop_failing(test);
+	KUNIT_EXPECT_NULL(test, alone);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(obj)), 0);
+	pcslab_free(alone);
+	pcslab_free(obj);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/* The page allocator has nothing of this order and above, for this task. */
+static void fail_large_pages(struct kunit *test, bool on, unsigned int order)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd /sys/kernel/debug/fail_page_alloc && echo Y >task-filter && echo N >ignore-gfp-wait && echo 0 >verbose && echo -1 >times && echo %u >min-order && echo %u >probability",
+		 order, on ? 100 : 0);
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+	current->make_it_fail = on;
+}
+
+/* Returns the order of the slab, or a negative number. */
+static int order_of_first_slab(struct kunit *test, size_t size)
+{
+	struct pcslab_heap *heap = new_heap(test, "orders");
+	void *obj = pcslab_alloc(heap, size, GFP_KERNEL | __GFP_NOWARN);
+	int order = obj ? (int)compound_order(virt_to_head_page(obj)) : -1;
+
+	pcslab_free(obj);
+	pcslab_heap_destroy(heap);
+	return order;
+}
+
+/* Where full-size slabs can't be had, any class makes do with the pages of one object. */
+static void smallest_slab_will_do(struct kunit *test)
+{
+	unsigned int i, full = 0;
+	size_t size;
+	int order;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		size = pcslab_class_size(i);
+		order = get_order(size);
+		if (pcslab_class_index(size) != i)
+			continue;
+		full += order_of_first_slab(test, size) > order;
+		fail_large_pages(test, true, order + 1);
+		KUNIT_EXPECT_EQ_MSG(test, order_of_first_slab(test, size), order, "%zu bytes",
+				    size);
+		fail_large_pages(test, false, order + 1);
+	}
+	KUNIT_EXPECT_GT(test, full, 0u);
+}
+
 static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(empty_heap_fails),
 	KUNIT_CASE(exhausted_class_fails),
 	KUNIT_CASE(some_fail),
 	KUNIT_CASE(free_never_fails),
 	KUNIT_CASE(cpu_stays_down),
+	KUNIT_CASE(this_node_or_none),
+	KUNIT_CASE(smallest_slab_will_do),
 	{}
 };
 
