@@ -86,6 +86,64 @@ static void write_after_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, corruptions(), 1);
 }
 
+/* One byte wrong at @at, found once when the object is freed, and put right then. */
+static void damage_live(struct kunit *test, size_t size, u32 at)
+{
+	u64 before = corruptions();
+	u8 *obj = pcslab_alloc(checked, size, GFP_KERNEL), *again;
+
+	poke(obj + at, 1, 0);
+	pcslab_free(obj);
+	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
+	again = pcslab_alloc(checked, size, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, again, obj);
+	pcslab_free(again);
+	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
+}
+
+/* The same with an object that is free: found once when it is handed out. */
+static void damage_free(struct kunit *test, size_t size, u32 at)
+{
+	u64 before = corruptions();
+	u8 *obj = pcslab_alloc(checked, size, GFP_KERNEL), *again;
+
+	pcslab_free(obj);
+	poke(obj + at, 1, 0);
+	again = pcslab_alloc(checked, size, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, again, obj);
+	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
+	pcslab_free(again);
+	pcslab_free(pcslab_alloc(checked, size, GFP_KERNEL));
+	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
+}
+
+/* The first and the last byte of all that is looked at, for every class. */
+static void ends_of_every_pattern(struct kunit *test)
+{
+	struct pcslab_class *class;
+	unsigned int i;
+	size_t size;
+
+	migrate_disable();	/* what was freed last is handed out next */
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
+		size = pcslab_class_size(i) - 3;
+		if (pcslab_class_index(size) != i)
+			continue;	/* a class that is skipped here */
+		pcslab_free(pcslab_alloc(checked, size, GFP_KERNEL));
+		class = pcslab_class_at(checked, i);
+		KUNIT_ASSERT_NOT_NULL(test, class);
+		damage_live(test, size, size);
+		damage_live(test, size, class->size - 1);
+		damage_live(test, size, class->size);
+		damage_live(test, size, class->stride - 1);
+		damage_free(test, size, 0);
+		damage_free(test, size, class->size - 1);
+		damage_free(test, size, class->size);
+		damage_free(test, size, class->stride - 1);
+	}
+	migrate_enable();
+}
+
 /* It may be used to the end then, and the end is as clean as zalloc's. */
 static void usable_size_opens_the_object(struct kunit *test)
 {
@@ -334,6 +392,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(overflow_of_a_full_class),
 	KUNIT_CASE(overflow_of_a_zeroed_object),
 	KUNIT_CASE(write_after_free),
+	KUNIT_CASE(ends_of_every_pattern),
 	KUNIT_CASE(usable_size_opens_the_object),
 	KUNIT_CASE(usable_size_finds_the_overflow),
 	KUNIT_CASE(realloc_moves_the_redzone),
