@@ -175,6 +175,35 @@ static void zeroes_as_krealloc(struct kunit *test)
 
 static const struct {
 	size_t from, to;
+} into[] = {
+	{ 64, 20 }, { 128, 60 }, { 1000, 500 }, { 8192, 4090 },
+};
+
+/* Into a heap that tells of each byte behind what was asked for. */
+static void copies_no_more_than_wanted(struct kunit *test)
+{
+	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_REDZONE };
+	struct pcslab_heap *other = pcslab_heap_create("kunit-into", &attr);
+	struct pcslab_stats *st = ((struct api *)test->priv)->now;
+	unsigned int i;
+	void *got;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	for (i = 0; i < ARRAY_SIZE(into); i++) {
+		got = pcslab_realloc(other, filled_object(test, into[i].from), into[i].to,
+				     GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, got);
+		KUNIT_EXPECT_TRUE(test, api_filled(got, SEED, into[i].to));
+		pcslab_free(got);
+		KUNIT_EXPECT_EQ(test, pcslab_heap_stats(other, st), 0);
+		KUNIT_EXPECT_EQ_MSG(test, st->corruptions, 0, "from %zu to %zu", into[i].from,
+				    into[i].to);
+	}
+	pcslab_heap_destroy(other);
+}
+
+static const struct {
+	size_t from, to;
 } moves[] = {
 	{ 1000, 500 }, { 1000, 1000 }, { 20000, 500 }, { 20000, 17000 }, { 500, 20000 },
 };
@@ -251,6 +280,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(growing_zeroes_the_rest),
 	KUNIT_CASE(shrinking_zeroes_the_rest),
 	KUNIT_CASE(zeroes_as_krealloc),
+	KUNIT_CASE(copies_no_more_than_wanted),
 	KUNIT_CASE(moves_to_the_heap_named),
 	KUNIT_CASE(failure_keeps_the_object),
 	KUNIT_CASE(bad_pointer),
