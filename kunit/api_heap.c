@@ -2,6 +2,7 @@
 /* Heaps: names, attributes, life, and the life after. */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -322,6 +323,74 @@ static void frees_race_with_destroy(struct kunit *test)
 	kvfree(jobs);
 }
 
+#define SLEEPERS	4
+#define SLEEPER_OBJECTS	400
+
+/* Frees its objects, now and then asleep, so that it takes longer than a grace period. */
+struct sleeper {
+	struct task_struct *task;
+	void *obj[SLEEPER_OBJECTS];
+};
+
+static int free_slowly(void *arg)
+{
+	struct sleeper *sleeper = arg;
+	unsigned int i;
+
+	for (i = 0; i < SLEEPER_OBJECTS; i++) {
+		pcslab_free(sleeper->obj[i]);
+		if (i % 8 == 0)
+			usleep_range(200, 1000);
+	}
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static void destroy_among_sleepers(struct kunit *test, struct sleeper *sleepers)
+{
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-asleep", NULL);
+	unsigned int i, k, cpu = cpumask_first(cpu_online_mask);
+	struct sleeper *sleeper;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	for (i = 0; i < SLEEPERS; i++) {
+		sleeper = &sleepers[i];
+		for (k = 0; k < SLEEPER_OBJECTS; k++) {
+			sleeper->obj[k] = pcslab_alloc(heap, left[k % 4], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, sleeper->obj[k]);
+		}
+		sleeper->task = kthread_create(free_slowly, sleeper, "pcslab-sleeper/%u", i);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(sleeper->task));
+		kthread_bind(sleeper->task, cpu);
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
+	}
+	for (i = 0; i < SLEEPERS; i++)
+		wake_up_process(sleepers[i].task);
+	usleep_range(2000, 4000);
+	pcslab_heap_destroy(heap);
+	for (i = 0; i < SLEEPERS; i++)
+		kthread_stop(sleepers[i].task);
+	KUNIT_EXPECT_TRUE(test, goes(test, "kunit-asleep"));
+}
+
+/*
+ * What is freed before, while and after the heap is emptied, each on its CPU: no free
+ * may leave its object where nobody comes for it.
+ */
+static void frees_sleep_while_destroyed(struct kunit *test)
+{
+	struct sleeper *sleepers = kvcalloc(SLEEPERS, sizeof(*sleepers), GFP_KERNEL);
+	unsigned int round;
+
+	KUNIT_ASSERT_NOT_NULL(test, sleepers);
+	for (round = 0; round < 5; round++)
+		destroy_among_sleepers(test, sleepers);
+	kvfree(sleepers);
+}
+
 #define CYCLES	200
 
 static long free_pages_now(void)
@@ -385,6 +454,28 @@ static void cycles_leave_nothing(struct kunit *test)
 				      buf, sizeof(buf)));
 }
 
+/* More pages than anything else here, if each heap that could not be made were kept. */
+#define REFUSED		2000
+
+static void refuse_names(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < REFUSED; i++)
+		KUNIT_EXPECT_EQ(test, PTR_ERR(pcslab_heap_create("kunit-api", NULL)), -EEXIST);
+}
+
+/* api_init() has the name. */
+static void taken_name_leaves_nothing(struct kunit *test)
+{
+	long before;
+
+	refuse_names(test);
+	before = free_pages_now();
+	refuse_names(test);
+	KUNIT_EXPECT_LT(test, missing_soon(before, REFUSED / 2), REFUSED / 2);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(names_are_checked),
 	KUNIT_CASE(name_is_copied),
@@ -397,6 +488,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(name_of_a_zombie_is_free),
 	KUNIT_CASE(frees_race_with_destroy),
 	KUNIT_CASE(cycles_leave_nothing),
+	KUNIT_CASE(taken_name_leaves_nothing),
+	KUNIT_CASE(frees_sleep_while_destroyed),
 	{}
 };
 
