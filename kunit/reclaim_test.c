@@ -8,11 +8,13 @@
 #include <kunit/test.h>
 #include <linux/cpu.h>
 #include <linux/delay.h>
+#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/swap.h>
 
 #include <pcslab/pcslab.h>
 
@@ -337,6 +339,41 @@ static void drop_caches_empties_depots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, depots_hold(), 0);
 }
 
+typedef unsigned long (*scan_fn)(struct shrinker *s, struct shrink_control *sc);
+
+/* A kprobe knows where it is. */
+static scan_fn find_scan(void)
+{
+	struct kprobe probe = { .symbol_name = "pcslab:scan_pages" };
+	scan_fn scan;
+
+	if (register_kprobe(&probe))
+		return NULL;
+	scan = (scan_fn)probe.addr;
+	unregister_kprobe(&probe);
+	return scan;
+}
+
+/* Whoever reclaims is told of each page, or goes on as if nothing had come of it. */
+static void reclaim_is_told(struct kunit *test)
+{
+	struct reclaim_state state = {}, *saved = current->reclaim_state;
+	struct shrink_control sc = { .nr_to_scan = ULONG_MAX };
+	scan_fn scan = find_scan();
+	unsigned long pages;
+
+	KUNIT_ASSERT_NOT_NULL(test, scan);
+	use_all_cpus(test);
+	current->reclaim_state = &state;
+	pages = scan(NULL, &sc);
+	current->reclaim_state = saved;
+	KUNIT_EXPECT_GT(test, pages, 0);
+	KUNIT_EXPECT_NE(test, pages, SHRINK_STOP);
+	/* And of what kfree() gave back meanwhile. */
+	KUNIT_EXPECT_GE(test, compat_reclaimed(&state), pages);
+	pcslab_heap_shrink(heap);
+}
+
 /*
  * One heap takes all memory there is. On the way it gets what others have free, and
  * when there is no more for it the others are still served; and nothing is lost.
@@ -441,6 +478,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(used_magazine_stays),
 	KUNIT_CASE(depot_learns_and_forgets),
 	KUNIT_CASE(drop_caches_empties_depots),
+	KUNIT_CASE(reclaim_is_told),
 	KUNIT_CASE(greedy_heap_and_others),
 	KUNIT_CASE(calls_from_reclaim),
 	{}

@@ -214,6 +214,13 @@ static __always_inline bool compat_test_and_set(unsigned int *flag)
  * what they need.
  */
 
+/* Where a struct reclaim_state counts what compat_account_reclaimed() tells it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define compat_reclaimed(state)	((state)->reclaimed_slab)
+#else
+#define compat_reclaimed(state)	((state)->reclaimed)
+#endif
+
 /* 6.13 brought hrtimer_setup(), and hrtimer_init() went by 7.3. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define compat_hrtimer_setup(timer, handler, clock, mode)	\
