@@ -6,8 +6,10 @@
  */
 #include <kunit/test.h>
 #include <linux/bottom_half.h>
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -20,6 +22,7 @@
 
 #include <pcslab/pcslab.h>
 
+#include "api.c"
 #include "compat.h"
 #include "interrupt.h"
 #include "live.h"
@@ -373,6 +376,87 @@ static void heaps_in_hotplug_callbacks(struct kunit *test)
 	pcslab_heap_destroy(used_anyway);
 }
 
+/*
+ * Whoever reads the books waits until CPUs have changed: what a dead CPU counted is on its
+ * way to CPU 0 meanwhile.
+ */
+static struct reader {
+	const char *path;
+	struct task_struct *task;
+	struct completion done;
+	ssize_t n;
+	char text[8192];
+} readers[] = {
+	{ "pcslab/stats" },
+	{ "pcslab/heaps/read/stats" },
+	{ "pcslab/heaps/read/exact" },
+	{ "pcslab/heaps/read/percpu" },
+	{ "pcslab/heaps/read/audit" },
+};
+
+/* Far more than a reader takes whom nobody keeps waiting. */
+#define READ_MS		300
+
+static int read_one(void *arg)
+{
+	struct reader *reader = arg;
+
+	reader->n = api_read_file(reader->path, reader->text, sizeof(reader->text));
+	complete(&reader->done);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* In the callback, with CPU hotplug held for writing. */
+static int let_them_read(unsigned int cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(readers); i++)
+		wake_up_process(readers[i].task);
+	msleep(READ_MS);
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		if (completion_done(&readers[i].done))
+			readers[i].n = -EBUSY;
+	}
+	return 0;
+}
+
+static void make_readers(struct kunit *test)
+{
+	struct reader *reader;
+
+	for (reader = readers; reader < readers + ARRAY_SIZE(readers); reader++) {
+		init_completion(&reader->done);
+		reader->task = kthread_create(read_one, reader, "pcslab-reader");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(reader->task));
+	}
+}
+
+static void readers_wait_for_hotplug(struct kunit *test)
+{
+	struct reader *reader;
+	struct calls c;
+	int state;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("read", NULL, &c, GFP_KERNEL)));
+	call_all(&c);
+	make_readers(test);
+	state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "pcslab-test:read", NULL,
+					  let_them_read);
+	KUNIT_EXPECT_GT(test, state, 0);
+	KUNIT_EXPECT_EQ(test, remove_cpu(GOING_CPU), 0);
+	KUNIT_EXPECT_EQ(test, add_cpu(GOING_CPU), 0);
+	cpuhp_remove_state_nocalls(state);
+	for (reader = readers; reader < readers + ARRAY_SIZE(readers); reader++) {
+		wait_for_completion(&reader->done);
+		kthread_stop(reader->task);
+		KUNIT_EXPECT_GT_MSG(test, reader->n, 0, "%s did not wait", reader->path);
+	}
+	pcslab_heap_destroy(c.heap);
+}
+
 static int forget_made(struct kunit *test)
 {
 	at_prepare = (struct made){};
@@ -386,6 +470,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(calls_anywhere),
 	KUNIT_CASE(calls_that_sleep),
 	KUNIT_CASE(heaps_in_hotplug_callbacks),
+	KUNIT_CASE(readers_wait_for_hotplug),
 	{}
 };
 
