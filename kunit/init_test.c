@@ -5,12 +5,18 @@
  * not hide that the other is missing.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
 
+#include "internal.h"
 #include "live.h"
 #include "poke.h"
 
@@ -108,10 +114,150 @@ static void zeroes_are_poison(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
+/*
+ * What pcslab frees is zero at once here, so that a reader in an RCU section sees whether
+ * something that it has found was freed under its hands.
+ */
+#define READER_CPU	0
+#define OTHER_CPU	1
+#define LOOKS		5
+#define LOOK_MS		30
+
+static struct {
+	struct pcslab_slab *slab;	/* its grace period is over: it goes next */
+	bool inside;			/* a reader has found it */
+	unsigned int looks;
+} going;
+
+/* At pcslab_depot_let_go(): the worker waits here for the reader, if that is elsewhere. */
+static int wait_for_reader(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned int us;
+
+	if (raw_smp_processor_id() == READER_CPU || READ_ONCE(going.slab))
+		return 0;
+	WRITE_ONCE(going.slab, (void *)regs_get_kernel_argument(regs, 0));
+	for (us = 0; us < USEC_PER_SEC / 2 && !READ_ONCE(going.inside); us++)
+		udelay(1);
+	return 0;
+}
+
+/* A kprobe without this may become a jump. */
+static void after_wait(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) { }
+
+static struct kprobe at_let_go = {
+	.symbol_name = "pcslab_depot_let_go",
+	.pre_handler = wait_for_reader,
+	.post_handler = after_wait,
+};
+
+#define MANY		200
+
+static void *objs[MANY];
+static unsigned int nr_objs;
+
+static void take(struct kunit *test, struct pcslab_heap *heap, size_t size, unsigned int n)
+{
+	for (nr_objs = 0; nr_objs < n; nr_objs++) {
+		objs[nr_objs] = pcslab_alloc(heap, size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[nr_objs]);
+	}
+}
+
+static void free_objs(struct work_struct *unused)
+{
+	while (nr_objs)
+		pcslab_free(objs[--nr_objs]);
+}
+
+/* On another CPU, for what then goes to be released there. */
+static DECLARE_WORK(free_work, free_objs);
+
+/* False if it changed before the section ended. */
+static bool slab_stays(void)
+{
+	unsigned long end = jiffies + HZ;
+	struct pcslab_class *class;
+	struct pcslab_slab *slab;
+	bool stays;
+
+	while (!(slab = READ_ONCE(going.slab)) && time_before(jiffies, end))
+		cond_resched();
+	if (!slab)
+		return true;
+	preempt_disable();
+	class = READ_ONCE(slab->class);
+	WRITE_ONCE(going.inside, true);
+	mdelay(LOOK_MS);
+	stays = READ_ONCE(slab->class) == class;
+	preempt_enable();
+	going.looks++;
+	return stays;
+}
+
+/* heap_of() and bad frees may have found a slab that is just going. */
+static void slab_outlives_its_readers(struct kunit *test)
+{
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(READER_CPU)), 0);
+	KUNIT_ASSERT_EQ(test, register_kprobe(&at_let_go), 0);
+	for (i = 0; i < LOOKS; i++) {
+		WRITE_ONCE(going.inside, false);
+		WRITE_ONCE(going.slab, NULL);
+		take(test, test->priv, PCSLAB_MAX_SIZE, MANY);
+		schedule_work_on(OTHER_CPU, &free_work);
+		KUNIT_EXPECT_TRUE(test, slab_stays());
+		flush_work(&free_work);
+		pcslab_heap_shrink(test->priv);
+	}
+	unregister_kprobe(&at_let_go);
+	KUNIT_EXPECT_GT(test, going.looks, 0u);
+}
+
+/* Emptied, so that it goes with its last object. */
+static struct pcslab_heap *make_zombie(struct kunit *test)
+{
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-zombie", NULL);
+	unsigned int tries;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	take(test, heap, 3 * PAGE_SIZE, 1);
+	pcslab_heap_destroy(heap);
+	for (tries = 0; tries < 100 && refcount_read(&heap->refs) > 1; tries++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
+	return heap;
+}
+
+/* Whoever goes through the heaps under RCU may be at one that is just going. */
+static void heap_outlives_its_readers(struct kunit *test)
+{
+	struct pcslab_heap *heap;
+	unsigned int i;
+	bool stays;
+	u64 id;
+
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(READER_CPU)), 0);
+	for (i = 0; i < LOOKS; i++) {
+		heap = make_zombie(test);
+		preempt_disable();
+		id = READ_ONCE(heap->id);
+		schedule_work_on(OTHER_CPU, &free_work);
+		mdelay(LOOK_MS);
+		stays = READ_ONCE(heap->id) == id;
+		preempt_enable();
+		KUNIT_EXPECT_TRUE(test, stays);
+		flush_work(&free_work);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(free_zeroes),
 	KUNIT_CASE(alloc_zeroes),
 	KUNIT_CASE(zeroes_are_poison),
+	KUNIT_CASE(slab_outlives_its_readers),
+	KUNIT_CASE(heap_outlives_its_readers),
 	{}
 };
 
