@@ -5,6 +5,7 @@
  * Totals under traffic are the business of cpu_load.c.
  */
 #include <linux/delay.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
 
@@ -416,12 +417,85 @@ static void first_use_in_interrupts(struct kunit *test)
 			0);
 }
 
+#define DYING_CPU	3
+#define MAKER_CPU	2
+
+/* Makes a class when the caches of a dead CPU are being removed. */
+static struct {
+	struct pcslab_heap *heap;
+	bool go, made;
+	void *obj;
+} late;
+
+static int make_late_class(void *unused)
+{
+	while (!READ_ONCE(late.go) && !kthread_should_stop())
+		usleep_range(100, 200);
+	late.obj = pcslab_alloc(late.heap, 8, GFP_ATOMIC);
+	WRITE_ONCE(late.made, true);
+	while (!kthread_should_stop())
+		msleep(20);
+	return 0;
+}
+
+static int let_it_be_made(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned int us;
+
+	WRITE_ONCE(late.go, true);
+	for (us = 0; us < USEC_PER_SEC && !READ_ONCE(late.made); us++)
+		udelay(1);
+	return 0;
+}
+
+/* A kprobe without this may become a jump, which takes grace periods. */
+static void after_it(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) { }
+
+static struct kprobe at_cache_remove = {
+	.symbol_name = "pcslab_cache_remove",
+	.pre_handler = let_it_be_made,
+	.post_handler = after_it,
+};
+
+/* Of a class that is made when the others are visited already, a dead CPU has no cache. */
+static void class_made_while_a_cpu_dies(struct kunit *test)
+{
+	unsigned int index = pcslab_class_index(8);
+	struct task_struct *maker;
+
+	late.heap = new_heap(test, "late");
+	late.go = false;
+	late.made = false;
+	pcslab_free(pcslab_alloc(late.heap, 64, GFP_KERNEL));
+	move_to(test, 0);
+	KUNIT_ASSERT_EQ(test, register_kprobe(&at_cache_remove), 0);
+	maker = kthread_create(make_late_class, NULL, "pcslab-maker");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(maker));
+	kthread_bind(maker, MAKER_CPU);
+	wake_up_process(maker);
+
+	take_down(test, DYING_CPU);
+	unregister_kprobe(&at_cache_remove);
+	KUNIT_EXPECT_TRUE(test, late.go && late.made);
+	kthread_stop(maker);
+	KUNIT_EXPECT_NOT_NULL(test, late.obj);
+	expect_caches(test, late.heap, DYING_CPU, false);
+	bring_up(test, DYING_CPU);
+	expect_caches(test, late.heap, DYING_CPU, true);
+	KUNIT_EXPECT_NOT_NULL(test, late.heap->class[index]);
+	pcslab_free(late.obj);
+	expect_quiet(test, late.heap);
+	move_anywhere();
+	destroy_heap(test, late.heap);
+}
+
 static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(donation_is_exact),
 	KUNIT_CASE(one_cpu_left),
 	KUNIT_CASE(cpu0_inherits_offline),
 	KUNIT_CASE(heaps_come_and_go),
 	KUNIT_CASE(first_use_in_interrupts),
+	KUNIT_CASE(class_made_while_a_cpu_dies),
 	{}
 };
 
