@@ -15,7 +15,9 @@
  * Knobs, each a deliberate break:
  *   NO_SEQ	publish whether the mask changed or not
  *   LATE_SEQ	the sequence is read after the caches are made
- *   MASK_LAST	the callback looks for classes before it changes the mask
+ *   MASK_LAST	the callback of a CPU that comes looks for classes before it
+ *		changes the mask
+ *   GONE_LATE	so does that of a dead CPU
  *   NO_SLOT	publish whether the heap has the class or not
  */
 
@@ -107,8 +109,13 @@ proctype hotplug()
 		if
 		:: online ->
 			online = false;
+#ifdef GONE_LATE
+			remove_cache();
+			change(false);
+#else
 			change(false);
 			remove_cache();
+#endif
 			assert(slot == NONE || !cache[slot])
 		:: else ->
 #ifdef MASK_LAST
