@@ -254,9 +254,10 @@ static int __init tracer_init(void)
 	unsigned int heap;
 	int err;
 
-	/* The one module this one uses. */
-	pcslab = list_first_entry(&THIS_MODULE->target_list, struct module_use,
-				  target_list)->target;
+	/* The kernel's list of modules begins with the last one. */
+	pcslab = list_next_entry(THIS_MODULE, list);
+	if (strcmp(pcslab->name, "pcslab"))
+		return -EINVAL;
 	for (heap = 0; heap < HEAPS; heap++) {
 		snprintf(name, sizeof(name), "traced%u", heap);
 		heaps[heap] = pcslab_heap_create(name, &attrs[heap]);
