@@ -210,7 +210,7 @@ static void take_witnesses(size_t size)
 	unsigned int order = get_order(2 * size), cpu, i;
 
 	for_each_online_cpu(cpu) {
-		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		sit_on(cpu);
 		for (i = 0; i < WITNESSES && nr_witnesses < ARRAY_SIZE(witnesses); i++)
 			take_witness(&witnesses[nr_witnesses++], i % 3 ? order : 0, size);
 	}
