@@ -7,7 +7,7 @@ KERNEL ?= 6.1
 FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-all check-long check-breaks check-scripts bench coverage stress model \
+.PHONY: modules run check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
 	style cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
@@ -50,6 +50,9 @@ check-breaks:
 check-scripts:
 	@scripts/selftest
 
+mutants:
+	@scripts/check-mutants $(if $(SEED),--seed '$(SEED)') $(N)
+
 stress:
 	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --name stress --quiet \
 		--set 'MINUTES=$(MINUTES)' --set 'SEED=$(SEED)' --set 'CPUS=$(CPUS)' stress
@@ -87,6 +90,7 @@ help:
 	@echo 'make check-long    the tests that take their time as well'
 	@echo 'make check-scripts the tests of the scripts themselves: half a minute, no guest'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
+	@echo 'make mutants       what the tests notice of small random changes: N=40 SEED=1'
 	@echo 'make stress        all at once and at random: MINUTES=5 CPUS=8 SEED=n'
 	@echo 'make bench         what an allocation costs, on all kernels or KERNEL; DOCS=1'
 	@echo 'make coverage      which lines and branches the tests execute'

@@ -260,6 +260,13 @@ results_path()
 # results_dir NAME [OF]: an empty directory that stays after the run, for this run alone.
 results_dir()
 {
+	lock_results "$@"
+	find "$REPLY" -mindepth 1 -delete
+}
+
+# lock_results NAME [OF]: that directory with what is in it.
+lock_results()
+{
 	results_path "$@"
 	mkdir -p "$REPLY" "$CACHE/locks"
 	exec 8>"$CACHE/locks/${REPLY##*/}"
@@ -267,7 +274,6 @@ results_dir()
 		say "waiting for another run of the same"
 		await flock 8
 	fi
-	find "$REPLY" -mindepth 1 -delete
 	touch "$REPLY"
 }
 
