@@ -29,7 +29,7 @@
 #include "lock.h"
 #include "page.h"
 
-/* How long frees that are going on are waited for. */
+/* How long frees that are going on, and the emptying of the caches, are waited for. */
 #define TRIES		100
 #define PAUSE_MS	10
 
@@ -132,13 +132,24 @@ static bool give_up_large(struct pcslab_heap *heap, struct given_up *sum)
 	return !READ_ONCE(heap->large);
 }
 
-/* Wait until no free of the heap's objects is going on. */
-static bool wait_for_rest(struct pcslab_heap *heap)
+/* No free of the heap's objects is going on. */
+static bool is_quiet(struct pcslab_heap *heap)
+{
+	return visit_slabs(heap, is_at_rest, NULL);
+}
+
+/* A work item does that, a grace period after the heap has become a zombie (heap.c). */
+static bool is_emptied(struct pcslab_heap *heap)
+{
+	return smp_load_acquire(&heap->emptied);	/* pairs with empty_heaps() */
+}
+
+static bool wait_until(struct pcslab_heap *heap, bool (*condition)(struct pcslab_heap *heap))
 {
 	unsigned int tries;
 
 	for (tries = 0; tries < TRIES; tries++) {
-		if (visit_slabs(heap, is_at_rest, NULL))
+		if (condition(heap))
 			return true;
 		msleep(PAUSE_MS);
 	}
@@ -147,18 +158,22 @@ static bool wait_for_rest(struct pcslab_heap *heap)
 
 /**
  * pcslab_heap_forget() - give up what is live in a heap
- * @heap: destroyed, with its caches emptied: it makes no slabs any more
+ * @heap: destroyed; when its caches have been emptied it makes no slabs any more
  *
  * Context: process. May sleep.
- * Return: 0, or -EBUSY if frees are going on that do not end.
+ * Return: 0, or -EBUSY if frees are going on, or the caches are being emptied, without end.
  */
 int pcslab_heap_forget(struct pcslab_heap *heap)
 {
 	struct given_up sum = {};
 
+	if (!wait_until(heap, is_emptied)) {
+		pr_err("pcslab: heap %s is still being emptied, not forgotten\n", heap->name);
+		return -EBUSY;
+	}
 	visit_slabs(heap, hide, NULL);
 	pcslab_grace_period();
-	if (!wait_for_rest(heap) || !give_up_large(heap, &sum)) {
+	if (!wait_until(heap, is_quiet) || !give_up_large(heap, &sum)) {
 		pr_err("pcslab: heap %s has frees going on that do not end, not forgotten\n",
 		       heap->name);
 		return -EBUSY;

@@ -108,6 +108,8 @@ static void empty_heaps(struct llist_node *dying)
 	cpus_read_unlock();
 	llist_for_each_entry_safe(heap, next, dying, grave) {
 		pcslab_heap_drain_depots(heap);
+		/* Release: pairs with is_emptied() in forget.c. */
+		smp_store_release(&heap->emptied, true);
 		pcslab_heap_put(heap);
 	}
 }
