@@ -29,10 +29,12 @@ struct call {
 	struct task_struct *task;
 	struct pcslab_class *class;
 	struct completion inside;
+	unsigned int stands;
 	bool wanted, disturbed;
 };
 
 static struct pcslab_heap *heap;
+static int forgotten;
 
 static void fill_magazine(void)
 {
@@ -54,7 +56,7 @@ static void stand_still(struct call *call, struct pcslab_cache *c)
 	while (ktime_before(ktime_get(), end)) {
 		if (!call->wanted && READ_ONCE(c->out)) {
 			call->wanted = true;
-			end = ktime_add_ms(ktime_get(), STANDS);
+			end = ktime_add_ms(ktime_get(), call->stands);
 		}
 		call->disturbed |= READ_ONCE(c->loaded) != loaded ||
 				   READ_ONCE(c->top) != top;
@@ -82,9 +84,10 @@ static int make_call(void *arg)
 }
 
 /* What @act wants of the CPU's cache it gets when the call there has ended. */
-static void call_is_waited_for(struct kunit *test, void (*act)(struct pcslab_heap *heap))
+static void call_is_waited_for(struct kunit *test, void (*act)(struct pcslab_heap *heap),
+			       unsigned int stands)
 {
-	struct call call = {};
+	struct call call = { .stands = stands };
 
 	init_completion(&call.inside);
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(0)), 0);
@@ -107,14 +110,31 @@ static void shrink(struct pcslab_heap *heap)
 
 static void shrink_waits(struct kunit *test)
 {
-	call_is_waited_for(test, shrink);
+	call_is_waited_for(test, shrink, STANDS);
 	expect_quiet(test, heap);
 }
 
 static void destroy_waits(struct kunit *test)
 {
-	call_is_waited_for(test, pcslab_heap_destroy);
+	call_is_waited_for(test, pcslab_heap_destroy, STANDS);
 	heap = NULL;
+}
+
+static void destroy_and_forget(struct pcslab_heap *heap)
+{
+	pcslab_heap_destroy(heap);
+	forgotten = run_shell("echo kunit-visit >/sys/module/pcslab/parameters/forget");
+}
+
+/* A zombie is given up when its caches have been emptied. Its object is lost. */
+static void forget_waits(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		kunit_skip(test, "an object is lost");
+	KUNIT_ASSERT_NOT_NULL(test, pcslab_alloc(heap, SIZE, GFP_KERNEL));
+	call_is_waited_for(test, destroy_and_forget, 10 * STANDS);
+	heap = NULL;
+	KUNIT_EXPECT_EQ(test, forgotten, 0);
 }
 
 static int make_heap(struct kunit *test)
@@ -131,6 +151,7 @@ static void drop_heap(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_waits),
 	KUNIT_CASE(destroy_waits),
+	KUNIT_CASE(forget_waits),
 	{}
 };
 
