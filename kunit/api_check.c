@@ -86,7 +86,10 @@ static void write_after_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, corruptions(), 1);
 }
 
-/* One byte wrong at @at, found once when the object is freed, and put right then. */
+/*
+ * One byte wrong at @at, found once when the object is freed, and put right
+ * then.
+ */
 static void damage_live(struct kunit *test, size_t size, u32 at)
 {
 	u64 before = corruptions();

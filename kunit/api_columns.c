@@ -2,10 +2,10 @@
 /*
  * Every column of every file, by its name, beside what a client counted
  *
- * The client knows what it called and which pages its objects are in, and nothing of
- * pcslab; what no caller can bring about (an object that waits for an irq_work, a round
- * that is wrong) is done to the states by hand. As far as possible no two columns of a row
- * have the same number.
+ * The client knows what it called and which pages its objects are in, and
+ * nothing of pcslab; what no caller can bring about (an object that waits for
+ * an irq_work, a round that is wrong) is done to the states by hand. As far as
+ * possible no two columns of a row have the same number.
  */
 #include <linux/cpu.h>
 #include <linux/ctype.h>
@@ -214,7 +214,9 @@ static void expect_word(struct kunit *test, const char *first, const char *name,
 			      "%s of %s", name, first);
 }
 
-/* The file has no more of them: one that is new has to be looked at here, too. */
+/*
+ * The file has no more of them: one that is new has to be looked at here, too.
+ */
 static void expect_columns(struct kunit *test, unsigned int n)
 {
 	const char *line = strchr(text, '\n') + 1;
@@ -264,7 +266,8 @@ static void do_wrong(struct kunit *test)
 		small.allocs++;
 		small.frees++;
 	}
-	atomic_long_set(&heap->foreign, FOREIGN);	/* what it is made of: foreign.run */
+	/* What makes it grow is for foreign.run. */
+	atomic_long_set(&heap->foreign, FOREIGN);
 }
 
 static void forget_mine(struct mine *mine)
@@ -272,7 +275,10 @@ static void forget_mine(struct mine *mine)
 	*mine = (struct mine){ .size = mine->size };
 }
 
-/* Free objects are in slabs, but for the last ones freed, which are in a magazine. */
+/*
+ * Free objects are in slabs, but for the last ones freed, which are in a
+ * magazine.
+ */
 #define SMALL_CACHED	5
 #define MIDDLE_CACHED	3
 
@@ -495,7 +501,10 @@ static u8 *state_of(const void *obj)
 	return &slab->state[(obj - (void *)slab->base) / slab->class->stride];
 }
 
-/* Two objects wait for an irq_work, and one in a magazine is not what it should be. */
+/*
+ * Two objects wait for an irq_work, and one in a magazine is not what it should
+ * be.
+ */
 static void change_states(bool back)
 {
 	struct pcslab_class *class = heap->class[pcslab_class_index(small.size)];
@@ -539,7 +548,9 @@ static void audit(struct kunit *test)
 	expect_found(test, "total", total);
 }
 
-/* Of a heap as it is by default; the magazine as it is in a CPU that uses it. */
+/*
+ * Of a heap as it is by default; the magazine as it is in a CPU that uses it.
+ */
 static void size_classes(struct kunit *test)
 {
 	struct pcslab_heap *checked = heap;

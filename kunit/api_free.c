@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad frees, contract 12 of Documentation/contracts.rst: each is refused, counted once,
- * and touches nothing.
+ * Bad frees, contract 12 of Documentation/contracts.rst: each is refused,
+ * counted once, and touches nothing.
  */
 #include <linux/mm.h>
 #include <linux/poison.h>

@@ -326,7 +326,10 @@ static void frees_race_with_destroy(struct kunit *test)
 #define SLEEPERS	4
 #define SLEEPER_OBJECTS	400
 
-/* Frees its objects, now and then asleep, so that it takes longer than a grace period. */
+/*
+ * Frees its objects, now and then asleep, so that it takes longer than a grace
+ * period.
+ */
 struct sleeper {
 	struct task_struct *task;
 	void *obj[SLEEPER_OBJECTS];
@@ -377,8 +380,8 @@ static void destroy_among_sleepers(struct kunit *test, struct sleeper *sleepers)
 }
 
 /*
- * What is freed before, while and after the heap is emptied, each on its CPU: no free
- * may leave its object where nobody comes for it.
+ * What is freed before, while and after the heap is emptied, each on its CPU:
+ * no free may leave its object where nobody comes for it.
  */
 static void frees_sleep_while_destroyed(struct kunit *test)
 {
@@ -431,8 +434,9 @@ static long missing_soon(long before, long some)
 }
 
 /*
- * Warm first, with as many, for all of them may be on their way out together; then less
- * than two pages a cycle may be missing at the end. KASAN keeps what was freed for a while.
+ * Warm first, with as many, for all of them may be on their way out together;
+ * then less than two pages a cycle may be missing at the end. KASAN keeps what
+ * was freed for a while.
  */
 static void cycles_leave_nothing(struct kunit *test)
 {
@@ -454,7 +458,10 @@ static void cycles_leave_nothing(struct kunit *test)
 				      buf, sizeof(buf)));
 }
 
-/* More pages than anything else here, if each heap that could not be made were kept. */
+/*
+ * More pages than anything else here, if each heap that could not be made were
+ * kept.
+ */
 #define REFUSED		2000
 
 static void refuse_names(struct kunit *test)

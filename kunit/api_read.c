@@ -2,8 +2,8 @@
 /*
  * Reading while another CPU counts: live is never below zero
  *
- * A heap with many objects live would hide it: here there is one object at a time, so that
- * a free which is seen before its allocation shows.
+ * A heap with many objects live would hide it: here there is one object at a
+ * time, so that a free which is seen before its allocation shows.
  */
 #include <linux/cpumask.h>
 #include <linux/kthread.h>

@@ -377,8 +377,8 @@ static void heaps_in_hotplug_callbacks(struct kunit *test)
 }
 
 /*
- * Whoever reads the books waits until CPUs have changed: what a dead CPU counted is on its
- * way to CPU 0 meanwhile.
+ * Whoever reads the books waits until CPUs have changed: what a dead CPU
+ * counted is on its way to CPU 0 meanwhile.
  */
 static struct reader {
 	const char *path;

@@ -276,8 +276,8 @@ static void cpu_stays_down(struct kunit *test)
 }
 
 /*
- * What is free on node 0 is no answer to who asks for node 1 alone, and is one to who only
- * would like to have it from there.
+ * What is free on node 0 is no answer to who asks for node 1 alone, and is one
+ * to who only would like to have it from there.
  */
 static void this_node_or_none(struct kunit *test)
 {
@@ -326,7 +326,10 @@ static int order_of_first_slab(struct kunit *test, size_t size)
 	return order;
 }
 
-/* Where full-size slabs can't be had, any class makes do with the pages of one object. */
+/*
+ * Where full-size slabs can't be had, any class makes do with the pages of one
+ * object.
+ */
 static void smallest_slab_will_do(struct kunit *test)
 {
 	unsigned int i, full = 0;

@@ -5,13 +5,13 @@
  * Totals under traffic are the business of cpu_load.c.
  */
 #include <linux/delay.h>
-#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
 
 #include "cpu.h"
 #include "interrupt.h"
 #include "params.h"
+#include "probe.h"
 
 #define DONATIONS	8
 
@@ -448,16 +448,16 @@ static int let_it_be_made(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* A kprobe without this may become a jump, which takes grace periods. */
-static void after_it(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) { }
-
 static struct kprobe at_cache_remove = {
 	.symbol_name = "pcslab_cache_remove",
 	.pre_handler = let_it_be_made,
-	.post_handler = after_it,
+	.post_handler = stay_breakpoint,
 };
 
-/* Of a class that is made when the others are visited already, a dead CPU has no cache. */
+/*
+ * Of a class that is made when the others are visited already, a dead CPU has
+ * no cache.
+ */
 static void class_made_while_a_cpu_dies(struct kunit *test)
 {
 	unsigned int index = pcslab_class_index(8);

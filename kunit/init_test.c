@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * init_on_alloc=1 and init_on_free=1, for a kernel that was booted with both. What
- * is free is looked at and written to behind everybody's back: one zeroing must
- * not hide that the other is missing.
+ * init_on_alloc=1 and init_on_free=1, for a kernel that was booted with both.
+ * What is free is looked at and written to behind everybody's back: one zeroing
+ * must not hide that the other is missing.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -19,6 +18,8 @@
 #include "internal.h"
 #include "live.h"
 #include "poke.h"
+#include "probe.h"
+#include "zombie.h"
 
 static const size_t sizes[] = { 8, 64, 100, 1024, PCSLAB_MAX_SIZE };
 
@@ -115,8 +116,8 @@ static void zeroes_are_poison(struct kunit *test)
 }
 
 /*
- * What pcslab frees is zero at once here, so that a reader in an RCU section sees whether
- * something that it has found was freed under its hands.
+ * What pcslab frees is zero at once here, so that a reader in an RCU section
+ * sees whether something that it has found was freed under its hands.
  */
 #define READER_CPU	0
 #define OTHER_CPU	1
@@ -124,12 +125,15 @@ static void zeroes_are_poison(struct kunit *test)
 #define LOOK_MS		30
 
 static struct {
-	struct pcslab_slab *slab;	/* its grace period is over: it goes next */
+	struct pcslab_slab *slab;	/* that goes next, its grace period over */
 	bool inside;			/* a reader has found it */
 	unsigned int looks;
 } going;
 
-/* At pcslab_depot_let_go(): the worker waits here for the reader, if that is elsewhere. */
+/*
+ * At pcslab_depot_let_go(): the worker waits here for the reader, if that is
+ * elsewhere.
+ */
 static int wait_for_reader(struct kprobe *probe, struct pt_regs *regs)
 {
 	unsigned int us;
@@ -142,13 +146,10 @@ static int wait_for_reader(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* A kprobe without this may become a jump. */
-static void after_wait(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) { }
-
 static struct kprobe at_let_go = {
 	.symbol_name = "pcslab_depot_let_go",
 	.pre_handler = wait_for_reader,
-	.post_handler = after_wait,
+	.post_handler = stay_breakpoint,
 };
 
 #define MANY		200
@@ -219,14 +220,11 @@ static void slab_outlives_its_readers(struct kunit *test)
 static struct pcslab_heap *make_zombie(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-zombie", NULL);
-	unsigned int tries;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
 	take(test, heap, 3 * PAGE_SIZE, 1);
 	pcslab_heap_destroy(heap);
-	for (tries = 0; tries < 100 && refcount_read(&heap->refs) > 1; tries++)
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
+	expect_last_reference(test, heap);
 	return heap;
 }
 

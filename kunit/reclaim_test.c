@@ -354,7 +354,10 @@ static scan_fn find_scan(void)
 	return scan;
 }
 
-/* Whoever reclaims is told of each page, or goes on as if nothing had come of it. */
+/*
+ * Whoever reclaims is told of each page, or goes on as if nothing had come of
+ * it.
+ */
 static void reclaim_is_told(struct kunit *test)
 {
 	struct reclaim_state state = {}, *saved = current->reclaim_state;

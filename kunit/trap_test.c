@@ -7,7 +7,6 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/hardirq.h>
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
@@ -15,7 +14,9 @@
 
 #include "live.h"
 #include "poke.h"
+#include "probe.h"
 #include "quiet.c"
+#include "zombie.h"
 
 #define OTHER_CPU	1
 
@@ -36,9 +37,6 @@ static int free_in_trap(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* A kprobe without this may become a jump. */
-static void after_trap(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) { }
-
 static noinline void trap_here(void)
 {
 	barrier();
@@ -48,20 +46,20 @@ static noinline void trap_here(void)
 static struct kprobe at_death = {
 	.symbol_name = "sched_cpu_dying",
 	.pre_handler = free_in_trap,
-	.post_handler = after_trap,
+	.post_handler = stay_breakpoint,
 };
 
 /* On the CPU that comes, before it is online. */
 static struct kprobe at_birth = {
 	.symbol_name = "sched_cpu_starting",
 	.pre_handler = free_in_trap,
-	.post_handler = after_trap,
+	.post_handler = stay_breakpoint,
 };
 
 static struct kprobe at_call = {
 	.addr = (kprobe_opcode_t *)trap_here,
 	.pre_handler = free_in_trap,
-	.post_handler = after_trap,
+	.post_handler = stay_breakpoint,
 };
 
 static void arm(struct kunit *test, struct kprobe *probe)
@@ -120,8 +118,8 @@ static struct pcslab_heap *heap_of_cpu0(struct kunit *test)
 }
 
 /*
- * What a dying CPU puts off is done when it is dead; what others put off while it is, by
- * them; and what it puts off before it is online again, by itself.
+ * What a dying CPU puts off is done when it is dead; what others put off while
+ * it is, by them; and what it puts off before it is online again, by itself.
  */
 static void check_death(struct kunit *test, size_t size)
 {
@@ -156,10 +154,11 @@ static void freed_by_a_dying_cpu(struct kunit *test)
 }
 
 /*
- * On the way of a CPU up and down. The irq_work's thread of PREEMPT_RT runs from
- * smpboot_unpark_threads() to smpboot_park_threads(); pcslab's state is between those
- * of the workqueues and of the scheduler. There is no station on the way up where the
- * CPU serves again: its irq_work would do what the startup forgot.
+ * On the way of a CPU up and down. The irq_work's thread of PREEMPT_RT runs
+ * from smpboot_unpark_threads() to smpboot_park_threads(); pcslab's state is
+ * between those of the workqueues and of the scheduler. There is no station on
+ * the way up where the CPU serves again: its irq_work would do what the startup
+ * forgot.
  */
 struct station {
 	struct kprobe probe;
@@ -172,7 +171,7 @@ struct station {
 		.probe = {						\
 			.symbol_name = name,				\
 			.pre_handler = free_at_station,			\
-			.post_handler = after_trap,			\
+			.post_handler = stay_breakpoint,		\
 		},							\
 	}
 
@@ -373,7 +372,7 @@ static void freed_with_one_pending(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* What CPU 0 counted of a class, by the row: that of calls that held the guard, the other. */
+/* Calls that CPU 0 counted with the guard held, and without. */
 struct rows {
 	unsigned long guarded, direct;
 };
@@ -402,9 +401,9 @@ static void expect_direct(struct kunit *test, struct pcslab_heap *heap, size_t s
 }
 
 /*
- * Calls inside a call count in a row of their own, where an increment of the other one may
- * be half done: an allocation, a free, and a free that was put off. A size the compiler
- * does not know has a path of its own.
+ * Calls inside a call count in a row of their own, where an increment of the
+ * other one may be half done: an allocation, a free, and a free that was put
+ * off. A size the compiler does not know has a path of its own.
  */
 static void called_in_a_call(struct kunit *test)
 {
@@ -457,18 +456,18 @@ static bool zombie_goes(void)
 	return false;
 }
 
-/* What is free of it has gone before; only the object, or its slab, has a reference then. */
+/*
+ * What is free of it has gone before; only the object, or its slab, has a
+ * reference then.
+ */
 static void free_last_in_nmi(struct kunit *test, size_t size)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("remains", NULL);
-	unsigned int tries;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
 	set_trap(test, heap, size);
 	pcslab_heap_destroy(heap);
-	for (tries = 0; tries < 100 && refcount_read(&heap->refs) > 1; tries++)
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
+	expect_last_reference(test, heap);
 	trap_here();
 	KUNIT_EXPECT_NULL(test, trap.obj);
 	KUNIT_EXPECT_TRUE(test, trap.in_nmi);

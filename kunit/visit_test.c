@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A call stands still in the middle, and others want the magazines of its CPU: who takes
- * a cache out of service waits for the calls that found it before. A task that holds the
- * guard with preemption off is such a call; it sees whether anybody touches what it uses.
+ * A call stands still in the middle, and others want the magazines of its CPU:
+ * whoever takes a cache out of service waits for the calls that found it
+ * before. A task that holds the guard with preemption off is such a call; it
+ * sees whether anybody touches what it uses.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -126,7 +127,7 @@ static void destroy_and_forget(struct pcslab_heap *heap)
 	forgotten = run_shell("echo kunit-visit >/sys/module/pcslab/parameters/forget");
 }
 
-/* A zombie is given up when its caches have been emptied. Its object is lost. */
+/* A zombie is given up once its caches are empty. Its object is lost. */
 static void forget_waits(struct kunit *test)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))

@@ -214,7 +214,7 @@ static __always_inline bool compat_test_and_set(unsigned int *flag)
  * what they need.
  */
 
-/* Where a struct reclaim_state counts what compat_account_reclaimed() tells it. */
+/* The count in struct reclaim_state that compat_account_reclaimed() adds to. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 #define compat_reclaimed(state)	((state)->reclaimed_slab)
 #else

@@ -29,7 +29,7 @@
 #include "lock.h"
 #include "page.h"
 
-/* How long frees that are going on, and the emptying of the caches, are waited for. */
+/* How long to wait for frees in progress, and for the caches to be emptied. */
 #define TRIES		100
 #define PAUSE_MS	10
 
@@ -138,10 +138,11 @@ static bool is_quiet(struct pcslab_heap *heap)
 	return visit_slabs(heap, is_at_rest, NULL);
 }
 
-/* A work item does that, a grace period after the heap has become a zombie (heap.c). */
+/* A work item empties it a grace period after it became a zombie (heap.c). */
 static bool is_emptied(struct pcslab_heap *heap)
 {
-	return smp_load_acquire(&heap->emptied);	/* pairs with empty_heaps() */
+	/* Acquire: pairs with the release in empty_heaps(). */
+	return smp_load_acquire(&heap->emptied);
 }
 
 static bool wait_until(struct pcslab_heap *heap, bool (*condition)(struct pcslab_heap *heap))
@@ -158,10 +159,11 @@ static bool wait_until(struct pcslab_heap *heap, bool (*condition)(struct pcslab
 
 /**
  * pcslab_heap_forget() - give up what is live in a heap
- * @heap: destroyed; when its caches have been emptied it makes no slabs any more
+ * @heap: destroyed; once its caches are empty it makes no slabs any more
  *
  * Context: process. May sleep.
- * Return: 0, or -EBUSY if frees are going on, or the caches are being emptied, without end.
+ * Return: 0, or -EBUSY if the caches were not emptied in time, or frees are
+ *	going on that do not end.
  */
 int pcslab_heap_forget(struct pcslab_heap *heap)
 {

@@ -261,8 +261,8 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
  * costs its structure of about 2 KiB and 520 bytes for each possible CPU;
  * classes come with their first object.
  *
- * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks may
- *	call it.
+ * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
+ *	may call it.
  * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
  *	"..", or has a character that is not allowed, and for flags that are not
  *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.

@@ -34,8 +34,8 @@ unsigned int pcslab_magazine_rounds(u32 size)
 }
 
 /*
- * Of this CPU's node if there is some. SLUB of 6.12 forgets __GFP_NOMEMALLOC when it is
- * asked for a node that may be another.
+ * Of this CPU's node if there is some. SLUB of 6.12 forgets __GFP_NOMEMALLOC
+ * when it is asked for a node that may be another.
  */
 static void *near_memory(size_t bytes, gfp_t gfp)
 {

@@ -341,7 +341,7 @@ struct pcslab_heap_count {
  * @flags: PCSLAB_HEAP_* and internal ones; do not change
  * @dying: destroyed: its caches are out of service for good; under slots_lock
  * @zombie: destroyed with objects live
- * @emptied: a zombie whose caches and depots keep nothing free any more
+ * @emptied: destroyed, and nothing is free in its caches and depots any more
  * @grave: in a list of heap.c, of those to be emptied or of those to be freed
  * @visit: the visit that empties its caches in the end
  * @dir: in debugfs

@@ -108,6 +108,16 @@ page_bytes()
 		$1 == "MemTotal:" { print $2 * 1024 / pages }' /proc/zoneinfo /proc/meminfo
 }
 
+# KiB that no one has, those the CPUs keep at hand among them.
+free_memory()
+{
+	sleep 1
+	echo 3 >/proc/sys/vm/drop_caches
+	cat /proc/sys/vm/stat_refresh
+	awk -v bytes="$(page_bytes)" '/nr_free_pages |^ +count:/ { n += $2 }
+		END { print n * bytes / 1024 }' /proc/zoneinfo
+}
+
 scan_for_leaks()
 {
 	kmemleak=/sys/kernel/debug/kmemleak

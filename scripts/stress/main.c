@@ -4,7 +4,7 @@
  *
  *   control	write `start`; `stop`, which leaves objects live and compares the books;
  *		`free`, which frees them, compares again, has all pages given back,
- *		and destroys the heap `raced`; `fifo` makes who writes a realtime task
+ *		and destroys the heap `raced`; `fifo` makes the writer realtime
  *   result	a line for each thing counted: name, number; mismatches is the sum of
  *		those of its kinds
  *   rows	what each CPU did to the heap `known`: CPU, size, allocations, frees

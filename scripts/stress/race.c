@@ -3,7 +3,7 @@
  * Two tasks that free the same objects at the same moment
  *
  * They have a heap of their own, `raced`, since what may come of that is
- * promised to stay within the heap (contract 12 of Documentation/contracts.rst).
+ * promised to stay within the heap (Documentation/contracts.rst, contract 12).
  * One task allocates and holds objects; now and then it takes some of them and
  * frees each together with the other one, a work item. An object that is handed
  * out twice is held once, so all that are held differ, and are live as an audit

@@ -33,9 +33,9 @@
 #define ROUNDS	(3 * (PCSLAB_NR_CLASSES + 1))
 #define LARGE	(3 * PAGE_SIZE)
 /*
- * How often the callback acts for each pair of a function and its caller. What it has
- * put off is done under the locks, where it is called some three times for each object:
- * did it act every time, it would put off more than is done.
+ * How often the callback acts for each pair of a function and its caller. What
+ * it has put off is done under the locks, where it is called some three times
+ * for each object: did it act every time, it would put off more than is done.
  */
 #define TURNS		200
 #define PAIR_BITS	12
