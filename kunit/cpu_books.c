@@ -303,11 +303,11 @@ static void node_gets_its_own_back(struct kunit *test)
 	before = depot_objects(class, 1);
 
 	move_to(test, near);
-	mine = pcslab_cached(pcslab_cache_of(class, near)) + depot_objects(class, 0);
+	mine = pcslab_cached(class, pcslab_cache_of(class, near)) + depot_objects(class, 0);
 	frees = own_frees(class, near);
 	for (i = 0; i < NODE_OBJECTS; i++)
 		pcslab_free(obj[i]);
-	KUNIT_EXPECT_EQ(test, mine, pcslab_cached(pcslab_cache_of(class, near)) +
+	KUNIT_EXPECT_EQ(test, mine, pcslab_cached(class, pcslab_cache_of(class, near)) +
 				    depot_objects(class, 0));
 	/* Slabs that became empty may have gone back as pages. */
 	KUNIT_EXPECT_GT(test, depot_objects(class, 1), before);

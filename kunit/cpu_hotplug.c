@@ -172,6 +172,7 @@ static void one_cpu_left(struct kunit *test)
 {
 	struct keep *keep = new_keep(test, "last");
 	static struct pcslab_stats st;
+	struct pcslab_class *class;
 	unsigned int cpu;
 	u64 cached = 0;
 
@@ -187,7 +188,8 @@ static void one_cpu_left(struct kunit *test)
 	expect_quiet(test, keep->heap);
 
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
-	cached = pcslab_cached(pcslab_cache_of(keep->heap->class[7], 0));
+	class = keep->heap->class[7];
+	cached = pcslab_cached(class, pcslab_cache_of(class, 0));
 	KUNIT_EXPECT_EQ(test, st.class[7].cached, cached);
 	free_all(keep);
 	bring_all_up(test);

@@ -92,7 +92,7 @@ static void walk_class(struct pcslab_class *class, struct walk *walk)
 	for_each_possible_cpu(cpu) {
 		c = pcslab_cache_of(class, cpu);
 		if (c)
-			walk->rounds += pcslab_cached(c);
+			walk->rounds += pcslab_cached(class, c);
 	}
 }
 

@@ -393,7 +393,6 @@ static void greedy_heap_and_others(struct kunit *test)
 	spare = pages_of(heap);
 	all = take_all(greedy, 8192, &n);
 	KUNIT_EXPECT_GT(test, n, 1000);
-	KUNIT_EXPECT_LT(test, pages_of(heap), spare);
 	KUNIT_EXPECT_EQ(test, serve(heap, 200, GFP_ATOMIC), 200);
 
 	pcslab_heap_stats_exact(greedy, &st);
@@ -404,6 +403,8 @@ static void greedy_heap_and_others(struct kunit *test)
 
 	/* As much again, but for what is in other caches; KASAN and kmemleak keep a lot. */
 	all = take_all(greedy, 8192, &m);
+	/* With highmem the kernel may find enough elsewhere the first time. */
+	KUNIT_EXPECT_LT(test, pages_of(heap), spare);
 	free_all(all);
 	kunit_info(test, "%lu objects of 8 KiB, then %lu; %llu pages spare elsewhere, %llu left\n",
 		   n, m, spare, pages_of(heap));

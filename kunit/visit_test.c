@@ -52,7 +52,7 @@ static void stand_still(struct call *call, struct pcslab_cache *c)
 {
 	struct pcslab_magazine *loaded = c->loaded;
 	ktime_t end = ktime_add_ms(ktime_get(), PATIENCE);
-	long top = c->top;
+	struct pcslab_round *top = c->top;
 
 	while (ktime_before(ktime_get(), end)) {
 		if (!call->wanted && READ_ONCE(c->out)) {

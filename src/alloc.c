@@ -102,17 +102,23 @@ static int node_wanted(int node)
 	return node;
 }
 
+/* Out of line, or gcc works out the size before it knows whether that is wanted. */
+static noinline void *zero(void *obj, unsigned long index)
+{
+	return memset(obj, 0, pcslab_class_size(index));
+}
+
 /*
  * The last steps, with the object the caller's but not yet told to him. A @size
  * of 0 stands for that of the class.
  */
-static __always_inline void *hand_out(struct pcslab_class *class, void *obj,
-				      size_t size, gfp_t gfp)
+static __always_inline void *hand_out(unsigned long index, void *obj, size_t size,
+				      gfp_t gfp)
 {
-	sanitize_open(obj, class->size);
+	sanitize_open(obj, pcslab_class_size(index));
 	if (unlikely(want_init_on_alloc(gfp)))
-		obj = memset(obj, 0, class->size);
-	sanitize_alloc(obj, size ?: class->size, class->size, gfp);
+		obj = zero(obj, index);
+	sanitize_alloc(obj, size ?: pcslab_class_size(index), pcslab_class_size(index), gfp);
 	return obj;
 }
 
@@ -138,36 +144,34 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 		pcslab_check_alloc(slab_of(obj), obj, caller);
 	else if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
-	obj = hand_out(class, obj, size, gfp);
+	obj = hand_out(index, obj, size, gfp);
 	if (heap->flags & PCSLAB_HEAP_REDZONE)
 		pcslab_check_fence(slab_of(obj), obj, size ?: class->size);
 	return obj;
 }
 
-static __always_inline void *alloc_class(struct pcslab_heap *heap,
-					 unsigned long index, size_t size, gfp_t gfp)
+/* @plain: @gfp is neither refused nor asks for zeroes. */
+static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long index,
+					 size_t size, gfp_t gfp, bool plain)
 {
-	/* NULL, or the one it will be from then on. */
-	struct pcslab_class *class = compat_peek(*((struct pcslab_class **)heap->class + index));
 	struct pcslab_cache *c;
 	void *obj;
-	long top;
 
 	check_context(gfp);
-	if (unlikely(!class || gfp & PCSLAB_GFP_REFUSED) || sanitize_forbids())
+	if ((!plain && unlikely(gfp & PCSLAB_GFP_REFUSED)) || sanitize_forbids())
 		goto slow;
 
 	preempt_disable();
-	c = raw_cpu_read(*class->caches);
+	c = raw_cpu_read(*(heap->slots + index));
 	if (unlikely(!guard_enter(c)))
 		goto slow_preempt;
-	top = cache_next_top(c);
-	if (unlikely(top < 0))
+	obj = cache_next(c);
+	if (unlikely(!obj))
 		goto slow_guarded;
-	obj = cache_pop(c, top);
+	cache_pop(c);
 	guard_exit(c);
 	preempt_enable();
-	return hand_out(class, obj, size, gfp);
+	return hand_out(index, obj, size, plain ? 0 : gfp);
 
 slow_guarded:
 	guard_exit(c);
@@ -181,9 +185,16 @@ slow:
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
 {
-	return alloc_class(heap, index, 0, gfp);
+	return alloc_class(heap, index, 0, gfp, false);
 }
 EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_class);
+
+void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   size_t unused)
+{
+	return alloc_class(heap, index, 0, gfp, true);
+}
+EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_plain);
 
 /* What is not an object of a class: nothing at all, or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
@@ -206,7 +217,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	return alloc_class(heap, class_index(size), size, gfp);
+	return alloc_class(heap, class_index(size), size, gfp, false);
 }
 EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
 
@@ -285,6 +296,13 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		pcslab_depot_free(slab, obj, state);
 }
 
+/* Of another node than the CPU's? */
+static __always_inline bool is_remote(const struct pcslab_slab *slab,
+				      const struct pcslab_cache *c)
+{
+	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
+}
+
 /* Into this CPU's loaded magazine, if that is all there is to do. */
 static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
@@ -292,8 +310,8 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->cap ||
-		     slab->node != c->node)) {
+	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->full ||
+		     is_remote(slab, c))) {
 		guard_exit(c);
 		return false;
 	}
@@ -323,7 +341,7 @@ void pcslab_free(const void *obj)
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	if (unlikely(want_init_on_free()) || sanitize_forbids())
+	if (sanitize_forbids())
 		goto slow;
 
 	preempt_disable();

@@ -96,8 +96,8 @@ static void walk_cache(struct pcslab_class *class, struct pcslab_cache *c, void 
 {
 	struct pcslab_audit *audit = (struct pcslab_audit *)audits + class->index;
 
-	walk_rounds(c->loaded, c->top / sizeof(struct pcslab_round), audit);
-	walk_rounds(c->spare, c->spare_top / sizeof(struct pcslab_round), audit);
+	walk_rounds(c->loaded, pcslab_nr_loaded(class, c), audit);
+	walk_rounds(c->spare, c->nr_spare, audit);
 }
 
 /**

@@ -16,6 +16,12 @@
 #include "internal.h"
 #include "page.h"
 
+/* The header of a magazine holds the round below the first one. */
+static_assert(sizeof(struct pcslab_magazine) >= sizeof(struct pcslab_round));
+
+/* What a cache without a magazine has loaded: a full one without a round. */
+static struct pcslab_magazine no_magazine;
+
 /*
  * Leave in a magazine the rounds that lead to a cached object; what is left of @n. Preemption
  * is off.
@@ -41,13 +47,11 @@ static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_m
 static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cache *c,
 				  u32 doubts)
 {
-	const unsigned int size = sizeof(struct pcslab_round);
-
 	if (c->loaded)
-		WRITE_ONCE(c->top, size * verify(class, c->node, c->loaded, c->top / size));
+		WRITE_ONCE(c->top, c->loaded->round +
+			   verify(class, c->node, c->loaded, c->top - c->loaded->round));
 	if (c->spare)
-		WRITE_ONCE(c->spare_top,
-			   size * verify(class, c->node, c->spare, c->spare_top / size));
+		WRITE_ONCE(c->nr_spare, verify(class, c->node, c->spare, c->nr_spare));
 	pcslab_cache_trust(class, c, doubts);
 }
 
@@ -80,21 +84,41 @@ static void cache_exit(struct pcslab_cache *c)
 	preempt_enable();
 }
 
-static void load(struct pcslab_class *class, struct pcslab_cache *c,
-		 struct pcslab_magazine *mag, unsigned int top)
+/* What a pop from @mag comes to in the end: no object. */
+static void close_bottom(struct pcslab_magazine *mag)
 {
+	(mag->round - 1)->obj = NULL;
+}
+
+static void load(struct pcslab_class *class, struct pcslab_cache *c,
+		 struct pcslab_magazine *mag, unsigned int n)
+{
+	close_bottom(mag);
 	WRITE_ONCE(c->loaded, mag);
-	c->cap = class->cap * sizeof(struct pcslab_round);
-	WRITE_ONCE(c->top, top);
+	c->full = mag->round + class->cap;
+	WRITE_ONCE(c->top, mag->round + n);
+}
+
+/**
+ * pcslab_cache_unload() - leave a cache without magazines
+ * @c: new, or what it had is elsewhere
+ */
+void pcslab_cache_unload(struct pcslab_cache *c)
+{
+	WRITE_ONCE(c->loaded, NULL);
+	WRITE_ONCE(c->spare, NULL);
+	WRITE_ONCE(c->top, no_magazine.round);
+	WRITE_ONCE(c->nr_spare, 0);
+	c->full = no_magazine.round;
 }
 
 /* Make @mag the loaded magazine and the one that was loaded the spare. */
 static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
-		   struct pcslab_magazine *mag, unsigned int top)
+		   struct pcslab_magazine *mag, unsigned int n)
 {
+	WRITE_ONCE(c->nr_spare, c->top - c->loaded->round);
 	WRITE_ONCE(c->spare, c->loaded);
-	WRITE_ONCE(c->spare_top, c->top);
-	load(class, c, mag, top);
+	load(class, c, mag, n);
 }
 
 static struct pcslab_magazine *take_idle(struct pcslab_class *class,
@@ -111,26 +135,25 @@ static struct pcslab_magazine *take_idle(struct pcslab_class *class,
  * The loaded magazine is empty: find rounds without allocating anything. @fresh is one
  * to use, or comes back as one to free.
  */
-static bool refill(struct pcslab_class *class, struct pcslab_cache *c,
+static void refill(struct pcslab_class *class, struct pcslab_cache *c,
 		   struct pcslab_magazine **fresh)
 {
 	struct pcslab_magazine *mag;
 
-	if (c->spare_top) {
-		rotate(class, c, c->spare, c->spare_top);
-		return true;
+	if (c->nr_spare) {
+		rotate(class, c, c->spare, c->nr_spare);
+		return;
 	}
 	if (!c->loaded) {
 		mag = take_idle(class, c, fresh);
 		if (!mag)
-			return false;
+			return;
 		load(class, c, mag, 0);
 	}
 	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, fresh);
 	if (unlikely(mag->verified != c->verified))
 		mag->n = verify(class, c->node, mag, mag->n);
-	load(class, c, mag, mag->n * sizeof(struct pcslab_round));
-	return c->top;
+	load(class, c, mag, mag->n);
 }
 
 /**
@@ -155,8 +178,12 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 		if (!c)
 			break;
 		may = node == NUMA_NO_NODE || node == c->node;
-		if (may && (c->top || refill(class, c, &fresh)))
-			obj = cache_pop(c, cache_next_top(c));
+		if (may && !cache_next(c))
+			refill(class, c, &fresh);
+		if (may)
+			obj = cache_next(c);
+		if (obj)
+			cache_pop(c);
 		want = may && !c->loaded;
 		cache_exit(c);
 		if (want)
@@ -176,7 +203,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 {
 	struct pcslab_magazine *mag;
 
-	if (c->spare && !c->spare_top) {
+	if (c->spare && !c->nr_spare) {
 		rotate(class, c, c->spare, 0);
 		return true;
 	}
@@ -190,7 +217,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 			load(class, c, mag, 0);
 		return true;
 	}
-	c->spare->n = c->spare_top / sizeof(struct pcslab_round);
+	c->spare->n = c->nr_spare;
 	c->spare->verified = c->verified;
 	mag = pcslab_depot_trade_full(class, c->node, c->spare, *fresh, last, doomed);
 	if (!mag)
@@ -227,7 +254,7 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 		if (slab->node != c->node)
 			last = true;
 		else
-			done = c->top < c->cap ||
+			done = c->top < c->full ||
 			       make_room(class, c, &fresh, last, &doomed);
 		if (done)
 			cache_push(c, obj, state);
@@ -243,12 +270,12 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 }
 
 static void drain_one(struct pcslab_class *class, int node,
-		      struct pcslab_magazine *mag, unsigned int top,
+		      struct pcslab_magazine *mag, unsigned int n,
 		      struct list_head *doomed)
 {
 	if (!mag)
 		return;
-	mag->n = top / sizeof(struct pcslab_round);
+	mag->n = n;
 	pcslab_depot_flush(class, node, mag, doomed);
 	kfree(mag);
 }
@@ -265,12 +292,8 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache
 {
 	LIST_HEAD(doomed);
 
-	drain_one(class, cache->node, cache->loaded, cache->top, &doomed);
-	drain_one(class, cache->node, cache->spare, cache->spare_top, &doomed);
-	WRITE_ONCE(cache->loaded, NULL);
-	WRITE_ONCE(cache->spare, NULL);
-	WRITE_ONCE(cache->top, 0);
-	WRITE_ONCE(cache->spare_top, 0);
-	cache->cap = 0;
+	drain_one(class, cache->node, cache->loaded, pcslab_nr_loaded(class, cache), &doomed);
+	drain_one(class, cache->node, cache->spare, cache->nr_spare, &doomed);
+	pcslab_cache_unload(cache);
 	return pcslab_slabs_leave(&doomed);
 }

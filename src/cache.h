@@ -32,35 +32,29 @@ static __always_inline void guard_exit(struct pcslab_cache *c)
 	WRITE_ONCE(c->busy, 0);
 }
 
-/* What top will be after the next pop; negative if there is no round. */
-static __always_inline long cache_next_top(const struct pcslab_cache *c)
+/* The object that a pop hands out; NULL if there is none. */
+static __always_inline void *cache_next(const struct pcslab_cache *c)
 {
-	return c->top - sizeof(struct pcslab_round);
+	return (c->top - 1)->obj;
 }
 
 /* With a round in the magazine: hand out its object. */
-static __always_inline void *cache_pop(struct pcslab_cache *c, long top)
+static __always_inline void cache_pop(struct pcslab_cache *c)
 {
-	struct pcslab_round *round;
-	void *obj;
-
-	WRITE_ONCE(c->top, top);	/* first: then its register is free */
-	round = (void *)c->loaded->round + top;
-	obj = round->obj;
-	WRITE_ONCE(*round->state, PCSLAB_LIVE);
+	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_LIVE);
+	data_race(c->top--);	/* others read it, as a gauge */
 	compat_count(pcslab_word(c->count.allocs));
-	return obj;
 }
 
 /* With room in the magazine: take an object back. */
 static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
 {
-	struct pcslab_round *round = (void *)c->loaded->round + c->top;
+	struct pcslab_round *round = c->top;
 
 	WRITE_ONCE(*state, PCSLAB_CACHED);
 	round->obj = obj;
 	round->state = state;
-	data_race(c->top += sizeof(*round));	/* others read it, as a gauge */
+	data_race(c->top++);	/* others read it, as a gauge */
 	/*
 	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). Whoever sees
 	 * this free counted sees the allocation of the object counted.

@@ -166,6 +166,48 @@ unmapped:
 #endif
 }
 
+/* Is there a word, which may not be mapped, and is it @value? */
+static __always_inline bool compat_is_nofault(const void *at, unsigned long value)
+{
+#ifdef CONFIG_X86
+	asm goto("1: cmp %[value], %[word]\n"
+		 "   jne %l[differs]\n"
+		 _ASM_EXTABLE(1b, %l[differs])
+		 : : [word] "m" (*(const unsigned long *)at), [value] "r" (value)
+		 : "cc" : differs);
+	return true;
+differs:
+	return false;
+#else
+	return compat_load_nofault(at) == value;
+#endif
+}
+
+/*
+ * The product of two words, the second of them in memory: its high word, and in
+ * @low the other one. gcc would align the stack for an __int128.
+ */
+static __always_inline unsigned long compat_mul(unsigned long a, const unsigned long *b,
+						unsigned long *low)
+{
+#if defined(CONFIG_X86_64)
+	unsigned long high;
+
+	asm("mulq %3" : "=a" (*low), "=d" (high) : "0" (a), "m" (*b) : "cc");
+	return high;
+#elif defined(CONFIG_64BIT)
+	unsigned __int128 product = (unsigned __int128)a * *b;
+
+	*low = product;
+	return product >> 64;
+#else
+	u64 product = (u64)a * *b;
+
+	*low = product;
+	return product >> 32;
+#endif
+}
+
 /* Does kfree() drop a reference of a page that is not of kmalloc()? Since 6.14 it refuses. */
 #define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
 

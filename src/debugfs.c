@@ -176,7 +176,7 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 	else
 		snprintf(size, sizeof(size), "%u", class->size);
 	seq_printf(m, "%5u %6s %14lu %14lu %14lu %14lu %7u\n", cpu, size, own.allocs,
-		   own.frees, inherited.allocs, inherited.frees, pcslab_cached(c));
+		   own.frees, inherited.allocs, inherited.frees, pcslab_cached(class, c));
 }
 
 static int percpu_show(struct seq_file *m, void *unused)

@@ -231,8 +231,7 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
 
 	if (!heap)
 		return NULL;
-	heap->slots = __alloc_percpu((PCSLAB_LARGE + 1) * sizeof(*heap->slots),
-				     sizeof(*heap->slots));
+	heap->slots = pcslab_slots_create();
 	if (!heap->slots) {
 		kfree(heap);
 		return NULL;

@@ -7,16 +7,14 @@
 #define _PCSLAB_INTERNAL_H
 
 #include <linux/cpumask.h>
+#include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/numa.h>
 #include <linux/prandom.h>
 #include <linux/seq_file.h>
 
 #include "types.h"
-
-/* Flags that are refused: zones, and memory charged to a cgroup. */
-#define PCSLAB_GFP_REFUSED \
-	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
 /* alloc.c: the front */
 void pcslab_alloc_init(void);
@@ -52,6 +50,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 unsigned long pcslab_cache_drain(struct pcslab_class *class,
 				 struct pcslab_cache *cache);
+void pcslab_cache_unload(struct pcslab_cache *cache);
 
 /* depot.c: magazines and slabs of a node */
 enum pcslab_leave {
@@ -225,6 +224,10 @@ void pcslab_reclaim_exit(void);
 
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* those that have caches */
+DECLARE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);	/* of no cache */
+DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* the machine may have */
+struct pcslab_cache * __percpu *pcslab_slots_create(void);
+void pcslab_slots_init(void);
 void pcslab_cpus_set(unsigned int cpu, bool present);
 unsigned long pcslab_cpus_seq(void);
 int pcslab_home_of(unsigned int cpu);
@@ -241,7 +244,7 @@ void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
 
-/* The cache of a slot, in service or not. */
+/* The cache of a slot, in service or not; or that of nobody (slots.c). */
 static inline struct pcslab_cache *pcslab_slot_cache(struct pcslab_cache *slot)
 {
 	return (void *)((unsigned long)slot & ~(sizeof(*slot) - 1));
@@ -257,7 +260,10 @@ static inline struct pcslab_cache *pcslab_this_cache(struct pcslab_class *class)
 static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 						   unsigned int cpu)
 {
-	return pcslab_slot_cache(READ_ONCE(*per_cpu_ptr(class->caches, cpu)));
+	struct pcslab_cache *slot = READ_ONCE(*per_cpu_ptr(class->caches, cpu));
+	struct pcslab_cache *cache = pcslab_slot_cache(slot);
+
+	return data_race(cache->node) == NUMA_NO_NODE ? NULL : cache;
 }
 
 /* hotplug.c: CPUs come and go */
@@ -362,10 +368,28 @@ static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned i
 	return READ_ONCE(c->loaded) || READ_ONCE(c->spare);
 }
 
-/* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
-static inline unsigned int pcslab_cached(const struct pcslab_cache *c)
+/*
+ * Objects in the loaded magazine of a cache. While its CPU loads another one, top
+ * and magazine may not belong together; then it is as if there were none.
+ */
+static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
+					    const struct pcslab_cache *c)
 {
-	return (READ_ONCE(c->top) + READ_ONCE(c->spare_top)) / sizeof(struct pcslab_round);
+	const struct pcslab_magazine *mag = READ_ONCE(c->loaded);
+	unsigned long bytes;
+
+	if (!mag)
+		return 0;
+	bytes = (unsigned long)READ_ONCE(c->top) - (unsigned long)mag->round;
+	bytes /= sizeof(struct pcslab_round);
+	return bytes <= class->cap ? bytes : 0;
+}
+
+/* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
+static inline unsigned int pcslab_cached(const struct pcslab_class *class,
+					 const struct pcslab_cache *c)
+{
+	return pcslab_nr_loaded(class, c) + READ_ONCE(c->nr_spare);
 }
 
 #endif /* _PCSLAB_INTERNAL_H */

@@ -94,7 +94,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		return NULL;
 
 	refcount_inc(&heap->refs);
-	pcslab_stamp(page, order, &pcslab_large_tag, class);
+	pcslab_stamp(page, order, (unsigned long)&pcslab_large_tag, class);
 	flags = pcslab_lock(&heap->large_lock);
 	link_add(heap, page);
 	count = pcslab_heap_count(heap);

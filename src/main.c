@@ -22,6 +22,7 @@ static int __init pcslab_init(void)
 	if (track)
 		pcslab_heap_flags |= PCSLAB_HEAP_TRACK;
 	pcslab_alloc_init();
+	pcslab_slots_init();
 	err = pcslab_site_init();
 	if (err)
 		return err;

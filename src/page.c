@@ -66,18 +66,18 @@ static void account(struct page *page, long pages)
  * pcslab_stamp() - mark pages as ours
  * @page: the first of 2^@order
  * @order: of the pages
- * @tag: what they are
+ * @mark: what they are
  * @owner: whose
  */
-void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
+void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner)
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
 	account(page, 1L << order);
 	page_ref_add(page, PCSLAB_REF_BIAS);
 	WRITE_ONCE(page->private, (unsigned long)owner);
-	smp_wmb();	/* pairs with page_owner() */
-	WRITE_ONCE(page->lru.next, (struct list_head *)tag);
+	smp_wmb();	/* pairs with large_owner() */
+	WRITE_ONCE(page->lru.next, (struct list_head *)mark);
 }
 
 static unsigned int put_back(struct page *page, int lacking)
@@ -119,7 +119,7 @@ void pcslab_untag(struct page *page)
 void pcslab_unstamp(struct page *page)
 {
 	pcslab_untag(page);
-	smp_wmb();	/* pairs with page_owner() */
+	smp_wmb();	/* pairs with large_owner() */
 	WRITE_ONCE(page->private, 0);
 	account(page, -(1L << compound_order(page)));
 }

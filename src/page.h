@@ -4,8 +4,9 @@
  *
  * The first page of a slab and of a large object carries
  *
- *   lru.next	a tag: the address of something of ours, which nobody else stores; it says
- *		a slab or a large object
+ *   lru.next	a mark, which nobody else stores. Of a large object it is a tag, the
+ *		address of something of ours; of a slab the sum of a tag and the
+ *		slab's address.
  *   private	the slab, or the class of the large object; with bit 0 set the
  *		struct pcslab_note of a large object whose allocation is tracked
  *
@@ -15,19 +16,22 @@
  *
  * Any address may be asked for, so the way there is: is it below the end of the
  * highest page we ever had, in the direct map? Is there a struct page (read
- * with a fixup, because the direct map has holes)? Does the page carry the tag? If it
- * looks like a tail page of ours: is its head so near that it may be ours (memory that
- * is not online yet has anything in its struct pages), and does that carry the tag (read
- * with a fixup, too)? Only then is private followed.
+ * with a fixup, because the direct map has holes)? Does the page carry the mark? If
+ * it looks like a tail page of ours: is its head so near that it may be ours
+ * (memory that is not online yet has anything in its struct pages), and does that
+ * carry the mark (read with a fixup, too)? Only then is private followed.
  *
- * Stamping stores private, then the tag; unstamping clears the tag, then
- * private, and then the page may go to someone else, who stores into private what
- * he likes. A reader loads the tag, private, and the tag again: if it is there
- * both times private was ours. smp_wmb() in both pairs with the two smp_rmb() in
- * page_owner(); exact reads need the latter too (stats.c). A legal free can't race
- * with unstamping, its object keeps the page; a bad free or heap_of() can. (To be
- * fooled, either would have to see between its two looks the page go, be used by
- * someone else, and be ours again.)
+ * A legal free can't race with unstamping: its object keeps the page. A bad free
+ * or heap_of() can, and must not follow what the next owner of the page stores into
+ * private. The mark of a slab tells what is in private. So if both are there,
+ * private is ours, in whatever order they were loaded: to be fooled, a reader would
+ * have to find the address of a slab stored there by somebody else. The smp_rmb()
+ * in find_slab() is for exact reads (stats.c).
+ *
+ * Private of a large object changes, so its tag is no such sum. Stamping stores
+ * private, then the tag; unstamping clears the tag, then private. A reader loads
+ * the tag, private, and the tag again: if it is there both times private was ours.
+ * smp_wmb() in both pairs with the two smp_rmb() in large_owner().
  *
  * Stamping also takes PCSLAB_REF_BIAS references, so that whoever drops one that he
  * does not have gives no page of ours back (foreign.c).
@@ -60,7 +64,7 @@ struct pcslab_note {
 };
 
 struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
-void pcslab_stamp(struct page *page, unsigned int order, unsigned long *tag,
+void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
 void pcslab_untag(struct page *page);
 void pcslab_unstamp(struct page *page);
@@ -87,48 +91,33 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 	return true;
 }
 
-/*
- * The owner of a page that carried @tag, if it still does; loads are ordered as
- * told above.
- */
-static __always_inline bool page_owner(struct page *page, unsigned long *tag,
-				       void **owner)
+/* What the first page of a slab carries. */
+static __always_inline unsigned long slab_mark(const struct pcslab_slab *slab)
 {
-	smp_rmb();	/* see above */
-	*owner = (void *)READ_ONCE(page->private);
-	smp_rmb();	/* see above */
-	return compat_peek(page->lru.next) == (void *)tag;
+	return (unsigned long)slab + (unsigned long)&pcslab_slab_tag;
+}
+
+/* The slab of its first page; false if it is none. The page need not exist. */
+static __always_inline bool slab_of_page(const struct page *page, struct pcslab_slab **slab)
+{
+	*slab = (struct pcslab_slab *)compat_load_nofault(&page->private);
+	return compat_is_nofault(&page->lru.next, slab_mark(*slab));
 }
 
 /*
- * The head of what may be a tail page of ours: no farther below than our largest pages are
- * long, so that nothing but the memory map is read, and that with a fixup.
+ * From what may be a tail page of ours to the head: no farther below than our largest pages
+ * are long, so that nothing but the memory map is read, and that with a fixup.
  */
-static __always_inline bool find_head(struct page **page, unsigned long word,
-				      unsigned long *tag)
+static __always_inline bool find_head(struct page **page)
 {
+	unsigned long word = compat_load_nofault(&(*page)->lru.next);
 	struct page *head = compat_head_of(*page, word);
 
-	if ((unsigned long)*page - (unsigned long)head >=
-	    sizeof(struct page) << MAX_PAGE_ORDER)
+	if (!(word & 1) ||
+	    (unsigned long)*page - (unsigned long)head >= sizeof(struct page) << MAX_PAGE_ORDER)
 		return false;
 	*page = head;
-	*tag = compat_load_nofault(&head->lru.next);
 	return true;
-}
-
-/* The first page of what an address is in, if that carries @tag, else false. */
-static __always_inline bool find_first_page(const void *obj, unsigned long *tag,
-					    struct page **page)
-{
-	unsigned long word;
-
-	if (unlikely(!find_page(obj, page)))
-		return false;
-	word = compat_load_nofault(&(*page)->lru.next);
-	if (word == (unsigned long)tag)
-		return true;
-	return word & 1 && find_head(page, word, &word) && word == (unsigned long)tag;
 }
 
 /* The slab an address is in; false if it is in none. */
@@ -136,8 +125,12 @@ static __always_inline bool find_slab(const void *obj, struct pcslab_slab **slab
 {
 	struct page *page;
 
-	return find_first_page(obj, &pcslab_slab_tag, &page) &&
-	       likely(page_owner(page, &pcslab_slab_tag, (void **)slab));
+	if (unlikely(!find_page(obj, &page)))
+		return false;
+	if (!slab_of_page(page, slab) && !(find_head(&page) && slab_of_page(page, slab)))
+		return false;
+	smp_rmb();	/* see above */
+	return true;
 }
 
 static inline struct pcslab_slab *slab_of(const void *obj)
@@ -147,15 +140,28 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 	return find_slab(obj, &slab) ? slab : NULL;
 }
 
+static inline bool page_is_large(const struct page *page)
+{
+	return compat_is_nofault(&page->lru.next, (unsigned long)&pcslab_large_tag);
+}
+
 /* The first page of the large object that starts at @obj, else NULL. */
 static inline struct page *large_page_of(const void *obj)
 {
 	struct page *page;
 
-	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) ||
-	    compat_load_nofault(&page->lru.next) != (unsigned long)&pcslab_large_tag)
+	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) || !page_is_large(page))
 		return NULL;
 	return page;
+}
+
+/* What private of a large object has, if the page still is its first; loads as told above. */
+static inline bool large_owner(struct page *page, void **owner)
+{
+	smp_rmb();	/* see above */
+	*owner = (void *)READ_ONCE(page->private);
+	smp_rmb();	/* see above */
+	return READ_ONCE(page->lru.next) == (void *)&pcslab_large_tag;
 }
 
 /* @owner is what the page of a large object has in private; NULL if that is its class. */
@@ -170,7 +176,7 @@ static inline struct pcslab_class *large_class(struct page *page)
 	struct pcslab_note *note;
 	void *owner;
 
-	if (!page_owner(page, &pcslab_large_tag, &owner))
+	if (!large_owner(page, &owner))
 		return NULL;
 	note = large_note(owner);
 	return note ? note->class : owner;
@@ -189,24 +195,28 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 {
 	struct page *page;
 
-	return find_first_page(obj, &pcslab_large_tag, &page) ? large_class(page) : NULL;
+	if (!find_page(obj, &page))
+		return NULL;
+	if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
+		return NULL;
+	return large_class(page);
 }
 
 /*
- * The state of the object that starts at @obj; false if none does. The high
- * half of offset * recip is the index; the low half is below recip exactly if
- * the size divides the offset (Lemire, Kaser, Kurz: "Faster remainder by direct
- * computation", 2019; exact here as offset * size < 2^32).
+ * The state of the object that starts at @obj; false if none does. The high word
+ * of offset * recip is the index; the low word is below recip exactly if the
+ * stride divides the offset (Lemire, Kaser, Kurz: "Faster remainder by direct
+ * computation", 2019; exact here as offset * stride < 2^32).
  */
 static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj,
 				       u8 **state)
 {
-	u32 recip = slab->recip;
-	u64 q = (u64)(u32)((const char *)obj - slab->base) * recip;
+	unsigned long low, index;
 
-	if (unlikely((u32)q >= recip))
+	index = compat_mul((const char *)obj - slab->base, &slab->recip, &low);
+	if (unlikely(low >= slab->recip))
 		return false;
-	*state = slab->state + (q >> 32);
+	*state = slab->state + index;
 	return true;
 }
 
@@ -227,9 +237,10 @@ static inline struct pcslab_slab *slab_of_round(const struct pcslab_class *class
 	return NULL;
 }
 
-static inline u32 size_recip(u32 size)
+/* What find_state() multiplies with: 2^BITS_PER_LONG / @stride, rounded up. */
+static inline unsigned long stride_recip(u32 stride)
 {
-	return DIV_ROUND_UP_ULL(1ULL << 32, size);
+	return ULONG_MAX / stride + 1;
 }
 
 #endif /* _PCSLAB_PAGE_H */

@@ -75,7 +75,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab->base = page_address(page);
 	slab->recip = class->recip;
 	slab->node = page_is_pfmemalloc(page) ? NUMA_NO_NODE : page_to_nid(page);
-	slab->caches = class->caches;
+	slab->caches = page_is_pfmemalloc(page) ? &pcslab_no_slot : class->caches;
 	slab->class = class;
 	slab->nr = bytes / class->stride;
 	slab->nr_free = slab->nr;
@@ -89,7 +89,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 		pcslab_check_new(slab);
 	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
 	refcount_inc(&class->heap->refs);
-	pcslab_stamp(page, order, &pcslab_slab_tag, slab);
+	pcslab_stamp(page, order, slab_mark(slab), slab);
 	return slab;
 }
 

@@ -7,8 +7,10 @@
  * @always_busy, one cache line further, while it is not. What is there looks
  * like a guard that is held, so the fast paths leave the cache alone without
  * asking anything. The cache of a slot is found by clearing the low bits of
- * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot:
- * all calls take the slow path, which asks @out instead.
+ * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot, and
+ * with init_on_free no cache has: all calls take the slow path, which asks @out
+ * instead. Slots of a class that is not made yet, and of a CPU that has no cache,
+ * lead to the same place in @nobody.
  *
  * Somebody else than its CPU who wants a cache alone sets @out, has the slot
  * lead to @always_busy and waits for an RCU grace period. Calls look at both,
@@ -31,11 +33,13 @@
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "internal.h"
@@ -45,18 +49,58 @@ static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1))
 static_assert(offsetof(struct pcslab_cache, busy) == 0);
 static_assert(offsetof(struct pcslab_cache, always_busy) == sizeof(struct pcslab_cache) / 2);
 
+/* Stands where there is no cache: it is out of service, and of no node. */
+static struct pcslab_cache nobody __aligned(sizeof(struct pcslab_cache)) = {
+	.node = NUMA_NO_NODE, .always_busy = 1, .out = true
+};
+
+/* Where slots lead that have no cache. */
+#define NO_CACHE	((struct pcslab_cache *)&nobody.always_busy)
+
 /* More than an ordinary grace period takes where all CPUs answer. */
 #define GRACE_JIFFIES	(HZ / 10)
 /* For so long after one that took more, others are not tried. */
 #define HURRY_JIFFIES	(10 * HZ)
 
 struct cpumask pcslab_cpus;
+DEFINE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);
+DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
 
 static DEFINE_MUTEX(service_lock);	/* held by who has caches out of service */
 static LIST_HEAD(visits_waiting);
 static DEFINE_SPINLOCK(visits_lock);	/* of that list */
+
+void __init pcslab_slots_init(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		per_cpu(pcslab_no_slot, cpu) = NO_CACHE;
+	if (nr_node_ids > 1)
+		static_branch_enable(&pcslab_many_nodes);
+}
+
+/**
+ * pcslab_slots_create() - the slots of a heap
+ *
+ * Context: process.
+ * Return: for each CPU a slot for each class, without a cache; or NULL.
+ */
+struct pcslab_cache * __percpu *pcslab_slots_create(void)
+{
+	const unsigned int n = PCSLAB_LARGE + 1;
+	struct pcslab_cache * __percpu *slots;
+	unsigned int cpu;
+
+	slots = __alloc_percpu(n * sizeof(*slots), sizeof(*slots));
+	if (!slots)
+		return NULL;
+	for_each_possible_cpu(cpu)
+		memset_p((void **)per_cpu_ptr(slots, cpu), NO_CACHE, n);
+	return slots;
+}
 
 /**
  * pcslab_cpus_set() - say which CPUs have caches
@@ -122,8 +166,10 @@ struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
 	if (pcslab_should_fail(gfp))
 		return NULL;
 	cache = kzalloc_node(sizeof(*cache), gfp, pcslab_home_of(cpu));
-	if (cache)
-		cache->always_busy = 1;
+	if (!cache)
+		return NULL;
+	cache->always_busy = 1;
+	pcslab_cache_unload(cache);
 	return cache;
 }
 
@@ -132,7 +178,8 @@ static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcsl
 {
 	struct pcslab_cache *to = cache;
 
-	if (class->flags & PCSLAB_SLOW || cache->verified != class->doubts)
+	if (class->flags & PCSLAB_SLOW || want_init_on_free() ||
+	    cache->verified != class->doubts)
 		to = (struct pcslab_cache *)&cache->always_busy;
 	/* Release: see above. */
 	smp_store_release(per_cpu_ptr(class->caches, cpu), to);
@@ -199,7 +246,7 @@ void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu)
 
 	flags = pcslab_lock(&slots_lock);
 	cache = pcslab_cache_of(class, cpu);
-	*per_cpu_ptr(class->caches, cpu) = NULL;
+	*per_cpu_ptr(class->caches, cpu) = NO_CACHE;
 	pcslab_unlock(&slots_lock, flags);
 	kfree(cache);
 }

@@ -150,7 +150,7 @@ static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *s
 	st->objects_per_slab = (PAGE_SIZE << class->order) / class->stride;
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
-		st->cached += pcslab_cached(c);
+		st->cached += pcslab_cached(class, c);
 	}
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
@@ -228,13 +228,14 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
 }
 
 /*
- * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the frees are
- * shown as they are, and the allocations as what is live above them.
+ * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the frees
+ * are shown as they are, and the allocations as what is live above them; or below
+ * them, if two CPUs freed one object at the same instant.
  */
 static void settle(u64 *allocs, u64 *frees)
 {
 	*frees = (unsigned long)*frees;
-	*allocs = *frees + (unsigned long)(*allocs - *frees);
+	*allocs = *frees + (long)(*allocs - *frees);
 }
 
 /* To be called when all parts of all counters have been added. */

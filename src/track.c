@@ -138,7 +138,7 @@ static void add_large(struct page *page, void *table)
 	struct pcslab_note *note;
 	void *owner;
 
-	if (!page_owner(page, &pcslab_large_tag, &owner))
+	if (!large_owner(page, &owner))
 		return;		/* it is just being freed */
 	note = large_note(owner);
 	add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));

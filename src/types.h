@@ -130,9 +130,9 @@ struct pcslab_inherited {
  *	the magazine and its count; a call that interrupts it then does not
  *	touch the rest of this line
  * @node: the node this CPU allocates from
- * @top: bytes of rounds in @loaded, which is where the next one goes; an index would
- *	have to be multiplied
- * @cap: bytes of rounds @loaded can hold: 0 without one
+ * @top: where the next round goes. The round below is the next one to be handed out;
+ *	below the first of a loaded magazine, and without one, is a NULL (cache.c)
+ * @full: what @top is when @loaded has no room, or there is none
  * @loaded: the magazine in use, or NULL
  * @count: the record of calls that held the guard
  * @always_busy: what the slot leads to while the cache is out of service (slots.c): it
@@ -143,7 +143,7 @@ struct pcslab_inherited {
  *	interrupts off, by this CPU
  * @spare: the other magazine, full or empty, or NULL
  * @next: in a list of caches that are in no slot yet
- * @spare_top: bytes of rounds in @spare
+ * @nr_spare: rounds in @spare
  * @verified: the class's @doubts when every round here was last seen to be one
  * @out: out of service: the CPU leaves all but @direct alone
  * @visited: somebody has taken it out of service for a visit (slots.c)
@@ -156,8 +156,8 @@ struct pcslab_inherited {
 struct pcslab_cache {
 	unsigned int busy;
 	int node;
-	unsigned long top;
-	unsigned long cap;
+	struct pcslab_round *top;
+	struct pcslab_round *full;
 	struct pcslab_magazine *loaded;
 	struct pcslab_count count;
 
@@ -167,7 +167,7 @@ struct pcslab_cache {
 	struct pcslab_magazine *spare;
 	struct pcslab_cache *next;
 	u32 verified;
-	u16 spare_top;
+	u16 nr_spare;
 	bool out;
 	bool visited;
 } ____cacheline_aligned;
@@ -175,10 +175,11 @@ struct pcslab_cache {
 /**
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
- * @recip: 2^32 / stride, rounded up
+ * @recip: 2^BITS_PER_LONG / stride, rounded up
  * @node: of the pages; NUMA_NO_NODE if they came from the reserves for freeing memory,
  *	so that no magazine takes objects of theirs
- * @caches: class->caches, to spare the free path a load
+ * @caches: the slots that frees look at: class->caches, to spare them a load; or, so
+ *	that no magazine takes an object of the reserves, slots of nobody
  * @class: what it belongs to
  * @list: in the depot's partial or empty list, or in none when all is handed out
  * @leaving: in the list of those that go (leave.c)
@@ -201,9 +202,9 @@ struct pcslab_cache {
  */
 struct pcslab_slab {
 	char *base;
-	u32 recip;
-	int node;
+	unsigned long recip;
 	struct pcslab_cache * __percpu *caches;
+	int node;
 	struct pcslab_class *class;
 
 	union {
@@ -282,9 +283,9 @@ struct pcslab_depot {
 struct pcslab_class {
 	struct pcslab_cache * __percpu *caches;
 	struct pcslab_inherited inherited;
+	unsigned long recip;
 	u32 size;
 	u32 stride;
-	u32 recip;
 	u32 doubts;
 	u16 cap;
 	u8 index;

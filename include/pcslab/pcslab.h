@@ -179,11 +179,18 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 /*
  * Behind the inlines below; not for callers. The class is all that allocating takes; the size
  * is handed on for the compiler, which only knows the size of what a call returns if that is
- * an argument of it. FORTIFY_SOURCE asks for it.
+ * an argument of it. FORTIFY_SOURCE asks for it. __pcslab_alloc_plain() is for flags that
+ * are neither refused nor ask for zeroes, so that no call has to look at them.
  */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __alloc_size(2);
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t size) __alloc_size(4);
+void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   size_t size) __alloc_size(4);
+
+/* Flags that are refused: zones, and memory charged to a cgroup. */
+#define PCSLAB_GFP_REFUSED \
+	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
 /**
  * pcslab_alloc() - allocate an object
@@ -206,10 +213,12 @@ static __always_inline __alloc_size(2) void *pcslab_alloc(struct pcslab_heap *he
 							  size_t size, gfp_t gfp)
 {
 	/* KASAN and kmemleak want to know the size to the byte. */
-	if (__builtin_constant_p(size) && size - 1 < PCSLAB_MAX_SIZE &&
-	    !IS_ENABLED(CONFIG_KASAN_GENERIC) && !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp, size);
-	return __pcslab_alloc(heap, size, gfp);
+	if (!__builtin_constant_p(size) || size - 1 >= PCSLAB_MAX_SIZE ||
+	    IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		return __pcslab_alloc(heap, size, gfp);
+	if (__builtin_constant_p(gfp) && !(gfp & (PCSLAB_GFP_REFUSED | __GFP_ZERO)))
+		return __pcslab_alloc_plain(heap, pcslab_class_index(size), gfp, size);
+	return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp, size);
 }
 
 /**

@@ -62,10 +62,13 @@ position p : script:python() { wanted("member", p) };
 - E@p->direct
 + E->count
 |
-- E@p->top
-+ E->spare_top
+- E@p->nr_spare
++ E->busy
 |
-- E@p->spare_top
+- E@p->top
++ E->full
+|
+- E@p->full
 + E->top
 |
 - E@p->loaded
@@ -150,9 +153,9 @@ position p : script:python() { wanted("part", p) };
 + E.count
 |
 - E@p.top
-+ E.spare_top
++ E.full
 |
-- E@p.spare_top
+- E@p.full
 + E.top
 |
 - E@p.loaded
