@@ -102,23 +102,33 @@ static int node_wanted(int node)
 	return node;
 }
 
-/* Out of line, or gcc works out the size before it knows whether that is wanted. */
+/*
+ * The last steps, with the object the caller's but not yet told to the caller. A
+ * @size of 0 stands for that of the class.
+ */
+static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
+{
+	sanitize_open(obj, class->size);
+	if (want_init_on_alloc(gfp))
+		memset(obj, 0, class->size);
+	sanitize_alloc(obj, size ?: class->size, class->size, gfp);
+	return obj;
+}
+
+/* Out of line, or gcc would make room for the size in registers. */
 static noinline void *zero(void *obj, unsigned long index)
 {
 	return memset(obj, 0, pcslab_class_size(index));
 }
 
-/*
- * The last steps, with the object the caller's but not yet told to him. A @size
- * of 0 stands for that of the class.
- */
-static __always_inline void *hand_out(unsigned long index, void *obj, size_t size,
-				      gfp_t gfp)
+/* The same on the fast path, which has not looked at the class. */
+static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned long index,
+					   void *obj, size_t size, gfp_t gfp)
 {
-	sanitize_open(obj, pcslab_class_size(index));
+	if (SANITIZE_OBJECTS)
+		return hand_out(pcslab_class_at(heap, index), obj, size, gfp);
 	if (unlikely(want_init_on_alloc(gfp)))
-		obj = zero(obj, index);
-	sanitize_alloc(obj, size ?: pcslab_class_size(index), pcslab_class_size(index), gfp);
+		return zero(obj, index);
 	return obj;
 }
 
@@ -144,7 +154,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 		pcslab_check_alloc(slab_of(obj), obj, caller);
 	else if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
-	obj = hand_out(index, obj, size, gfp);
+	obj = hand_out(class, obj, size, gfp);
 	if (heap->flags & PCSLAB_HEAP_REDZONE)
 		pcslab_check_fence(slab_of(obj), obj, size ?: class->size);
 	return obj;
@@ -171,7 +181,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long
 	cache_pop(c);
 	guard_exit(c);
 	preempt_enable();
-	return hand_out(index, obj, size, plain ? 0 : gfp);
+	return hand_out_fast(heap, index, obj, size, plain ? 0 : gfp);
 
 slow_guarded:
 	guard_exit(c);

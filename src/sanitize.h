@@ -19,6 +19,10 @@
 
 #include "lock.h"
 
+/* Are they there? */
+#define SANITIZE_OBJECTS \
+	(IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+
 #ifdef CONFIG_KASAN_GENERIC
 
 void kasan_poison(const void *addr, size_t size, u8 value, bool init);
