@@ -131,12 +131,26 @@ static struct pcslab_magazine *take_idle(struct pcslab_class *class,
 	return mag ?: pcslab_depot_take_idle(class, c->node);
 }
 
-/*
- * The loaded magazine is empty: find rounds without allocating anything. @fresh is one
- * to use, or comes back as one to free.
+/**
+ * struct supply - what a refill, which allocates nothing, is given or gives back
+ * @mag: an empty magazine, or NULL
+ * @slab: a new slab, or NULL
+ * @wants_mag: it lacked a magazine, otherwise a slab
+ * @slab_given: it had one already
+ * @node: where the slab should be
+ * @more: by how much its order should be higher than usual
  */
-static void refill(struct pcslab_class *class, struct pcslab_cache *c,
-		   struct pcslab_magazine **fresh)
+struct supply {
+	struct pcslab_magazine *mag;
+	struct pcslab_slab *slab;
+	bool wants_mag;
+	bool slab_given;
+	int node;
+	unsigned int more;
+};
+
+/* The loaded magazine is empty: find rounds. */
+static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
 {
 	struct pcslab_magazine *mag;
 
@@ -145,33 +159,74 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c,
 		return;
 	}
 	if (!c->loaded) {
-		mag = take_idle(class, c, fresh);
+		mag = take_idle(class, c, &supply->mag);
 		if (!mag)
 			return;
 		load(class, c, mag, 0);
 	}
-	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, fresh);
+	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, &supply->mag, &supply->slab);
 	if (unlikely(mag->verified != c->verified))
 		mag->n = verify(class, c->node, mag, mag->n);
 	load(class, c, mag, mag->n);
 }
 
+/*
+ * A slab of the class has few objects if they are large, and whoever allocates many
+ * would pay for a slab for every few. So the order rises by one with every second slab
+ * that a CPU needs, for as long as it frees nothing in between.
+ */
+static unsigned int eagerness(struct pcslab_cache *c)
+{
+	u32 frees = c->count.frees[0] + c->count.frees[1];
+
+	if (frees != c->frees)
+		c->needed = 0;
+	else if (c->needed < 2 * PCSLAB_SLAB_MAX_ORDER)
+		c->needed++;
+	c->frees = frees;
+	return c->needed / 2;
+}
+
+/* After a refill that found nothing. */
+static void note_lack(struct pcslab_cache *c, struct supply *supply)
+{
+	supply->wants_mag = !c->loaded;
+	if (supply->wants_mag || supply->slab_given)
+		return;
+	supply->node = c->node;
+	supply->more = eagerness(c);
+}
+
+/* Get what a refill lacked, once; false if there is no point in trying again. */
+static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
+{
+	if (supply->wants_mag) {
+		supply->mag = pcslab_magazine_create(class, gfp);
+		return supply->mag;
+	}
+	if (supply->slab_given)
+		return false;
+	supply->slab_given = true;
+	supply->slab = pcslab_depot_get_slab(class, gfp, supply->node, supply->more);
+	return supply->slab;
+}
+
 /**
  * pcslab_cache_alloc() - allocate from this CPU's magazines, refilled if need be
  * @class: of what
- * @gfp: for a magazine, should the CPU have none
+ * @gfp: for a magazine, should the CPU have none, and for a slab
  * @node: whose object it must be, or NUMA_NO_NODE
  *
  * Return: the object, counted, or NULL if this CPU is not of @node, the local
- *	depot has no more, this call interrupts another one here or the cache is out of
- *	service.
+ *	depot has no more and there are no pages for a slab, this call interrupts
+ *	another one here or the cache is out of service.
  */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
-	struct pcslab_magazine *fresh = NULL;
+	struct supply supply = {};
 	struct pcslab_cache *c;
 	void *obj = NULL;
-	bool may, want;
+	bool may;
 
 	do {
 		c = cache_enter(class);
@@ -179,17 +234,18 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 			break;
 		may = node == NUMA_NO_NODE || node == c->node;
 		if (may && !cache_next(c))
-			refill(class, c, &fresh);
+			refill(class, c, &supply);
 		if (may)
 			obj = cache_next(c);
 		if (obj)
 			cache_pop(c);
-		want = may && !c->loaded;
+		else if (may)
+			note_lack(c, &supply);
 		cache_exit(c);
-		if (want)
-			fresh = pcslab_magazine_create(class, gfp);
-	} while (want && fresh);
-	kfree(fresh);
+	} while (may && !obj && provide(class, gfp, &supply));
+	kfree(supply.mag);
+	if (unlikely(supply.slab))
+		pcslab_depot_add_slab(supply.slab);
 	return obj;
 }
 

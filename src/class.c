@@ -20,7 +20,6 @@
  */
 #define SLAB_MIN_OBJECTS	2
 #define SLAB_RANDOM_OBJECTS	8
-#define SLAB_MAX_ORDER		3
 
 /* Bytes left over at the end of a slab. */
 static unsigned int left_over(u32 stride, unsigned int order)
@@ -36,7 +35,7 @@ static unsigned int slab_order(u32 stride, unsigned int objects)
 {
 	unsigned int order, bytes;
 
-	for (order = get_order(stride); order < SLAB_MAX_ORDER; order++) {
+	for (order = get_order(stride); order < PCSLAB_SLAB_MAX_ORDER; order++) {
 		bytes = PAGE_SIZE << order;
 		if (bytes / stride >= objects && left_over(stride, order) * 16 <= bytes)
 			return order;

@@ -47,6 +47,8 @@
 #define DEPOT_MAX_IDLE	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
 /* Slabs that are searched for one magazine: what bounds the time under the lock. */
 #define DEPOT_MAX_SEARCHED	8
+/* Of as many objects a slab need not have more. */
+#define DEPOT_MAX_OBJECTS	16
 /* Empty slabs it keeps; more go back to the page allocator. */
 #define DEPOT_MAX_EMPTY	2
 
@@ -321,18 +323,24 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
  * @node: theirs
  * @empty: a magazine without rounds
  * @surplus: if it is NULL it may become @empty, for the caller to free
+ * @slab: a new slab or NULL; NULL afterwards, unless the slab is of another node
  *
  * Return: a magazine of the depot, or @empty filled from the slabs as far as they go.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus)
+			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus,
+			 struct pcslab_slab **slab)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
+	if (*slab && (*slab)->node == node) {
+		add_slab(depot, *slab);
+		*slab = NULL;
+	}
 	mag = pop_full(depot);
 	if (!mag) {
 		mag = empty;
@@ -485,6 +493,55 @@ static bool may_use_reserves(gfp_t gfp)
 	       (current->flags & PF_MEMALLOC && (in_serving_softirq() || !in_interrupt()));
 }
 
+/* For slabs that make things faster, of pages that are there. */
+static gfp_t without_effort(gfp_t gfp)
+{
+	return (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_THISNODE | __GFP_NOMEMALLOC |
+	       __GFP_NOWARN | __GFP_NORETRY;
+}
+
+/* The order of a slab, @more than usual unless that gives it enough objects. */
+static unsigned int eager_order(const struct pcslab_class *class, unsigned int more)
+{
+	unsigned int order = class->order;
+
+	for (; more && order < PCSLAB_SLAB_MAX_ORDER; more--) {
+		if ((PAGE_SIZE << order) / class->stride >= DEPOT_MAX_OBJECTS)
+			break;
+		order++;
+	}
+	return order;
+}
+
+/**
+ * pcslab_depot_get_slab() - a slab for a depot that has no objects
+ * @class: of which
+ * @gfp: the caller's, who has other ways to get an object
+ * @node: the depot's
+ * @more: the order may be so much more than that of the class
+ *
+ * Return: the slab, which is in no depot yet, or NULL.
+ */
+struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp, int node,
+					  unsigned int more)
+{
+	return pcslab_slab_create(class, without_effort(gfp), node, eager_order(class, more));
+}
+
+/**
+ * pcslab_depot_add_slab() - put a new slab into its depot
+ * @slab: in none
+ */
+void pcslab_depot_add_slab(struct pcslab_slab *slab)
+{
+	struct pcslab_depot *depot = depot_of(slab);
+	unsigned long flags;
+
+	flags = pcslab_lock(&depot->lock);
+	add_slab(depot, slab);
+	pcslab_unlock(&depot->lock, flags);
+}
+
 /* An object of a new slab; the slab's node is where its pages were found. */
 static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int order)
 {
@@ -519,13 +576,12 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
  */
 void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
-	gfp_t spare = (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_THISNODE |
-		      __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY;
 	void *obj;
 
 	if (node == NUMA_NO_NODE)
 		node = pcslab_home_of(raw_smp_processor_id());
-	obj = take(class, node, take_one) ?: grow(class, spare, node, class->order) ?:
+	obj = take(class, node, take_one) ?:
+	      grow(class, without_effort(gfp), node, class->order) ?:
 	      take_anywhere(class, gfp, node, take_one);
 	if (!obj && may_use_reserves(gfp))
 		obj = take_anywhere(class, gfp, node, take_reserved);
@@ -712,6 +768,14 @@ unsigned long pcslab_depot_drain(struct pcslab_class *class)
 	return pages;
 }
 
+/* About: slabs are not all of one size. */
+static unsigned long empty_pages(const struct pcslab_depot *depot)
+{
+	unsigned long slabs = pcslab_gauge(depot->nr_slabs);
+
+	return slabs ? pcslab_gauge(depot->nr_empty * depot->nr_pages) / slabs : 0;
+}
+
 /**
  * pcslab_depot_spare() - how much draining would bring
  * @class: the class
@@ -727,7 +791,7 @@ unsigned long pcslab_depot_spare(struct pcslab_class *class)
 
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
-		pages += pcslab_gauge(depot->nr_empty) << class->order;
+		pages += empty_pages(depot);
 		pages += pcslab_gauge(depot->nr_rounds) * class->stride >> PAGE_SHIFT;
 	}
 	return pages;

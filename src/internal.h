@@ -65,7 +65,11 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab);
 enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus);
+			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus,
+			 struct pcslab_slab **slab);
+struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp, int node,
+					  unsigned int more);
+void pcslab_depot_add_slab(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
 			struct pcslab_magazine *full,

@@ -50,12 +50,6 @@ static void doubt_all(struct llist_node *batch)
 	}
 }
 
-static void leave_soon(struct pcslab_slab *slab)
-{
-	llist_add(&slab->leaving, &leaving);
-	queue_work(pcslab_wq, &leave_work);
-}
-
 static void leave(struct work_struct *work)
 {
 	struct llist_node *batch = llist_del_all(&leaving);
@@ -71,7 +65,8 @@ static void leave(struct work_struct *work)
 			pcslab_slab_destroy(slab);
 			break;
 		case PCSLAB_WAITS:
-			leave_soon(slab);
+			llist_add(&slab->leaving, &leaving);
+			queue_work(pcslab_wq, &leave_work);
 			break;
 		case PCSLAB_STAYS:
 			break;
@@ -93,8 +88,10 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
 
 	list_for_each_entry_safe(slab, next, doomed, list) {
 		pages += 1UL << slab->order;
-		leave_soon(slab);
+		llist_add(&slab->leaving, &leaving);
 	}
+	if (pages)
+		queue_work(pcslab_wq, &leave_work);
 	return pages;
 }
 

@@ -265,6 +265,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 			  unsigned long seq)
 {
 	struct pcslab_class **slot = &class->heap->class[class->index];
+	struct pcslab_cache *cache;
 	unsigned long flags;
 	bool done = false;
 	unsigned int cpu;
@@ -272,8 +273,10 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 	flags = pcslab_lock(&slots_lock);
 	if (!*slot && cpus_seq == seq && !class->heap->dying) {
 		for_each_cpu(cpu, &pcslab_cpus) {
-			install(class, cpu, caches);
-			caches = caches->next;
+			cache = caches;
+			caches = cache->next;
+			cache->spare = NULL;
+			install(class, cpu, cache);
 		}
 		smp_store_release(slot, class);	/* pairs with pcslab_class_at() */
 		done = true;

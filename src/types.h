@@ -39,6 +39,9 @@
 /* The pseudo class of large objects: it has caches (for the record), no slabs. */
 #define PCSLAB_LARGE		PCSLAB_NR_CLASSES
 
+/* A slab has 2^3 pages at most, or the largest class may not need more. */
+#define PCSLAB_SLAB_MAX_ORDER	3
+
 /*
  * The state of an object, a byte in its slab's metadata. Who owns the object
  * writes it: the caller who frees it, the CPU whose magazine it is in, or the
@@ -143,8 +146,10 @@ struct pcslab_inherited {
  *	interrupts off, by this CPU
  * @spare: the other magazine, full or empty, or NULL
  * @next: in a list of caches that are in no slot yet
- * @nr_spare: rounds in @spare
  * @verified: the class's @doubts when every round here was last seen to be one
+ * @frees: of @count when the CPU last needed a slab, modulo 2^32
+ * @nr_spare: rounds in @spare
+ * @needed: slabs that the CPU needed in a row without a free in between, up to a limit
  * @out: out of service: the CPU leaves all but @direct alone
  * @visited: somebody has taken it out of service for a visit (slots.c)
  *
@@ -164,10 +169,14 @@ struct pcslab_cache {
 	unsigned int always_busy ____cacheline_aligned;
 	unsigned int seen;
 	struct pcslab_count direct;
-	struct pcslab_magazine *spare;
-	struct pcslab_cache *next;
+	union {
+		struct pcslab_magazine *spare;
+		struct pcslab_cache *next;
+	};
 	u32 verified;
+	u32 frees;
 	u16 nr_spare;
+	u8 needed;
 	bool out;
 	bool visited;
 } ____cacheline_aligned;
