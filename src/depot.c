@@ -303,17 +303,11 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	return mag;
 }
 
-/*
- * Fill an empty magazine from the slabs: half of it, for what is freed next would need a
- * second one else. A random order is made of all that it holds.
- */
+/* Fill an empty magazine from the slabs. */
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)
 {
-	unsigned int want = class->flags & PCSLAB_HEAP_RANDOM ? class->cap :
-			    DIV_ROUND_UP(class->cap, 2);
-
-	mag->n = take_from_slabs(class, depot, mag->round, want);
+	mag->n = take_from_slabs(class, depot, mag->round, class->cap);
 	mag->verified = READ_ONCE(class->doubts);
 }
 
