@@ -69,7 +69,7 @@ static bool heap_refused(struct pcslab_heap *heap)
 	if (likely(!READ_ONCE(heap->dying)))
 		return false;
 	if (__ratelimit(&limit)) {
-		pr_err("pcslab: heap %s of %s is destroyed, an allocation is refused\n",
+		pr_err("heap %s of %s is destroyed, an allocation is refused\n",
 		       heap->name, heap->owner_name);
 		dump_stack();
 	}
@@ -82,7 +82,7 @@ static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 				      DEFAULT_RATELIMIT_BURST);
 
 	if (__ratelimit(&limit))
-		pr_err("pcslab: heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
+		pr_err("heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
 		       heap->name, &gfp);
 }
 

@@ -320,17 +320,17 @@ static void report_live(struct pcslab_heap *heap)
 		total += live;
 		any |= live;
 		if (live && i == PCSLAB_LARGE)
-			pr_warn("pcslab: heap %s: %ld large objects live\n",
+			pr_warn("heap %s: %ld large objects live\n",
 				heap->name, live);
 		else if (live)
-			pr_warn("pcslab: heap %s: %ld objects of %u bytes live\n",
+			pr_warn("heap %s: %ld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
 	if (!any)
 		return;
 	pcslab_foreign_look(heap);	/* says why, if that is it */
-	pr_warn("pcslab: heap %s destroyed with %ld objects live\n", heap->name, total);
-	pr_warn("pcslab: heap %s of %s keeps pcslab from being unloaded until they are freed\n",
+	pr_warn("heap %s destroyed with %ld objects live\n", heap->name, total);
+	pr_warn("heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
@@ -374,7 +374,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		report_live(heap);
 	cpus_read_unlock();
 	if (!first) {
-		pr_err("pcslab: heap %s of %s is destroyed twice\n", heap->name,
+		pr_err("heap %s of %s is destroyed twice\n", heap->name,
 		       heap->owner_name);
 		dump_stack();
 		return;
@@ -409,7 +409,7 @@ static int module_changes(struct notifier_block *unused, unsigned long state, vo
 	if (state != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
 	while ((heap = forgotten_heap(owner))) {
-		pr_warn("pcslab: module %s goes and has not destroyed its heap %s\n",
+		pr_warn("module %s goes and has not destroyed its heap %s\n",
 			heap->owner_name, heap->name);
 		pcslab_heap_destroy(heap);
 	}
@@ -418,7 +418,7 @@ static int module_changes(struct notifier_block *unused, unsigned long state, vo
 
 static struct notifier_block module_notifier = { .notifier_call = module_changes };
 
-int pcslab_heap_init(void)
+int __init pcslab_heap_init(void)
 {
 	int err;
 

@@ -39,7 +39,7 @@ static int set_idle(const char *val, const struct kernel_param *kp)
 {
 	if (!param_set_uint_minmax(val, kp, 0, IDLE_MAX))
 		return 0;
-	pr_err("pcslab: idle is 0 (never) or 1 to %u seconds, not %s\n", IDLE_MAX, val);
+	pr_err("idle is 0 (never) or 1 to %u seconds, not %s\n", IDLE_MAX, val);
 	return -EINVAL;
 }
 
@@ -234,7 +234,7 @@ static unsigned long scan_pages(struct shrinker *unused, struct shrink_control *
 	return pages ?: SHRINK_STOP;
 }
 
-int pcslab_reclaim_init(void)
+int __init pcslab_reclaim_init(void)
 {
 	depots_quiet = jiffies - HZ;
 	caches_quiet = jiffies - HZ;
@@ -246,7 +246,7 @@ int pcslab_reclaim_init(void)
 	return 0;
 }
 
-void pcslab_reclaim_exit(void)
+void __exit pcslab_reclaim_exit(void)
 {
 	compat_shrinker_destroy(shrinker);
 	cancel_delayed_work_sync(&look_work);

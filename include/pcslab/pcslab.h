@@ -26,6 +26,9 @@
 
 struct pcslab_heap;
 
+/* The version, also of the module (modinfo) and in CHANGELOG.md */
+#define PCSLAB_VERSION		"0.9.0"
+
 /* Bytes of a heap's name, the final NUL included */
 #define PCSLAB_NAME_LEN		32
 
