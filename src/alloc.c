@@ -183,7 +183,7 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t 
 {
 	return alloc_class(heap, index, 0, gfp);
 }
-EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_class);
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_class, "PCSLAB");
 
 /* What is not an object of a class: nothing at all, or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
@@ -208,7 +208,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	return alloc_class(heap, class_index(size), size, gfp);
 }
-EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc, "PCSLAB");
 
 /* Of any size on any node, in the name of @caller. */
 static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
@@ -238,7 +238,7 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 {
 	return alloc_for(heap, size, gfp, node, _RET_IP_);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_alloc_node);
+EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 
 /*
  * Take the object from the caller: true for one call only. If the heap has no checks
@@ -338,7 +338,7 @@ slow_preempt:
 slow:
 	free_slow(obj, _RET_IP_);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_free);
+EXPORT_SYMBOL_NS_GPL(pcslab_free, "PCSLAB");
 
 /**
  * pcslab_usable_size() - bytes that may be used of an object
@@ -377,7 +377,7 @@ size_t pcslab_usable_size(const void *obj)
 	preempt_enable();
 	return size;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_usable_size);
+EXPORT_SYMBOL_NS_GPL(pcslab_usable_size, "PCSLAB");
 
 /**
  * pcslab_heap_of() - the heap an object belongs to
@@ -407,7 +407,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	preempt_enable();
 	return heap;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_of, "PCSLAB");
 
 /* Leave the caller @size bytes of an object of @full bytes, all of them accessible. */
 static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
@@ -467,4 +467,4 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 	}
 	return new;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_realloc);
+EXPORT_SYMBOL_NS_GPL(pcslab_realloc, "PCSLAB");

@@ -288,7 +288,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 	}
 	return heap;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_create_for);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_create_for, "PCSLAB");
 
 /* Objects of one class that callers have. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)
@@ -383,7 +383,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_destroy, "PCSLAB");
 
 /* One that @owner has not destroyed, or NULL. */
 static struct pcslab_heap *forgotten_heap(const struct module *owner)

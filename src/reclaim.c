@@ -113,9 +113,8 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
  * and frees may go on meanwhile, and may keep some of it. Takes about an RCU
  * grace period if there is a magazine.
  *
- * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
- * from
- *	under it, nor from reclaim.
+ * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
+ *	caller must not hold it, and must not be in reclaim.
  * Return: the number of pages given back.
  */
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
@@ -134,7 +133,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 	pcslab_leave_wait();
 	return pages;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_shrink, "PCSLAB");
 
 static void remember_calls(struct pcslab_class *class)
 {
