@@ -8,7 +8,7 @@ FLAVOUR ?= kunit
 
 .DEFAULT_GOAL := modules
 .PHONY: modules run check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
-	style cross clean clean-cache help
+	style docs cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
 # these too, may be somebody's client's.
@@ -70,6 +70,9 @@ model:
 style:
 	@scripts/style
 
+docs:
+	@scripts/docs
+
 cross:
 	@scripts/style i386 arm64
 
@@ -95,7 +98,8 @@ help:
 	@echo 'make bench         what an allocation costs, on all kernels or KERNEL; DOCS=1'
 	@echo 'make coverage      which lines and branches the tests execute'
 	@echo 'make model         memory order and hotplug, all states of models of them'
-	@echo 'make style         gcc, clang, sparse, coccicheck, checkpatch, kernel-doc, rst, shellcheck'
+	@echo 'make style         gcc, clang, sparse, coccicheck, checkpatch, kernel-doc, docs, shellcheck'
+	@echo 'make docs         the documentation as HTML; the last line says where'
 	@echo 'make cross         builds for 32-bit x86 and arm64'
 	@echo 'make clean         remove what was built here'
 	@echo 'make clean-cache   remove kernels and all else kept between runs'

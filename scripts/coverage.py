@@ -7,8 +7,8 @@ usage: coverage.py TREE DOCUMENT DIR...
 Each DIR has the *.gcda of a guest and the *.gcno of the modules it had. A line is
 reached if it was executed in one of them. A branch is a way out of a line that decides
 something, as gcov numbers them; it is taken if it was in any guest, and in any of the
-functions the line was inlined into. DOCUMENT lists what can't be reached, in literal
-blocks that have lines like
+functions the line was inlined into. DOCUMENT lists what can't be reached, in lines that
+begin with a tab, like
 
 	src/file.c function: text of the line
 	src/file.c function (1 of 4): text of a line that is reached, one of its branches not

@@ -18,8 +18,8 @@ says what it is, without a line number:
 	src/file.c function kind: the lines as they were => as they are
 
 report reads lines SECONDS VERDICT MUTANT with tabs between, VERDICT being `noticed by
-RUN`, `same code` or `unnoticed`. Mutants that DOCUMENT lists in literal blocks, in the
-form above, are not noticed because they change nothing; the reason is there, too. The
+RUN`, `same code` or `unnoticed`. Mutants that DOCUMENT lists, in lines of the form above
+that begin with a tab, are not noticed because they change nothing; the reason is there, too. The
 status says whether there is one that was not noticed and is not listed.
 """
 

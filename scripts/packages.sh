@@ -39,7 +39,10 @@ spatch coccinelle
 ocamlopt ocaml
 shellcheck shellcheck
 perl perl
-rst2html python3-docutils
+"
+DOCS_TOOLS="
+sphinx-build python3-sphinx
+xz xz-utils
 "
 MODEL_TOOLS="
 spin spin

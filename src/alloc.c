@@ -69,7 +69,7 @@ static bool heap_refused(struct pcslab_heap *heap)
 	if (likely(!READ_ONCE(heap->dying)))
 		return false;
 	if (__ratelimit(&limit)) {
-		pr_err("pcslab: heap %s of %s is destroyed, an allocation is refused\n",
+		pr_err("heap %s of %s is destroyed, an allocation is refused\n",
 		       heap->name, heap->owner_name);
 		dump_stack();
 	}
@@ -82,7 +82,7 @@ static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 				      DEFAULT_RATELIMIT_BURST);
 
 	if (__ratelimit(&limit))
-		pr_err("pcslab: heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
+		pr_err("heap %s: gfp %pGg asks for a zone or a cgroup, refused\n",
 		       heap->name, &gfp);
 }
 
@@ -197,14 +197,14 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t 
 {
 	return alloc_class(heap, index, 0, gfp, false);
 }
-EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_class);
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_class, "PCSLAB");
 
 void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
 {
 	return alloc_class(heap, index, 0, gfp, true);
 }
-EXPORT_SYMBOL_PCSLAB(__pcslab_alloc_plain);
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_plain, "PCSLAB");
 
 /* What is not an object of a class: nothing at all, or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
@@ -229,7 +229,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	return alloc_class(heap, class_index(size), size, gfp, false);
 }
-EXPORT_SYMBOL_PCSLAB(__pcslab_alloc);
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc, "PCSLAB");
 
 /* Of any size on any node, in the name of @caller. */
 static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
@@ -259,7 +259,7 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 {
 	return alloc_for(heap, size, gfp, node, _RET_IP_);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_alloc_node);
+EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 
 /*
  * Take the object from the caller: true for one call only. If the heap has no checks
@@ -366,7 +366,7 @@ slow_preempt:
 slow:
 	free_slow(obj, _RET_IP_);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_free);
+EXPORT_SYMBOL_NS_GPL(pcslab_free, "PCSLAB");
 
 /**
  * pcslab_usable_size() - bytes that may be used of an object
@@ -405,7 +405,7 @@ size_t pcslab_usable_size(const void *obj)
 	preempt_enable();
 	return size;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_usable_size);
+EXPORT_SYMBOL_NS_GPL(pcslab_usable_size, "PCSLAB");
 
 /**
  * pcslab_heap_of() - the heap an object belongs to
@@ -435,7 +435,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	preempt_enable();
 	return heap;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_of);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_of, "PCSLAB");
 
 /* Leave the caller @size bytes of an object of @full bytes, all of them accessible. */
 static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
@@ -495,4 +495,4 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 	}
 	return new;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_realloc);
+EXPORT_SYMBOL_NS_GPL(pcslab_realloc, "PCSLAB");

@@ -32,13 +32,13 @@ static void report_slab(const void *obj, struct pcslab_slab *slab)
 	u32 size = slab->class->size, stride = slab->class->stride;
 
 	if (start)
-		pr_err("pcslab: bad free of %p: already free (heap %s, class %u)\n",
+		pr_err("bad free of %p: already free (heap %s, class %u)\n",
 		       obj, slab->class->heap->name, size);
 	else if (offset / stride < slab->nr)
-		pr_err("pcslab: bad free of %p: %u bytes into an object (heap %s, class %u)\n",
+		pr_err("bad free of %p: %u bytes into an object (heap %s, class %u)\n",
 		       obj, offset % stride, slab->class->heap->name, size);
 	else
-		pr_err("pcslab: bad free of %p: behind the last object of a slab (heap %s, class %u)\n",
+		pr_err("bad free of %p: behind the last object of a slab (heap %s, class %u)\n",
 		       obj, slab->class->heap->name, size);
 }
 
@@ -48,14 +48,14 @@ static void report(const void *obj, struct pcslab_slab *slab,
 	if (slab)
 		report_slab(obj, slab);
 	else if (large && PAGE_ALIGNED(obj) && large_class_of(obj))
-		pr_err("pcslab: bad free of %p: already free (heap %s, large object)\n",
+		pr_err("bad free of %p: already free (heap %s, large object)\n",
 		       obj, large->heap->name);
 	else if (large)
-		pr_err("pcslab: bad free of %p: inside a large object (heap %s)\n",
+		pr_err("bad free of %p: inside a large object (heap %s)\n",
 		       obj, large->heap->name);
 	else
-		pr_err("pcslab: bad free of %p: not an object of pcslab\n", obj);
-	pr_err("pcslab: freed by %pS\n", (void *)caller);
+		pr_err("bad free of %p: not an object of pcslab\n", obj);
+	pr_err("freed by %pS\n", (void *)caller);
 	dump_stack();
 }
 
@@ -70,7 +70,7 @@ void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 {
 	count(class->heap);
 	if (__ratelimit(&limit))
-		pr_err("pcslab: bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
+		pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
 		       obj, class->heap->name, class->size);
 }
 

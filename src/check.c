@@ -69,9 +69,9 @@ static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
 	atomic_long_inc(&heap->corruptions);
 	if (!__ratelimit(&limit))
 		return;
-	pr_err("pcslab: %s %p: byte %td is 0x%02x (heap %s, class %u)\n", what, obj,
+	pr_err("%s %p: byte %td is 0x%02x (heap %s, class %u)\n", what, obj,
 	       bad - obj, *bad, heap->name, slab->class->size);
-	pr_err("pcslab: last call for it by %s, found by %pS\n",
+	pr_err("last call for it by %s, found by %pS\n",
 	       pcslab_site_name(pcslab_sites(slab)[index_of(slab, obj)]), (void *)caller);
 	dump_stack();
 }

@@ -21,11 +21,21 @@
 #error "pcslab needs Linux 6.1 or later"
 #endif
 
-/* 6.13 made the namespace a string. */
+/*
+ * Since 6.13 a symbol namespace is a string, before it was an identifier that the
+ * macro made a string of. The code says EXPORT_SYMBOL_NS_GPL(name, "PCSLAB"), as
+ * for later kernels, and not a macro of ours: kernel-doc -export does not expand
+ * macros, it looks for these words. Older kernels are given a macro that takes the
+ * string as it is. 6.5 changed how the one below it is told of the licence.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define EXPORT_SYMBOL_PCSLAB(sym)	EXPORT_SYMBOL_NS_GPL(sym, PCSLAB)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define COMPAT_EXPORT_GPL	"_gpl"
 #else
-#define EXPORT_SYMBOL_PCSLAB(sym)	EXPORT_SYMBOL_NS_GPL(sym, "PCSLAB")
+#define COMPAT_EXPORT_GPL	"GPL"
+#endif
+#undef EXPORT_SYMBOL_NS_GPL
+#define EXPORT_SYMBOL_NS_GPL(sym, ns)	__EXPORT_SYMBOL(sym, COMPAT_EXPORT_GPL, ns)
 #endif
 
 /* 6.8 renamed it, when the number of orders became the largest order. */

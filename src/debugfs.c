@@ -413,7 +413,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	return dir;
 }
 
-void pcslab_debugfs_init(void)
+void __init pcslab_debugfs_init(void)
 {
 	root = debugfs_create_dir("pcslab", NULL);
 	heaps_dir = debugfs_create_dir("heaps", root);
@@ -422,7 +422,7 @@ void pcslab_debugfs_init(void)
 	pcslab_fault_init(root);
 }
 
-void pcslab_debugfs_exit(void)
+void __exit pcslab_debugfs_exit(void)
 {
 	debugfs_remove(root);
 	pcslab_fault_exit();

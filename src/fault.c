@@ -25,13 +25,13 @@ bool pcslab_should_fail(gfp_t gfp)
 
 static struct dentry *files;
 
-void pcslab_fault_init(struct dentry *dir)
+void __init pcslab_fault_init(struct dentry *dir)
 {
 	fail_pages.verbose = 0;	/* a stack per failure hides what the test says */
 	files = fault_create_debugfs_attr("fail_pages", dir, &fail_pages);
 }
 
-void pcslab_fault_exit(void)
+void __exit pcslab_fault_exit(void)
 {
 	if (COMPAT_FAULT_HOLDS_DIR && !IS_ERR(files))
 		dput(files);

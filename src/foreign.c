@@ -66,7 +66,7 @@ void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
 	if (!__ratelimit(&limit))
 		return;
 	name_kind(&kind, class);
-	pr_err("pcslab: freed by another allocator, %lu times; pages kept (heap %s, %s)\n",
+	pr_err("freed by another allocator, %lu times; pages kept (heap %s, %s)\n",
 	       n, class->heap->name, kind.name);
 }
 
@@ -157,7 +157,7 @@ static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
 	if (!__ratelimit(&limit))
 		return 0;
 	name_kind(&kind, class);
-	pr_err("pcslab: %p is freed by another allocator (heap %s, %s)\n", obj,
+	pr_err("%p is freed by another allocator (heap %s, %s)\n", obj,
 	       class->heap->name, kind.name);
 	dump_stack();
 	return 0;
@@ -176,11 +176,11 @@ void __init pcslab_foreign_init(void)
 
 	probed = !err;
 	if (err)
-		pr_notice("pcslab: no kprobe on %s (%d): what another allocator frees is not seen at once\n",
+		pr_notice("no kprobe on %s (%d): what another allocator frees is not seen at once\n",
 			  probe.symbol_name, err);
 }
 
-void pcslab_foreign_exit(void)
+void __exit pcslab_foreign_exit(void)
 {
 	if (probed)
 		unregister_kprobe(&probe);

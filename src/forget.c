@@ -170,18 +170,18 @@ int pcslab_heap_forget(struct pcslab_heap *heap)
 	struct given_up sum = {};
 
 	if (!wait_until(heap, is_emptied)) {
-		pr_err("pcslab: heap %s is still being emptied, not forgotten\n", heap->name);
+		pr_err("heap %s is still being emptied, not forgotten\n", heap->name);
 		return -EBUSY;
 	}
 	visit_slabs(heap, hide, NULL);
 	pcslab_grace_period();
 	if (!wait_until(heap, is_quiet) || !give_up_large(heap, &sum)) {
-		pr_err("pcslab: heap %s has frees going on that do not end, not forgotten\n",
+		pr_err("heap %s has frees going on that do not end, not forgotten\n",
 		       heap->name);
 		return -EBUSY;
 	}
 	give_up_slabs(heap, &sum);
-	pr_warn("pcslab: heap %s of %s is forgotten: %lu objects live in %lu pages, which are lost\n",
+	pr_warn("heap %s of %s is forgotten: %lu objects live in %lu pages, which are lost\n",
 		heap->name, heap->owner_name, sum.objects, sum.pages);
 	return 0;
 }
@@ -198,7 +198,7 @@ static int forget_zombies(const char *name)
 	}
 	mutex_unlock(&forget_lock);
 	if (err == -ENOENT)
-		pr_err("pcslab: there is no zombie %s to forget\n", name);
+		pr_err("there is no zombie %s to forget\n", name);
 	return err;
 }
 

@@ -287,7 +287,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 	}
 	return heap;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_create_for);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_create_for, "PCSLAB");
 
 /* Objects of one class that callers have. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)
@@ -319,17 +319,17 @@ static void report_live(struct pcslab_heap *heap)
 		total += live;
 		any |= live;
 		if (live && i == PCSLAB_LARGE)
-			pr_warn("pcslab: heap %s: %ld large objects live\n",
+			pr_warn("heap %s: %ld large objects live\n",
 				heap->name, live);
 		else if (live)
-			pr_warn("pcslab: heap %s: %ld objects of %u bytes live\n",
+			pr_warn("heap %s: %ld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
 	if (!any)
 		return;
 	pcslab_foreign_look(heap);	/* says why, if that is it */
-	pr_warn("pcslab: heap %s destroyed with %ld objects live\n", heap->name, total);
-	pr_warn("pcslab: heap %s of %s keeps pcslab from being unloaded until they are freed\n",
+	pr_warn("heap %s destroyed with %ld objects live\n", heap->name, total);
+	pr_warn("heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
@@ -373,7 +373,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		report_live(heap);
 	cpus_read_unlock();
 	if (!first) {
-		pr_err("pcslab: heap %s of %s is destroyed twice\n", heap->name,
+		pr_err("heap %s of %s is destroyed twice\n", heap->name,
 		       heap->owner_name);
 		dump_stack();
 		return;
@@ -382,7 +382,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_destroy);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_destroy, "PCSLAB");
 
 /* One that @owner has not destroyed, or NULL. */
 static struct pcslab_heap *forgotten_heap(const struct module *owner)
@@ -408,7 +408,7 @@ static int module_changes(struct notifier_block *unused, unsigned long state, vo
 	if (state != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
 	while ((heap = forgotten_heap(owner))) {
-		pr_warn("pcslab: module %s goes and has not destroyed its heap %s\n",
+		pr_warn("module %s goes and has not destroyed its heap %s\n",
 			heap->owner_name, heap->name);
 		pcslab_heap_destroy(heap);
 	}
@@ -417,7 +417,7 @@ static int module_changes(struct notifier_block *unused, unsigned long state, vo
 
 static struct notifier_block module_notifier = { .notifier_call = module_changes };
 
-int pcslab_heap_init(void)
+int __init pcslab_heap_init(void)
 {
 	int err;
 

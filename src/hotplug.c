@@ -104,13 +104,13 @@ static int cpu_prepare(unsigned int cpu)
 	pcslab_cpus_set(cpu, true);
 	err = visit_classes(add_cache, cpu);
 	if (err) {
-		pr_err("pcslab: no memory for the caches of CPU %u, it stays down\n", cpu);
+		pr_err("no memory for the caches of CPU %u, it stays down\n", cpu);
 		cpu_dead(cpu);
 	}
 	return err;
 }
 
-int pcslab_hotplug_init(void)
+int __init pcslab_hotplug_init(void)
 {
 	pcslab_cpus_set(0, true);	/* even if it is offline */
 	hotplug_state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "mm/pcslab:prepare",

@@ -69,4 +69,6 @@ module_init(pcslab_init);
 module_exit(pcslab_exit);
 
 MODULE_DESCRIPTION("Slab allocator with private heaps and exact per-CPU books");
+MODULE_AUTHOR("The pcslab developers");
+MODULE_VERSION(PCSLAB_VERSION);
 MODULE_LICENSE("GPL");

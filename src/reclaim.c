@@ -39,7 +39,7 @@ static int set_idle(const char *val, const struct kernel_param *kp)
 {
 	if (!param_set_uint_minmax(val, kp, 0, IDLE_MAX))
 		return 0;
-	pr_err("pcslab: idle is 0 (never) or 1 to %u seconds, not %s\n", IDLE_MAX, val);
+	pr_err("idle is 0 (never) or 1 to %u seconds, not %s\n", IDLE_MAX, val);
 	return -EINVAL;
 }
 
@@ -113,9 +113,8 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
  * and frees may go on meanwhile, and may keep some of it. Takes about an RCU
  * grace period if there is a magazine.
  *
- * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
- * from
- *	under it, nor from reclaim.
+ * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
+ *	caller must not hold it, and must not be in reclaim.
  * Return: the number of pages given back.
  */
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
@@ -134,7 +133,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 	pcslab_leave_wait();
 	return pages;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_shrink);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_shrink, "PCSLAB");
 
 static void remember_calls(struct pcslab_class *class)
 {
@@ -234,7 +233,7 @@ static unsigned long scan_pages(struct shrinker *unused, struct shrink_control *
 	return pages ?: SHRINK_STOP;
 }
 
-int pcslab_reclaim_init(void)
+int __init pcslab_reclaim_init(void)
 {
 	depots_quiet = jiffies - HZ;
 	caches_quiet = jiffies - HZ;
@@ -246,7 +245,7 @@ int pcslab_reclaim_init(void)
 	return 0;
 }
 
-void pcslab_reclaim_exit(void)
+void __exit pcslab_reclaim_exit(void)
 {
 	compat_shrinker_destroy(shrinker);
 	cancel_delayed_work_sync(&look_work);

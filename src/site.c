@@ -177,7 +177,7 @@ static struct notifier_block notifier = {
 };
 
 /* Always: a heap that is to be checked remembers callers, too. */
-int pcslab_site_init(void)
+int __init pcslab_site_init(void)
 {
 	return register_module_notifier(&notifier);
 }

@@ -305,7 +305,7 @@ int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
 	cpus_read_unlock();
 	return 0;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_stats, "PCSLAB");
 
 /* Takes all who wait to one cut, the caller among them. */
 static void cut_for_all(void)
@@ -365,4 +365,4 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 	cpus_read_unlock();
 	return 0;
 }
-EXPORT_SYMBOL_PCSLAB(pcslab_heap_stats_exact);
+EXPORT_SYMBOL_NS_GPL(pcslab_heap_stats_exact, "PCSLAB");

@@ -177,11 +177,11 @@ void pcslab_track_report(struct pcslab_heap *heap)
 	if (!table)
 		return;
 	for (i = 0; i < table->nr; i++)
-		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by %s\n",
+		pr_warn("heap %s: %llu objects live, %llu bytes, allocated by %s\n",
 			heap->name, table->row[i].objects, table->row[i].bytes,
 			pcslab_site_name(table->row[i].site));
 	if (table->others.objects)
-		pr_warn("pcslab: heap %s: %llu objects live, %llu bytes, allocated by others\n",
+		pr_warn("heap %s: %llu objects live, %llu bytes, allocated by others\n",
 			heap->name, table->others.objects, table->others.bytes);
 	kvfree(table);
 }

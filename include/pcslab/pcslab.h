@@ -1,49 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * pcslab: private, named heaps with exact books
- *
- * A heap is created once and used like kmalloc/kfree from any context that may
- * call kmalloc(GFP_ATOMIC). pcslab_free() finds the heap by itself. The books
- * of every heap are in /sys/kernel/debug/pcslab/ and behind
- * pcslab_heap_stats().
- *
- * A module that uses it says MODULE_INFO(import_ns, "PCSLAB"), or the
- * MODULE_IMPORT_NS() of its kernel.
- */
 #ifndef _PCSLAB_PCSLAB_H
 #define _PCSLAB_PCSLAB_H
+
+/**
+ * DOC: Overview
+ *
+ * pcslab gives each caller private, named heaps. A heap is used like kmalloc()
+ * and kfree(), and keeps exact statistics of what was allocated from it::
+ *
+ *	struct pcslab_heap *heap;
+ *	struct request *rq;
+ *
+ *	heap = pcslab_heap_create("requests", NULL);
+ *	if (IS_ERR(heap))
+ *		return PTR_ERR(heap);
+ *	rq = pcslab_zalloc(heap, sizeof(*rq), GFP_KERNEL);
+ *	...
+ *	pcslab_free(rq);
+ *	pcslab_heap_destroy(heap);
+ *
+ * The calls, by what they are for:
+ *
+ * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink()
+ * * an object: pcslab_alloc(), pcslab_zalloc(), pcslab_alloc_node(),
+ *   pcslab_realloc(), pcslab_free()
+ * * an array: pcslab_alloc_array(), pcslab_calloc()
+ * * what is behind a pointer: pcslab_usable_size(), pcslab_heap_of()
+ * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
+ *   in /sys/kernel/debug/pcslab/
+ *
+ * Objects are allocated and freed in any context that may call kmalloc() with
+ * the same flags. pcslab_free() finds the heap by itself. Creating and
+ * destroying a heap, and reading its statistics, may sleep.
+ *
+ * A module that calls pcslab must import the symbol namespace PCSLAB. On any
+ * kernel ``MODULE_INFO(import_ns, "PCSLAB")`` does it; MODULE_IMPORT_NS() has
+ * different arguments on different kernels.
+ */
 
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
-#include <linux/log2.h>
-#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
-#include <linux/slab.h>
 #include <linux/types.h>
+
+#include <pcslab/class.h>
+
+/* The version, also of the module (modinfo) and in CHANGELOG.md */
+#define PCSLAB_VERSION		"0.9.0"
 
 struct pcslab_heap;
 
 /* Bytes of a heap's name, the final NUL included */
 #define PCSLAB_NAME_LEN		32
 
-/* Bytes of the largest size class; above are large objects */
-#define PCSLAB_MAX_SIZE		8192
-
-/* Number of size classes */
-#define PCSLAB_NR_CLASSES	64
-
-/*
- * What a heap may be asked to do more, at a price: see Documentation/security.rst.
- * With pcslab.debug=1 every heap does all of it.
+/**
+ * DOC: Flags of a heap
+ *
+ * Each turns on a check, which has a price: see Documentation/security.rst.
+ * With pcslab.debug=1 every heap has all of them.
+ *
+ * ``PCSLAB_HEAP_RANDOM``
+ *	hands out the free objects of a slab in random order
+ * ``PCSLAB_HEAP_POISON``
+ *	fills a freed object with a pattern, and checks the pattern before the
+ *	object is handed out again
+ * ``PCSLAB_HEAP_REDZONE``
+ *	keeps a pattern behind the bytes that the caller asked for, and checks
+ *	the pattern when the object is freed
  */
-/* Hand out any free objects of a slab, in random order. */
 #define PCSLAB_HEAP_RANDOM	BIT(0)
-/* Fill what is freed with a pattern, and look at it before it is handed out again. */
 #define PCSLAB_HEAP_POISON	BIT(1)
-/* Keep a pattern behind what was asked for, and look at it when it is freed. */
 #define PCSLAB_HEAP_REDZONE	BIT(2)
 
 /**
@@ -71,8 +100,9 @@ struct pcslab_heap_attr {
  * @allocs, @frees and @fails are the record and exact. The other four are
  * gauges, read while they move.
  *
- * A 32-bit kernel counts modulo 2^32: @frees and @fails wrap, and @allocs is @frees
- * and what is live, so live stays right. The same goes for large objects and bytes.
+ * A 32-bit kernel counts modulo 2^32: @frees and @fails wrap. @allocs is @frees
+ * plus the live objects, so the difference stays right. The same is true of
+ * large objects and their bytes.
  */
 struct pcslab_class_stats {
 	u32 size;
@@ -96,9 +126,9 @@ struct pcslab_class_stats {
  * @large_free_bytes: bytes of the large objects given back
  * @large_fails: large allocations that returned NULL
  * @bad_frees: frees of this heap's memory that were refused
- * @corruptions: objects of which a pattern was found damaged
- * @foreign: calls of kfree() and its kin on this heap's objects, which stay live; those
- *	that were found by now
+ * @corruptions: objects whose pattern was found damaged
+ * @foreign: calls of kfree() and its kin on this heap's objects that were found
+ *	so far; the objects stay live
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -113,74 +143,31 @@ struct pcslab_stats {
 	u64 foreign;
 };
 
-/*
- * The size classes: eight of 8 to 64 bytes in steps of 8, then eight to each
- * doubling, so that above 64 bytes no class wastes more than an eighth of what it serves.
- * With s the largest index of a requested byte and k the number of its highest
- * bit (6 at least), a class is the top four bits of s, eight classes to a k.
- * The same spacing is found in jemalloc (four to a doubling there).
- *
- * Classes are skipped where the architecture wants more alignment than they have. Where
- * kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5) only the multiples of
- * that are used. Where it does not, though DMA that is not coherent needs more (arm64 from
- * 6.5, riscv from 6.6), the kernel looks at the size of a buffer to tell whether it may be
- * mapped without a bounce buffer: what kmalloc() has a bucket of 96 for is aligned to 32,
- * 192 to 64, any other to the bucket's size, and from ARCH_DMA_MINALIGN on to that. So are
- * our sizes. On arm64 that leaves 8, 16, 32, 64, 96, 128, 192 and the multiples of 128.
- */
-#ifdef ARCH_HAS_DMA_MINALIGN
-#define PCSLAB_DMA_MINALIGN	ARCH_DMA_MINALIGN
-#else
-#define PCSLAB_DMA_MINALIGN	ARCH_KMALLOC_MINALIGN
-#endif
-
-/* Bytes that the class of a size must be a multiple of; up to 8, any is. */
-static __always_inline size_t pcslab_class_align(size_t size)
-{
-	size_t align;
-
-	if (PCSLAB_DMA_MINALIGN <= ARCH_KMALLOC_MINALIGN)
-		return ARCH_KMALLOC_MINALIGN;
-	if (size > 64 && size <= 96)
-		align = 32;
-	else if (size > 128 && size <= 192)
-		align = 64;
-	else
-		align = roundup_pow_of_two(size);
-	return clamp_t(size_t, align, ARCH_KMALLOC_MINALIGN, PCSLAB_DMA_MINALIGN);
-}
-
-static __always_inline unsigned int pcslab_class_index(size_t size)
-{
-	size_t align = pcslab_class_align(size);
-	size_t s = (size - 1) | (align > 8 ? align - 1 : 0);
-	unsigned int k = (BITS_PER_LONG - 1) ^ __builtin_clzl(s | 64);
-
-	return (k - 6) * 8 + (s >> (k - 3));
-}
-
-static __always_inline size_t pcslab_class_size(unsigned int index)
-{
-	if (index < 8)
-		return (index + 1) * 8;
-	return (size_t)(index % 8 + 9) << (index / 8 + 2);
-}
-
 struct pcslab_heap *pcslab_heap_create_for(const char *name,
 					   const struct pcslab_heap_attr *attr,
 					   struct module *owner);
 
-/* By whom it is called: a heap belongs to a module. */
+/**
+ * pcslab_heap_create() - create a heap of the calling module
+ * @name: as for pcslab_heap_create_for()
+ * @attr: as for pcslab_heap_create_for()
+ *
+ * A macro, because THIS_MODULE must be that of the caller.
+ *
+ * Context: as pcslab_heap_create_for().
+ * Return: as pcslab_heap_create_for().
+ */
 #define pcslab_heap_create(name, attr)	pcslab_heap_create_for(name, attr, THIS_MODULE)
 
 void pcslab_heap_destroy(struct pcslab_heap *heap);
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 
 /*
- * Behind the inlines below; not for callers. The class is all that allocating takes; the size
- * is handed on for the compiler, which only knows the size of what a call returns if that is
- * an argument of it. FORTIFY_SOURCE asks for it. __pcslab_alloc_plain() is for flags that
- * are neither refused nor ask for zeroes, so that no call has to look at them.
+ * The inlines below call these; callers must not. The class is all that an
+ * allocation needs. The size is passed for the compiler: FORTIFY_SOURCE asks
+ * how large the returned object is, and the compiler knows that only from an
+ * argument. __pcslab_alloc_plain() is for flags that are neither refused nor
+ * ask for zeroes, so that no call has to look at them.
  */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __alloc_size(2);
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
@@ -203,16 +190,16 @@ void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t 
  * kmalloc() does. A size that is a constant is resolved to its class when the
  * caller is compiled.
  *
- * Context: any that may call kmalloc() with the same @gfp; in NMI, and in a
- *	tracer's callback where pcslab holds a lock, it does not fail only as long as
- *	the CPU's own magazine serves it. Sleeps only if @gfp allows it.
+ * Context: any that may call kmalloc() with the same @gfp. In NMI, and in a
+ *	tracer's callback where pcslab holds a lock, it fails unless the CPU's
+ *	own magazine serves it. Sleeps only if @gfp allows it.
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL. A NULL is
  *	counted in the heap's fails.
  */
 static __always_inline __alloc_size(2) void *pcslab_alloc(struct pcslab_heap *heap,
 							  size_t size, gfp_t gfp)
 {
-	/* KASAN and kmemleak want to know the size to the byte. */
+	/* KASAN and kmemleak must know the size to the byte. */
 	if (!__builtin_constant_p(size) || size - 1 >= PCSLAB_MAX_SIZE ||
 	    IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return __pcslab_alloc(heap, size, gfp);
