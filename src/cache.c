@@ -164,6 +164,8 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
 			return;
 		load(class, c, mag, 0);
 	}
+	if (!supply->slab && pcslab_depot_lacks_objects(class, c->node))
+		return;
 	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, &supply->mag, &supply->slab);
 	if (unlikely(mag->verified != c->verified))
 		mag->n = verify(class, c->node, mag, mag->n);
@@ -273,6 +275,8 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 			load(class, c, mag, 0);
 		return true;
 	}
+	if (!last && !*fresh && pcslab_depot_lacks_magazines(class, c->node))
+		return false;
 	c->spare->n = c->nr_spare;
 	c->spare->verified = c->verified;
 	mag = pcslab_depot_trade_full(class, c->node, c->spare, *fresh, last, doomed);

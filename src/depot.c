@@ -38,7 +38,7 @@
 #include "sanitize.h"
 
 /* Full magazines a depot may keep at first; more are emptied into the slabs. */
-#define DEPOT_MIN_FULL	8
+#define DEPOT_MIN_FULL	16
 /*
  * Empty magazines it keeps; more are freed. On RT kfree() takes sleeping locks, and a
  * caller that may not take them would have to be told apart: there they stay until a
@@ -83,6 +83,11 @@ void pcslab_depot_init(struct pcslab_class *class)
 	}
 }
 
+static unsigned long nr_free(const struct pcslab_depot *depot)
+{
+	return pcslab_gauge(depot->nr_free + depot->nr_rounds);
+}
+
 static void push_full(struct pcslab_depot *depot, struct pcslab_magazine *mag)
 {
 	pcslab_push(&depot->full, mag);
@@ -121,11 +126,12 @@ static struct list_head *partial_list(struct pcslab_depot *depot, struct pcslab_
 	return of_reserves(slab) ? &depot->reserve : &depot->partial;
 }
 
-static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
+static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		     struct list_head *list)
 {
 	list_add_rcu(&slab->all, &depot->all);
-	list_add(&slab->list, of_reserves(slab) ? &depot->reserve : &depot->empty);
-	depot->nr_empty += !of_reserves(slab);
+	list_add(&slab->list, list);
+	depot->nr_empty += list == &depot->empty;
 	depot->nr_slabs++;
 	depot->nr_pages += 1UL << slab->order;
 	depot->nr_free += slab->nr;
@@ -317,7 +323,7 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
  * @node: theirs
  * @empty: a magazine without rounds
  * @surplus: if it is NULL it may become @empty, for the caller to free
- * @slab: a new slab or NULL; NULL afterwards, unless the slab is of another node
+ * @slab: a new slab or NULL; NULL afterwards if the depot took it
  *
  * Return: a magazine of the depot, or @empty filled from the slabs as far as they go.
  */
@@ -331,13 +337,13 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	if (*slab && (*slab)->node == node) {
-		add_slab(depot, *slab);
-		*slab = NULL;
-	}
 	mag = pop_full(depot);
 	if (!mag) {
 		mag = empty;
+		if (*slab && (*slab)->node == node) {
+			add_slab(depot, *slab, &depot->partial);
+			*slab = NULL;
+		}
 		fill(class, depot, mag);
 	} else if (*surplus || depot->idle.nr < DEPOT_MAX_IDLE) {
 		pcslab_push(&depot->idle, empty);
@@ -532,8 +538,35 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab);
+	add_slab(depot, slab, &depot->empty);
 	pcslab_unlock(&depot->lock, flags);
+}
+
+/**
+ * pcslab_depot_lacks_objects() - is there nothing to be had from a depot?
+ * @class: of the objects
+ * @node: the depot's
+ *
+ * Return: as it was a moment ago; the depot is not locked.
+ */
+bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
+{
+	return !nr_free(&class->depot[node]);
+}
+
+/**
+ * pcslab_depot_lacks_magazines() - will a full magazine not be exchanged?
+ * @class: of the magazine
+ * @node: the depot's
+ *
+ * Return: true if the depot wants the full one and has no empty one, as it was a
+ *	moment ago; the depot is not locked.
+ */
+bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
+{
+	const struct pcslab_depot *depot = &class->depot[node];
+
+	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && !depot->idle.nr);
 }
 
 /* An object of a new slab; the slab's node is where its pages were found. */
@@ -548,7 +581,7 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 		return NULL;
 	depot = depot_of(slab);
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab);
+	add_slab(depot, slab, of_reserves(slab) ? &depot->reserve : &depot->empty);
 	obj = of_reserves(slab) ? take_reserved(class, node_of(slab)) :
 				  take_one(class, slab->node);
 	pcslab_unlock(&depot->lock, flags);
@@ -794,11 +827,6 @@ unsigned long pcslab_depot_spare(struct pcslab_class *class)
 static bool has_spare(const struct pcslab_depot *depot)
 {
 	return pcslab_gauge(depot->nr_empty || depot->full.nr || depot->idle.nr);
-}
-
-static unsigned long nr_free(const struct pcslab_depot *depot)
-{
-	return pcslab_gauge(depot->nr_free + depot->nr_rounds);
 }
 
 /**

@@ -70,6 +70,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp, int node,
 					  unsigned int more);
 void pcslab_depot_add_slab(struct pcslab_slab *slab);
+bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node);
+bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node);
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
 			struct pcslab_magazine *full,
