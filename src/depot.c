@@ -303,6 +303,8 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
+	if (!pcslab_gauge(depot->idle.nr))
+		return NULL;
 	flags = pcslab_lock(&depot->lock);
 	mag = pcslab_pop(&depot->idle);
 	pcslab_unlock(&depot->lock, flags);
