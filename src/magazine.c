@@ -12,8 +12,8 @@
 #include "internal.h"
 #include "sanitize.h"
 
-/* A magazine has rounds for 12 KiB of objects, or a few, and is not larger than a KiB. */
-#define MAG_OBJECTS	12288
+/* A magazine has rounds for 24 KiB of objects, or a few, and is not larger than a KiB. */
+#define MAG_OBJECTS	24576
 #define MAG_MIN_ROUNDS	7U
 #define MAG_MAX_BYTES	1024
 
