@@ -124,7 +124,12 @@ static unsigned long objects_in_slab(const struct mine *mine)
 
 static u64 all_objects(const struct mine *mine)
 {
-	return objects_in_slab(mine) * mine->nr_pages;
+	u64 objects = 0;
+	unsigned int i;
+
+	for (i = 0; i < mine->nr_pages; i++)
+		objects += page_size(mine->page[i]) / distance(mine);
+	return objects;
 }
 
 /* The @n-th word of a line, or NULL. */

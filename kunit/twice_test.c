@@ -602,10 +602,12 @@ static void free_on_first(struct kunit *test, struct part part)
 	KUNIT_ASSERT_EQ(test, smp_call_function_single(FIRST, free_part, &part, true), 0);
 }
 
+static unsigned int filled;
+
 /*
  * Stale rounds, n of them, and a full depot: FIRST empties its magazines into
- * the slabs when more is freed there. Of the 3n objects behind 14n the slabs
- * then leave; of those behind 17n every second is not freed, so that theirs
+ * the slabs when more is freed there. Of the 3n objects from filled on the slabs
+ * then leave; of the 6n behind those every second is not freed, so that theirs
  * stay. Returns n.
  */
 static unsigned int fill_depot(struct kunit *test, size_t size)
@@ -613,9 +615,12 @@ static unsigned int fill_depot(struct kunit *test, size_t size)
 	unsigned int n = one_magazine(test, size);
 
 	KUNIT_ASSERT_LE(test, n, MAX_POPPED);
-	alloc_all(test, 23 * n, size);
-	sort(objs + 17 * n, 6 * n, sizeof(objs[0]), by_address, NULL);
-	free_part(&(struct part){ n, 13 * n, 1 });
+	/* The stale ones; what the CPUs' magazines hold; and what the depot may keep. */
+	filled = 6 * n + pcslab_gauge(class_of(size)->depot[0].max_rounds);
+	KUNIT_ASSERT_LE(test, filled + 9 * n, MAX_OBJECTS);
+	alloc_all(test, filled + 9 * n, size);
+	sort(objs + filled + 3 * n, 6 * n, sizeof(objs[0]), by_address, NULL);
+	free_part(&(struct part){ n, filled - n, 1 });
 	free_on_both(test, n, 1, size);
 	return n;
 }
@@ -643,7 +648,7 @@ static unsigned int pop_from_leaving_slab(struct kunit *test, size_t size)
 	unsigned int hits, n = fill_depot(test, size);
 
 	stay_here();
-	free_on_first(test, (struct part){ 14 * n, 3 * n, 1 });
+	free_on_first(test, (struct part){ filled, 3 * n, 1 });
 	hits = pop_all(n, size);
 	may_leave();
 	pcslab_heap_shrink(heap);
@@ -651,7 +656,7 @@ static unsigned int pop_from_leaving_slab(struct kunit *test, size_t size)
 	expect_ours(test, n, size);
 	hear_witnesses(test, size);
 	free_all(n);
-	free_part(&(struct part){ 17 * n, 6 * n, 1 });
+	free_part(&(struct part){ filled + 3 * n, 6 * n, 1 });
 	expect_empty(test, size, &before, n);
 	return hits;
 }
@@ -675,13 +680,13 @@ static unsigned int race_in_leaving_slab(struct kunit *test, size_t size)
 
 	stay_here();
 	doubts = READ_ONCE(class_of(size)->doubts);
-	free_on_first(test, (struct part){ 14 * n, 3 * n, 1 });
+	free_on_first(test, (struct part){ filled, 3 * n, 1 });
 	hits = pop_all(n, size);
 	wait_for_doubt(size, doubts);
 	for (i = 0; i < n; i++)
 		hidden_free(test, objs[i], size);
 	free_on_first(test, (struct part){ 0, n, 1 });
-	free_on_first(test, (struct part){ 17 * n, 3 * n, 2 });
+	free_on_first(test, (struct part){ filled + 3 * n, 3 * n, 2 });
 	may_leave();
 	msleep(500);
 	take_witnesses(size);
@@ -689,7 +694,7 @@ static unsigned int race_in_leaving_slab(struct kunit *test, size_t size)
 	alloc_all(test, n, size);
 	hear_witnesses(test, size);
 	free_all(n);
-	free_part(&(struct part){ 17 * n + 1, 3 * n, 2 });
+	free_part(&(struct part){ filled + 3 * n + 1, 3 * n, 2 });
 	pcslab_heap_shrink(heap);
 	expect_audited(test, 0, "$9 == 0");
 	KUNIT_EXPECT_EQ(test, books_of(size).slabs, 0ull);
