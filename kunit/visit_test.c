@@ -3,7 +3,8 @@
  * A call stands still in the middle, and others want the magazines of its CPU:
  * whoever takes a cache out of service waits for the calls that found it
  * before. A task that holds the guard with preemption off is such a call; it
- * sees whether anybody touches what it uses.
+ * sees whether anybody touches what it uses. Or others change what the call
+ * finds when it goes on.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -17,6 +18,7 @@
 
 #include "cache.h"
 #include "internal.h"
+#include "probe.h"
 #include "quiet.c"
 
 #define SIZE		64
@@ -138,6 +140,48 @@ static void forget_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, forgotten, 0);
 }
 
+static void *kept[OBJECTS];
+static unsigned int nr_kept, left_over;
+
+/* The CPU has an object again, so the slab that it is getting is not needed. */
+static int free_meanwhile(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (nr_kept) {
+		pcslab_free(kept[--nr_kept]);
+		left_over++;
+	}
+	return 0;
+}
+
+static struct kprobe at_get_slab = {
+	.symbol_name = "pcslab:pcslab_depot_get_slab",
+	.pre_handler = free_meanwhile,
+	.post_handler = stay_breakpoint,
+};
+
+/* A slab that a call got for nothing is the depot's, and goes back with it. */
+static void slab_is_left_over(struct kunit *test)
+{
+	unsigned int i;
+	void *obj;
+
+	nr_kept = 0;
+	left_over = 0;
+	KUNIT_ASSERT_EQ(test, register_kprobe(&at_get_slab), 0);
+	for (i = 0; i < OBJECTS; i++) {
+		obj = pcslab_alloc(heap, 4096, GFP_KERNEL | __GFP_NOFAIL);
+		kept[nr_kept++] = obj;
+	}
+	unregister_kprobe(&at_get_slab);
+	KUNIT_EXPECT_GT(test, left_over, 0);
+	while (nr_kept)
+		pcslab_free(kept[--nr_kept]);
+	pcslab_heap_shrink(heap);
+	expect_quiet(test, heap);
+	/* Each slab has a reference; what is left is the owner's. */
+	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
+}
+
 static int make_heap(struct kunit *test)
 {
 	heap = pcslab_heap_create("kunit-visit", NULL);
@@ -153,6 +197,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_waits),
 	KUNIT_CASE(destroy_waits),
 	KUNIT_CASE(forget_waits),
+	KUNIT_CASE(slab_is_left_over),
 	{}
 };
 
