@@ -94,8 +94,12 @@ static __always_inline u64 of_size(enum loop loop, enum bench_who who,
 		return one_loop(loop, who, 64, gfp, objs, n);
 	case 256:
 		return one_loop(loop, who, 256, gfp, objs, n);
+	case 512:
+		return one_loop(loop, who, 512, gfp, objs, n);
 	case 1024:
 		return one_loop(loop, who, 1024, gfp, objs, n);
+	case 2048:
+		return one_loop(loop, who, 2048, gfp, objs, n);
 	case 4096:
 		return one_loop(loop, who, 4096, gfp, objs, n);
 	case 8192:

@@ -10,7 +10,7 @@
 
 static char *set = "quick";
 module_param(set, charp, 0);
-MODULE_PARM_DESC(set, "what to measure: quick, single, many, worst, latency, offline or read");
+MODULE_PARM_DESC(set, "what to measure: quick, single, many, worst, first, latency, offline or read");
 
 static const struct {
 	const char *name;
@@ -20,6 +20,7 @@ static const struct {
 	{ "single", bench_single },
 	{ "many", bench_many },
 	{ "worst", bench_worst },
+	{ "first", bench_first },
 	{ "latency", bench_latency },
 	{ "offline", bench_offline },
 	{ "read", bench_read },

@@ -215,7 +215,7 @@ static int measure(const struct many_case *c)
 int bench_many(void)
 {
 	unsigned int i;
-	int err = bench_together_init();
+	int err = bench_together_init(BENCH_MAX_CPUS);
 
 	if (err)
 		return err;
