@@ -13,9 +13,10 @@
 enum loop { PAIRS, FILL };
 
 /*
- * The compiler must take the pointer for used: it might leave out both calls, and does
- * leave out the loop without calls. Nothing is asked of it but to be in a register, which
- * takes no instruction within the loop. Counting down takes two, whoever is called.
+ * The compiler must take the pointer for used. Otherwise it might leave out both
+ * calls, and it does leave out the loop without calls. The barrier only asks for
+ * the pointer in a register, which takes no instruction within the loop. To
+ * count down takes two, whoever is called.
  */
 static __always_inline u64 pairs(enum bench_who who, size_t size, gfp_t gfp, unsigned int n)
 {

@@ -16,8 +16,9 @@ unsigned int bench_order;	/* of the page allocator's objects */
  * bench_new_cache() - create a cache of its own
  * @size: of its objects
  *
- * One with a region for user space is not merged with another of the same size, which
- * would be neither new nor empty. That is all it differs in, as nothing is copied here.
+ * The kernel does not merge a cache that has a region for user space with
+ * another of the same size, which would be neither new nor empty. The region
+ * has no other effect here, as nothing is copied.
  *
  * Return: the cache or NULL.
  */
