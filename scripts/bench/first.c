@@ -2,22 +2,26 @@
 /*
  * The first time: nothing has been learnt, and no slab is there
  *
- * N objects are allocated, then all are freed: by a new heap, a new cache, and kmalloc.
- * All instructions of both are counted, from the first call to the return of the last.
- * Then the same again, which is called later.
+ * N objects are allocated, then all are freed: by a new heap, a new cache, and
+ * kmalloc. All instructions are counted, from the first call to the return of
+ * the last. Then the same is done again, which is called later.
  *
  *   first		one CPU, freed in the order of the allocations
  *   first-random	one CPU, freed in random order
  *   first-busy		all of FIRST_CPUS at once, N each, by turns of TURN calls
  *   first-remote	CPU 0 allocates, CPU 1 frees
- *   create-first	a heap or a cache is created, and its first object allocated
+ *   create-first	create a heap or a cache, and allocate its first object
+ *   create-merged	the same, if the kernel may take another cache for it
  *
- * The caches of kmalloc are the machine's: kmem_cache_shrink() is called before the first
- * time. It gives all empty slabs back, those that the CPUs keep as well; what is free in
- * slabs which others use stays, and is kmalloc's advantage. The page allocator is warm for
- * all: it holds what the one before gave back, and the order of the rivals alternates.
+ * The caches of kmalloc are the machine's. So kmem_cache_shrink() is called
+ * before kmalloc's first time. It gives all empty slabs back, those that the
+ * CPUs keep as well. What is free in slabs which others use stays there, and is
+ * kmalloc's advantage. The page allocator is warm for all: it holds what the
+ * rival before gave back, and the order of the rivals alternates.
  *
- * What a call puts off is in its time only if it runs before the last call returns.
+ * What a call puts off is in its time only if it runs before the last call
+ * returns. What runs after the first time is measured as first:after: the CPU
+ * does nothing but look at the clock, and what it misses was done by others.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -35,10 +39,19 @@
 /* Rounds of create-first */
 #define CREATED		4
 
-/* Long enough for heaps to be gone that were destroyed: two grace periods. */
-#define GONE_MS		50
+/*
+ * Two grace periods, after which slabs and heaps are gone: in milliseconds, and
+ * in cycles of the guest's clock.
+ */
+#define GONE_MS		60
+#define GONE_CYCLES	60000000
 
-static const enum bench_who rivals[] = { BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE };
+/* Looking at the clock takes less. */
+#define LOOK_CYCLES	200
+
+static const enum bench_who rivals[] = {
+	BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
+};
 
 static const struct kind {
 	const char *what;
@@ -52,26 +65,30 @@ static const struct kind {
 	{ "-remote", 2 },
 };
 
-/* Those of bench_fill(), in bytes; the last ones are large objects. */
+/* Bytes; what is above PCSLAB_MAX_SIZE are large objects. */
 static const size_t sizes[] = { 8, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536 };
-#define NR_SMALL	8
+#define SMALL		(2 * PCSLAB_MAX_SIZE - 1)
+#define LARGE		(~SMALL)
 
 /**
  * struct series - so many objects of some sizes
- * @from: index of the first size
- * @to: behind that of the last one
+ * @sizes: all of them, ored; each is a power of two
  * @nr: objects
  * @rounds: that are measured
+ * @after: measure what comes after as well, which takes a while
  */
-static const struct series {
-	unsigned int from, to;
+struct series {
+	size_t sizes;
 	unsigned int nr;
 	unsigned int rounds;
-} series[] = {
-	{ 0, ARRAY_SIZE(sizes), 1, 4 },
-	{ 0, ARRAY_SIZE(sizes), 100, 4 },
-	{ 0, NR_SMALL, 10000, 2 },
-	{ NR_SMALL, ARRAY_SIZE(sizes), 1000, 2 },
+	bool after;
+};
+
+static const struct series series[] = {
+	{ SMALL | LARGE, 1, 4 },
+	{ SMALL | LARGE, 100, 4 },
+	{ SMALL, 10000, 2, .after = true },
+	{ LARGE, 1000, 2, .after = true },
 };
 
 /* What the CPUs are told. */
@@ -138,10 +155,12 @@ static const char * const times[NR_TIMES] = { [FIRST] = "first", [LATER] = "late
  * struct parts - what it took
  * @both: allocations and frees
  * @fill: the allocations
+ * @after: what came after the frees
  */
 struct parts {
 	struct bench_least both;
 	struct bench_least fill;
+	struct bench_least after;
 };
 
 static int one_time(enum bench_who who, struct parts *parts)
@@ -164,11 +183,18 @@ static void shrink_kmalloc(void)
 		kmem_cache_shrink(kmalloc_caches[KMALLOC_NORMAL][ilog2(load.size)]);
 }
 
-static int both_times(enum bench_who who, struct parts parts[NR_TIMES])
+/* What the one before has put off is not this one's. */
+static int first_time(enum bench_who who, struct parts *parts)
 {
+	msleep(GONE_MS);
 	if (who == BENCH_KMALLOC)
 		shrink_kmalloc();
-	return one_time(who, &parts[FIRST]) ?: one_time(who, &parts[LATER]);
+	return one_time(who, parts);
+}
+
+static int both_times(enum bench_who who, struct parts parts[NR_TIMES])
+{
+	return first_time(who, &parts[FIRST]) ?: one_time(who, &parts[LATER]);
 }
 
 static int one_round(bool backwards, struct parts parts[NR_TIMES])
@@ -178,27 +204,61 @@ static int one_round(bool backwards, struct parts parts[NR_TIMES])
 
 	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++)
 		err = both_times(rivals[backwards ? ARRAY_SIZE(rivals) - 1 - i : i], parts);
-	if (!err)
-		err = both_times(BENCH_EMPTY, parts);
 	bench_close();
-	msleep(GONE_MS);
 	return err;
 }
 
-static void report(enum time time, const struct parts *parts)
+/* What others do on all CPUs until all is gone. */
+static u64 aftermath(void)
+{
+	u64 start = get_cycles(), last = start, now, missed = 0;
+
+	do {
+		cond_resched();
+		now = get_cycles();
+		if (now - last > LOOK_CYCLES)
+			missed += now - last;
+		last = now;
+	} while (now - start < GONE_CYCLES);
+	return missed;
+}
+
+static int after_round(struct parts *parts)
+{
+	unsigned int i;
+	int err = bench_open(load.size);
+
+	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++) {
+		err = first_time(rivals[i], parts);
+		if (!err)
+			bench_least_take(&parts->after, rivals[i], aftermath());
+	}
+	bench_close();
+	return err;
+}
+
+static void report(enum time time, const char *part, const struct bench_least *least)
 {
 	unsigned int n = kind->busy ? nr * kind->cpus : nr;
 	char name[32];
 
-	snprintf(name, sizeof(name), "%s%s-%u", times[time], kind->what, nr);
-	bench_report(name, load.size, kind->cpus, &parts->both, n);
-	if (kind->cpus > 1 || kind->random)
-		return;
-	snprintf(name, sizeof(name), "%s-%u:alloc", times[time], nr);
-	bench_report(name, load.size, kind->cpus, &parts->fill, n);
+	snprintf(name, sizeof(name), "%s%s-%u%s", times[time], kind->what, nr, part);
+	bench_report(name, load.size, kind->cpus, least, n);
 }
 
-static int measure(unsigned int rounds)
+static void report_all(const struct parts parts[NR_TIMES])
+{
+	enum time time;
+
+	for (time = 0; time < NR_TIMES; time++) {
+		report(time, "", &parts[time].both);
+		if (kind == &kinds[0])
+			report(time, ":alloc", &parts[time].fill);
+	}
+	report(FIRST, ":after", &parts[FIRST].after);
+}
+
+static int measure(const struct series *s)
 {
 	struct parts parts[NR_TIMES];
 	unsigned int i;
@@ -207,28 +267,40 @@ static int measure(unsigned int rounds)
 	for (i = 0; i < NR_TIMES; i++) {
 		bench_least_init(&parts[i].both);
 		bench_least_init(&parts[i].fill);
+		bench_least_init(&parts[i].after);
 	}
-	for (i = 0; i < rounds && !err; i++)
+	for (i = 0; i < s->rounds && !err; i++)
 		err = one_round(i % 2, parts);
-	for (i = 0; i < NR_TIMES && !err; i++)
-		report(i, &parts[i]);
+	if (!err && kind == &kinds[0] && s->after)
+		err = after_round(&parts[FIRST]);
+	if (!err)
+		report_all(parts);
+	return err;
+}
+
+static int measure_series(const struct series *s)
+{
+	unsigned int i;
+	int err = 0;
+
+	nr = s->nr;
+	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
+		if (!(s->sizes & sizes[i]))
+			continue;
+		load.size = sizes[i];
+		err = measure(s);
+	}
 	return err;
 }
 
 static int measure_kind(void)
 {
-	const struct series *s;
 	unsigned int i;
 	int err = 0;
 
-	for (s = series; s < series + ARRAY_SIZE(series) && !err; s++) {
-		nr = s->nr;
-		if (nr == 1 && kind->random)
-			continue;
-		for (i = s->from; i < s->to && !err; i++) {
-			load.size = sizes[i];
-			err = measure(s->rounds);
-		}
+	for (i = 0; i < ARRAY_SIZE(series) && !err; i++) {
+		if (series[i].nr > 1 || !kind->random)
+			err = measure_series(&series[i]);
 	}
 	return err;
 }
@@ -245,45 +317,46 @@ static u64 timed_heap(void)
 	return get_cycles() - start;
 }
 
-static u64 timed_cache(void)
+static u64 timed_cache(bool merged)
 {
 	u64 start = get_cycles();
 
-	bench_cache = bench_new_cache(load.size);
+	bench_cache = merged ? kmem_cache_create("pcslab_bench", load.size, 0, 0, NULL) :
+			       bench_new_cache(load.size);
 	if (bench_cache)
 		bench_fill(BENCH_CACHE, &load, objs[0], 1);
 	return get_cycles() - start;
 }
 
-static int create_once(struct bench_least *least)
+static int create_once(struct bench_least *least, bool merged)
 {
 	int err;
 
+	objs[0][0] = NULL;
 	bench_least_take(least, BENCH_PCSLAB, timed_heap());
 	pcslab_free(objs[0][0]);
-	bench_least_take(least, BENCH_CACHE, timed_cache());
-	err = bench_heap && bench_cache ? 0 : -ENOMEM;
-	if (!err)
+	objs[0][0] = NULL;
+	bench_least_take(least, BENCH_CACHE, timed_cache(merged));
+	err = bench_heap && objs[0][0] ? 0 : -ENOMEM;
+	if (objs[0][0])
 		kmem_cache_free(bench_cache, objs[0][0]);
 	bench_close();
 	msleep(GONE_MS);
 	return err;
 }
 
-static int measure_create(void)
+static int measure_create(const char *what, size_t size, bool merged)
 {
 	struct bench_least least;
-	unsigned int i, round;
+	unsigned int round;
 	int err = 0;
 
-	for (i = 0; i < NR_SMALL && !err; i++) {
-		load.size = sizes[i];
-		bench_least_init(&least);
-		for (round = 0; round < CREATED && !err; round++)
-			err = create_once(&least);
-		least.of[BENCH_EMPTY] = 0;
-		bench_report("create-first", load.size, 1, &least, 1);
-	}
+	load.size = size;
+	bench_least_init(&least);
+	for (round = 0; round < CREATED && !err; round++)
+		err = create_once(&least, merged);
+	least.of[BENCH_EMPTY] = 0;
+	bench_report(what, size, 1, &least, 1);
 	return err;
 }
 
@@ -306,7 +379,11 @@ int bench_first(void)
 		if (kind->cpus <= cpus)
 			err = measure_kind();
 	}
-	err = err ?: measure_create();
+	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
+		if (sizes[i] & SMALL)
+			err = measure_create("create-first", sizes[i], false) ?:
+			      measure_create("create-merged", sizes[i], true);
+	}
 	bench_together_exit();
 	return err;
 }
