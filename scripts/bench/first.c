@@ -91,6 +91,15 @@ static const struct series series[] = {
 	{ LARGE, 1000, 2, .after = true },
 };
 
+/* What make check looks at, of the first kind */
+#define GUARDED		(64 | 1024 | 4096)
+
+static const struct series guarded[] = {
+	{ GUARDED, 1, 8 },
+	{ GUARDED, 100, 8 },
+	{ GUARDED, 10000, 6 },
+};
+
 /* What the CPUs are told. */
 static const struct kind *kind;
 static struct bench_load load;
@@ -384,6 +393,26 @@ int bench_first(void)
 			err = measure_create("create-first", sizes[i], false) ?:
 			      measure_create("create-merged", sizes[i], true);
 	}
+	bench_together_exit();
+	return err;
+}
+
+/**
+ * bench_first_guarded() - measure what make check looks at of that, on one CPU
+ *
+ * Return: 0 or an error.
+ */
+int bench_first_guarded(void)
+{
+	unsigned int i;
+	int err = bench_together_init(1);
+
+	if (err)
+		return err;
+	kind = &kinds[0];
+	for (i = 0; i < ARRAY_SIZE(guarded) && !err; i++)
+		err = measure_series(&guarded[i]);
+	err = err ?: measure_create("create-first", 64, false);
 	bench_together_exit();
 	return err;
 }

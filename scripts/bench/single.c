@@ -65,7 +65,7 @@ struct single_case {
 	size_t size;
 };
 
-/* What make check looks at */
+/* Those of make check and of a pcslab that does not count */
 static const struct single_case quick[] = {
 	{ &pair, 64 },
 	{ &pair, 8 },
