@@ -17,6 +17,7 @@
  *   many.c	the cases of several CPUs
  *   patterns.c	those with objects of random sizes
  *   worst.c	the dearest calls
+ *   first.c	what the first objects cost
  *   offline.c	a CPU goes with full caches
  *   latency.c	how long interrupts wait
  *   read.c	the price of a read
@@ -72,6 +73,8 @@ u64 bench_pairs(enum bench_who who, const struct bench_load *load, unsigned int 
 u64 bench_fill(enum bench_who who, const struct bench_load *load, void **objs,
 	       unsigned int n);
 u64 bench_drain(enum bench_who who, void **objs, unsigned int n);
+bool bench_all_there(void **objs, unsigned int n);
+void bench_shuffle(void **objs, unsigned int n);
 
 void bench_clock(void);
 
@@ -79,7 +82,10 @@ void bench_clock(void);
 int bench_quick(void);
 int bench_single(void);
 int bench_many(void);
+int bench_ring(void);
 int bench_worst(void);
+int bench_first(void);
+int bench_first_guarded(void);
 int bench_read(void);
 int bench_offline(void);
 int bench_latency(void);

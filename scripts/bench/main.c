@@ -10,16 +10,24 @@
 
 static char *set = "quick";
 module_param(set, charp, 0);
-MODULE_PARM_DESC(set, "what to measure: quick, single, many, worst, latency, offline or read");
+MODULE_PARM_DESC(set, "what to measure: guard, quick, single, many, worst, first, latency, offline or read");
+
+/* What make check looks at */
+static int bench_guard(void)
+{
+	return bench_quick() ?: bench_first_guarded() ?: bench_ring();
+}
 
 static const struct {
 	const char *name;
 	int (*measure)(void);
 } sets[] = {
+	{ "guard", bench_guard },
 	{ "quick", bench_quick },
 	{ "single", bench_single },
 	{ "many", bench_many },
 	{ "worst", bench_worst },
+	{ "first", bench_first },
 	{ "latency", bench_latency },
 	{ "offline", bench_offline },
 	{ "read", bench_read },

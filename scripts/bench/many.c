@@ -207,6 +207,25 @@ static int measure(const struct many_case *c)
 	return err;
 }
 
+/* All cases, or those with one body. */
+static int measure_cases(unsigned int cpus, bench_body only)
+{
+	unsigned int i;
+	int err = bench_together_init(cpus);
+
+	if (err)
+		return err;
+	for (i = 1; i <= cpus; i *= 2)
+		bench_clock_of(i);
+	err = bench_events_check();
+	for (i = 0; i < ARRAY_SIZE(cases) && !err; i++) {
+		if (!only || cases[i].body == only)
+			err = measure(&cases[i]);
+	}
+	bench_together_exit();
+	return err;
+}
+
 /**
  * bench_many() - measure all cases of several CPUs
  *
@@ -214,16 +233,15 @@ static int measure(const struct many_case *c)
  */
 int bench_many(void)
 {
-	unsigned int i;
-	int err = bench_together_init();
+	return measure_cases(BENCH_MAX_CPUS, NULL);
+}
 
-	if (err)
-		return err;
-	for (i = 1; i <= BENCH_MAX_CPUS; i *= 2)
-		bench_clock_of(i);
-	err = bench_events_check();
-	for (i = 0; i < ARRAY_SIZE(cases) && !err; i++)
-		err = measure(&cases[i]);
-	bench_together_exit();
-	return err;
+/**
+ * bench_ring() - measure the ring, on two CPUs
+ *
+ * Return: 0 or an error.
+ */
+int bench_ring(void)
+{
+	return measure_cases(2, ring_body);
 }

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Make a table, a CSV and plots of what the guests of make bench measured.
 
-usage: report.py RESULTS KERNEL...
+usage: report.py [--table] RESULTS KERNEL...
 
 RESULTS/KERNEL/*/results.log have lines `@bench WHAT BYTES CPUS WHO TENTHS`, where WHAT is
 CASE or CASE:PART; RESULTS/about says what was measured, in lines `NAME TEXT`. Written are
-RESULTS/table, bench.csv, *.svg and bench.rst, whose head is head.rst beside this file.
+RESULTS/table, and without --table bench.csv, *.svg and bench.rst, whose head is head.rst
+beside this file.
 """
 
 import collections
@@ -33,6 +34,8 @@ UNITS = {
     "held": "pages",
     "live": "pages",
     "bytes": "bytes of pages per 1000 live bytes",
+    "new": "bytes",
+    "object": "bytes more",
 }
 
 Row = collections.namedtuple("Row", "kernel case part bytes cpus")
@@ -50,6 +53,8 @@ PLOTS = (
          "bytes", COST, "set logscale x 2"),
     Plot("batch-random", "10,000 allocated, then freed in random order", "batch-random",
          [""], "bytes", "bytes", COST, "set logscale x 2"),
+    Plot("first", "10,000 allocated, then freed, by a new heap", "first-10000", [""],
+         "bytes", "bytes", COST, "set logscale x 2"),
     Plot("busy", "64 bytes, all CPUs busy: pairs", "busy", [""], "cpus", "CPUs", COST,
          "set logscale x 2"),
     Plot("busy-batch", "64 bytes, all CPUs busy: batches of 400", "busy-batch", [""],
@@ -59,11 +64,16 @@ PLOTS = (
 )
 
 
+def in_order(path):
+    """A key that sorts numbers in names by their value."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))]
+
+
 def read(results, kernels):
     """{Row: {who: value}} of all logs."""
     rows = {}
     for kernel in kernels:
-        for log in sorted((results / kernel).glob("*/results.log")):
+        for log in sorted((results / kernel).glob("*/results.log"), key=in_order):
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
                 match = LINE.match(line)
                 if not match:
@@ -88,14 +98,16 @@ def ratio(values):
 
 
 def table(rows, kernel):
-    """Lines of text: a row for each case, a column for each rival."""
+    """Lines of text: a row for each case, a column for each rival that is measured."""
+    there = set().union(*rows.values())
+    columns = [who for who in WHO if who in there]
     yield (f"{'case':26} {'bytes':>6} {'CPUs':>4} " +
-           " ".join(f"{who:>10}" for who in WHO) + "  ratio")
+           " ".join(f"{who:>10}" for who in columns) + "  ratio")
     for row, values in rows.items():
         if row.kernel != kernel or not set(values) - set(ALONE):
             continue
         name = f"{row.case} {row.part}".strip()
-        cells = [f"{values[who]:10.1f}" if who in values else " " * 10 for who in WHO]
+        cells = [f"{values[who]:10.1f}" if who in values else " " * 10 for who in columns]
         yield (f"{name:26} {row.bytes:6} {row.cpus:4} " + " ".join(cells) +
                f" {ratio(values):>6}").rstrip()
 
@@ -169,8 +181,18 @@ def document(rows, kernels, known, plots):
         yield "".join(f"   {line}\n" for line in table(rows, kernel))
 
 
+def write_table(rows, kernels, known, name):
+    """What the user sees at once."""
+    with open(name, "w", encoding="utf-8") as file:
+        for kernel in kernels:
+            print(f"Linux {kernel}: {known['kernel-' + kernel]}", file=file)
+            print("\n".join(table(rows, kernel)), file=file, end="\n\n")
+
+
 def main(arguments):
     """Writes all there is to write."""
+    table_only = arguments[:1] == ["--table"]
+    arguments = arguments[table_only:]
     if len(arguments) < 2:
         print(__doc__, file=sys.stderr)
         return 2
@@ -178,13 +200,12 @@ def main(arguments):
     rows, known = read(results, kernels), about(results)
     if not rows:
         sys.exit("report.py: there are no results")
+    write_table(rows, kernels, known, results / "table")
+    if table_only:
+        return 0
     write_csv(rows, results / "bench.csv")
     plots = [plot.name for plot in PLOTS
              if draw(rows, kernels, plot, results / f"{plot.name}.svg")]
-    with open(results / "table", "w", encoding="utf-8") as file:
-        for kernel in kernels:
-            print(f"Linux {kernel}: {known['kernel-' + kernel]}", file=file)
-            print("\n".join(table(rows, kernel)), file=file, end="\n\n")
     with open(results / "bench.rst", "w", encoding="utf-8") as file:
         file.write("\n".join(document(rows, kernels, known, plots)))
     return 0

@@ -13,6 +13,21 @@ struct kmem_cache *bench_cache;
 unsigned int bench_order;	/* of the page allocator's objects */
 
 /**
+ * bench_new_cache() - create a cache of its own
+ * @size: of its objects
+ *
+ * The kernel does not merge a cache that has a region for user space with
+ * another of the same size, which would be neither new nor empty. The region
+ * has no other effect here, as nothing is copied.
+ *
+ * Return: the cache or NULL.
+ */
+struct kmem_cache *bench_new_cache(size_t size)
+{
+	return kmem_cache_create_usercopy("pcslab_bench", size, 0, 0, 0, size, NULL);
+}
+
+/**
  * bench_open() - make what a case needs
  * @size: of its objects
  *
@@ -22,7 +37,7 @@ int bench_open(size_t size)
 {
 	bench_order = get_order(size);
 	bench_heap = pcslab_heap_create("bench", NULL);
-	bench_cache = kmem_cache_create("pcslab_bench", size, 0, 0, NULL);
+	bench_cache = bench_new_cache(size);
 	if (IS_ERR(bench_heap))
 		bench_heap = NULL;
 	return bench_heap && bench_cache ? 0 : -ENOMEM;

@@ -22,6 +22,7 @@ extern unsigned int bench_order;
 
 int bench_open(size_t size);
 void bench_close(void);
+struct kmem_cache *bench_new_cache(size_t size);
 
 static __always_inline void *bench_take(enum bench_who who, size_t size, gfp_t gfp)
 {

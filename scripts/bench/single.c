@@ -14,7 +14,7 @@
 
 #define BATCH	10000
 
-/* Any: the order of random frees is the same in all runs. */
+/* Any */
 #define SEED	42
 
 enum order { FIFO, LIFO, RANDOM };
@@ -65,7 +65,7 @@ struct single_case {
 	size_t size;
 };
 
-/* What make check looks at */
+/* Those of make check and of a pcslab that does not count */
 static const struct single_case quick[] = {
 	{ &pair, 64 },
 	{ &pair, 8 },
@@ -111,25 +111,34 @@ static void reverse(void)
 		swap(objs[i], objs[BATCH - 1 - i]);
 }
 
-/* Durstenfeld's: every order is as likely as any other. */
-static void shuffle(void)
+/**
+ * bench_shuffle() - put objects into a random order, the same in all runs
+ * @objs: objects
+ * @n: how many
+ *
+ * Durstenfeld's: every order is as likely as any other.
+ */
+void bench_shuffle(void **objs, unsigned int n)
 {
 	struct rnd_state random;
-	unsigned int i, other;
+	unsigned int other;
 
 	prandom_seed_state(&random, SEED);
-	for (i = BATCH; i > 1; i--) {
-		other = prandom_u32_state(&random) % i;
-		swap(objs[i - 1], objs[other]);
+	for (; n > 1; n--) {
+		other = prandom_u32_state(&random) % n;
+		swap(objs[n - 1], objs[other]);
 	}
 }
 
-static bool all_there(void)
+/**
+ * bench_all_there() - did no allocation fail?
+ * @objs: objects
+ * @n: how many
+ */
+bool bench_all_there(void **objs, unsigned int n)
 {
-	unsigned int i;
-
-	for (i = 0; i < BATCH; i++) {
-		if (!objs[i])
+	while (n) {
+		if (!objs[--n])
 			return false;
 	}
 	return true;
@@ -153,12 +162,12 @@ static int measure_batch(enum bench_who who, const struct kind *kind,
 	u64 fill, drain;
 
 	fill = bench_fill(who, load, objs, BATCH);
-	if (!all_there())
+	if (!bench_all_there(objs, BATCH))
 		return -ENOMEM;
 	if (kind->order == LIFO)
 		reverse();
 	else if (kind->order == RANDOM)
-		shuffle();
+		bench_shuffle(objs, BATCH);
 	drain = bench_drain(who, objs, BATCH);
 	bench_least_take(&parts->both, who, fill + drain);
 	bench_least_take(&parts->fill, who, fill);

@@ -130,12 +130,13 @@ void bench_clock_of(unsigned int cpus)
 
 /**
  * bench_together_init() - get ready
+ * @cpus: how many are needed
  *
  * Return: 0, -ENODEV with too few CPUs online, or -ENOMEM.
  */
-int bench_together_init(void)
+int bench_together_init(unsigned int cpus)
 {
-	if (num_online_cpus() < BENCH_MAX_CPUS)
+	if (num_online_cpus() < cpus)
 		return -ENODEV;
 	queue = alloc_workqueue("pcslab_bench", WQ_CPU_INTENSIVE | COMPAT_WQ_PERCPU, 0);
 	return queue ? 0 : -ENOMEM;

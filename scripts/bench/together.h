@@ -12,7 +12,7 @@
 /* Bytes of an object where all are of one size, as a constant */
 #define BENCH_SIZE	64
 
-int bench_together_init(void);
+int bench_together_init(unsigned int cpus);
 void bench_together_exit(void);
 
 /* What a CPU does; @id counts the CPUs. */

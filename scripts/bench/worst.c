@@ -112,7 +112,7 @@ static int create(void)
 		bench_heap = NULL;
 		err = -ENOMEM;
 	}
-	bench_cache = kmem_cache_create("pcslab_bench", SIZE, 0, 0, NULL);
+	bench_cache = bench_new_cache(SIZE);
 	return bench_cache ? err : -ENOMEM;
 }
 
