@@ -311,11 +311,18 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 	return mag;
 }
 
-/* Fill an empty magazine from the slabs. */
+/*
+ * Fill an empty magazine from the slabs; half of it from the first slab, for whoever
+ * wants but a few objects. A random order is made of all that it holds.
+ */
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)
 {
-	mag->n = take_from_slabs(class, depot, mag->round, class->cap);
+	unsigned int want = class->cap;
+
+	if (depot->nr_slabs == 1 && !(class->flags & PCSLAB_HEAP_RANDOM))
+		want = DIV_ROUND_UP(want, 2);
+	mag->n = take_from_slabs(class, depot, mag->round, want);
 	mag->verified = READ_ONCE(class->doubts);
 }
 
