@@ -34,6 +34,8 @@ UNITS = {
     "held": "pages",
     "live": "pages",
     "bytes": "bytes of pages per 1000 live bytes",
+    "new": "bytes",
+    "object": "bytes more",
 }
 
 Row = collections.namedtuple("Row", "kernel case part bytes cpus")
@@ -51,6 +53,8 @@ PLOTS = (
          "bytes", COST, "set logscale x 2"),
     Plot("batch-random", "10,000 allocated, then freed in random order", "batch-random",
          [""], "bytes", "bytes", COST, "set logscale x 2"),
+    Plot("first", "10,000 allocated, then freed, by a new heap", "first-10000", [""],
+         "bytes", "bytes", COST, "set logscale x 2"),
     Plot("busy", "64 bytes, all CPUs busy: pairs", "busy", [""], "cpus", "CPUs", COST,
          "set logscale x 2"),
     Plot("busy-batch", "64 bytes, all CPUs busy: batches of 400", "busy-batch", [""],
@@ -60,11 +64,16 @@ PLOTS = (
 )
 
 
+def in_order(path):
+    """A key that sorts numbers in names by their value."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))]
+
+
 def read(results, kernels):
     """{Row: {who: value}} of all logs."""
     rows = {}
     for kernel in kernels:
-        for log in sorted((results / kernel).glob("*/results.log")):
+        for log in sorted((results / kernel).glob("*/results.log"), key=in_order):
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
                 match = LINE.match(line)
                 if not match:
