@@ -23,7 +23,7 @@
  * together when the turn changed. A call that looked before was not caused by one
  * that looked after. That one looked before it handed its object over, with release
  * order as anyone should; the other got the object before it looked, and for a free
- * the smp_rmb()s in page_owner() keep it so; and nobody sees one word change back.
+ * the smp_rmb() in find_slab() keeps it so; and nobody sees one word change back.
  * (The Go runtime's consistentHeapStats has generations to the same end.)
  *
  * Context: process, may sleep.
