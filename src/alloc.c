@@ -22,9 +22,9 @@
 #include "sanitize.h"
 
 /*
- * The class of a size that the compiler does not know, by (size - 1) / 8, every class
- * being a multiple of that: two instructions where pcslab_class_index() takes ten. (Go's
- * size_to_class8 is such a table.)
+ * The class of a size that the compiler does not know, by (size - 1) / 8, every
+ * class being a multiple of that: two instructions where pcslab_class_index()
+ * takes ten. (Go's size_to_class8 is such a table.)
  */
 static u8 class_of_size[PCSLAB_MAX_SIZE / 8] __ro_after_init;
 
@@ -36,7 +36,10 @@ void __init pcslab_alloc_init(void)
 		class_of_size[i] = pcslab_class_index(i * 8 + 1);
 }
 
-/* Of 1 to PCSLAB_MAX_SIZE bytes; a sum, for UBSAN_BOUNDS looks at what is in brackets. */
+/*
+ * Of 1 to PCSLAB_MAX_SIZE bytes; a sum, for UBSAN_BOUNDS looks at what is in
+ * brackets.
+ */
 static __always_inline unsigned long class_index(size_t size)
 {
 	return *(class_of_size + (size - 1) / 8);
@@ -103,7 +106,8 @@ static int node_wanted(int node)
 }
 
 /*
- * The last steps, with the object the caller's but not yet told to the caller. A
+ * The last steps, with the object the caller's but not yet told to the caller.
+ * A
  * @size of 0 stands for that of the class.
  */
 static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
@@ -191,7 +195,10 @@ slow:
 	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, _RET_IP_);
 }
 
-/* The size is there for the caller's compiler; here it would take a register too many. */
+/*
+ * The size is there for the caller's compiler; here it would take a register
+ * too many.
+ */
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
 {
@@ -262,8 +269,9 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 
 /*
- * Take the object from the caller: true for one call only. If the heap has no checks
- * two CPUs that free the same object in the same instant may both get true.
+ * Take the object from the caller: true for one call only. If the heap has no
+ * checks two CPUs that free the same object in the same instant may both get
+ * true.
  */
 static bool claim(struct pcslab_slab *slab, u8 *state)
 {
@@ -333,7 +341,8 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 /**
  * pcslab_free() - give an object back
- * @obj: what an allocation returned, of any heap; NULL and ZERO_SIZE_PTR are fine
+ * @obj: what an allocation returned, of any heap; NULL and ZERO_SIZE_PTR are
+ *	fine
  *
  * Anything else - memory that is not pcslab's, an address inside an object, an
  * object that is free - is refused: a line in the log with the heap, the class
@@ -341,10 +350,10 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * Two CPUs that free one object at the same instant are told from each other
  * only in a heap with checks (large objects: always).
  *
- * Context: any, NMI included, where an irq_work does soon after what the magazine
- * can't take, as it does for a tracer where pcslab holds a lock; on PREEMPT_RT, as for
- * kfree(), not with preemption or interrupts off.
- * Does not sleep.
+ * Context: any, NMI included, where an irq_work does soon after what the
+ *	magazine
+ * can't take, as it does for a tracer where pcslab holds a lock; on PREEMPT_RT,
+ * as for kfree(), not with preemption or interrupts off. Does not sleep.
  */
 void pcslab_free(const void *obj)
 {
@@ -372,17 +381,17 @@ EXPORT_SYMBOL_NS_GPL(pcslab_free, "PCSLAB");
  * pcslab_usable_size() - bytes that may be used of an object
  * @obj: a live object of any heap, NULL or ZERO_SIZE_PTR
  *
- * In a heap with PCSLAB_HEAP_REDZONE the bytes behind the size that was asked for are
- * looked at like in a free, zeroed, and the caller's from then on; so nobody may write
- * to them meanwhile.
+ * In a heap with PCSLAB_HEAP_REDZONE the bytes behind the size that was asked
+ * for are looked at like in a free, zeroed, and the caller's from then on; so
+ * nobody may write to them meanwhile.
  *
- * FORTIFY_SOURCE allows no more than what was asked for, wherever it can see the call that
- * allocated. pcslab_realloc() to the usable size leaves the object where it is, and tells the
- * compiler as well.
+ * FORTIFY_SOURCE allows no more than what was asked for, wherever it can see
+ * the call that allocated. pcslab_realloc() to the usable size leaves the
+ * object where it is, and tells the compiler as well.
  *
  * Context: any. The object must not be freed meanwhile.
- * Return: bytes: the size of its class, or of the pages of a large object; 0 for NULL,
- *	ZERO_SIZE_PTR and what is not a live object of ours.
+ * Return: bytes: the size of its class, or of the pages of a large object; 0
+ *	for NULL, ZERO_SIZE_PTR and what is not a live object of ours.
  */
 size_t pcslab_usable_size(const void *obj)
 {
@@ -412,8 +421,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_usable_size, "PCSLAB");
  * @obj: any address
  *
  * Context: any.
- * Return: the heap, or NULL if no live object of ours starts at @obj. The answer
- *	stays true for as long as the caller keeps the object.
+ * Return: the heap, or NULL if no live object of ours starts at @obj. The
+ *	answer stays true for as long as the caller keeps the object.
  */
 struct pcslab_heap *pcslab_heap_of(const void *obj)
 {
@@ -437,7 +446,10 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_of, "PCSLAB");
 
-/* Leave the caller @size bytes of an object of @full bytes, all of them accessible. */
+/*
+ * Leave the caller @size bytes of an object of @full bytes, all of them
+ * accessible.
+ */
 static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
 {
 	if (want_init_on_alloc(gfp))
@@ -459,10 +471,10 @@ static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full
  * where it is. On failure @obj is as it was. A bad @obj is refused like a bad
  * free, and counted like one, not as a failed allocation.
  *
- * With __GFP_ZERO or init_on_alloc all bytes from @size to the usable size are zero
- * afterwards if the object stays, and all bytes from the old usable size to the
- * new one if it moves. So what a buffer grows by is zero if it was allocated, and each
- * time reallocated, with __GFP_ZERO.
+ * With __GFP_ZERO or init_on_alloc all bytes from @size to the usable size are
+ * zero afterwards if the object stays, and all bytes from the old usable size
+ * to the new one if it moves. So what a buffer grows by is zero if it was
+ * allocated, and each time reallocated, with __GFP_ZERO.
  *
  * Context: as pcslab_alloc().
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL.

@@ -4,12 +4,13 @@
  *
  * What ReadMemStatsSlow is to the Go runtime: an independent answer to compare
  * the books with. The slabs are walked under RCU and the state of every object
- * is looked at; then the magazines are walked, those of a CPU while it is kept off
- * them (slots.c), and every round must lead to a cached object. With the heap quiet live equals
- * allocs - frees, and rounds equals cached, object for object.
+ * is looked at; then the magazines are walked, those of a CPU while it is kept
+ * off them (slots.c), and every round must lead to a cached object. With the
+ * heap quiet live equals allocs - frees, and rounds equals cached, object for
+ * object.
  *
- * Costs what the heap holds. Locks: one audit at a time; a depot's lock for one full
- * magazine each time, the cursor leads to the next.
+ * Costs what the heap holds. Locks: one audit at a time; a depot's lock for one
+ * full magazine each time, the cursor leads to the next.
  * Context: process.
  */
 #include <linux/cpu.h>
@@ -63,7 +64,10 @@ static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 	}
 }
 
-/* Who takes the magazine the cursor is at moves it on; what comes meanwhile is above. */
+/*
+ * Who takes the magazine the cursor is at moves it on; what comes meanwhile is
+ * above.
+ */
 static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 {
 	struct pcslab_magazine *mag;
@@ -103,7 +107,8 @@ static void walk_cache(struct pcslab_class *class, struct pcslab_cache *c, void 
 /**
  * pcslab_heap_audit() - count the objects of a heap
  * @heap: the heap
- * @audits: for each size class one, all zeroes; those of classes in use are filled
+ * @audits: for each size class one, all zeroes; those of classes in use are
+ *	filled
  *
  * Context: process, takes the CPU hotplug lock for reading.
  */

@@ -23,8 +23,8 @@ static_assert(sizeof(struct pcslab_magazine) >= sizeof(struct pcslab_round));
 static struct pcslab_magazine no_magazine;
 
 /*
- * Leave in a magazine the rounds that lead to a cached object; what is left of @n. Preemption
- * is off.
+ * Leave in a magazine the rounds that lead to a cached object; what is left of
+ * @n. Preemption is off.
  */
 static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
 			   unsigned int n)
@@ -43,7 +43,10 @@ static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_m
 	return kept;
 }
 
-/* Slabs have gone since its rounds were verified (leave.c). With the guard held. */
+/*
+ * Slabs have gone since its rounds were verified (leave.c). With the guard
+ * held.
+ */
 static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cache *c,
 				  u32 doubts)
 {
@@ -56,8 +59,8 @@ static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cach
 }
 
 /*
- * This CPU's cache with the guard held and preemption off, NULL if it is busy or out of
- * service.
+ * This CPU's cache with the guard held and preemption off, NULL if it is busy
+ * or out of service.
  */
 static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 {
@@ -173,9 +176,9 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
 }
 
 /*
- * A slab of the class has few objects if they are large, and whoever allocates many
- * would pay for a slab for every few. So the order rises by one with every second slab
- * that a CPU needs, for as long as it frees nothing in between.
+ * A slab of the class has few objects if they are large, and whoever allocates
+ * many would pay for a slab for every few. So the order rises by one with every
+ * second slab that a CPU needs, for as long as it frees nothing in between.
  */
 static unsigned int eagerness(struct pcslab_cache *c)
 {
@@ -199,7 +202,9 @@ static void note_lack(struct pcslab_cache *c, struct supply *supply)
 	supply->more = eagerness(c);
 }
 
-/* Get what a refill lacked, once; false if there is no point in trying again. */
+/*
+ * Get what a refill lacked, once; false if there is no point in trying again.
+ */
 static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
 {
 	if (supply->wants_mag) {
@@ -220,8 +225,8 @@ static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply
  * @node: whose object it must be, or NUMA_NO_NODE
  *
  * Return: the object, counted, or NULL if this CPU is not of @node, the local
- *	depot has no more and there are no pages for a slab, this call interrupts
- *	another one here or the cache is out of service.
+ *	depot has no more and there are no pages for a slab, this call
+ *	interrupts another one here or the cache is out of service.
  */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
@@ -252,8 +257,8 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 }
 
 /*
- * The loaded magazine is full: find room. Without @last a magazine is emptied into the
- * slabs for it only if the depot has enough.
+ * The loaded magazine is full: find room. Without @last a magazine is emptied
+ * into the slabs for it only if the depot has enough.
  */
 static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 		      struct pcslab_magazine **fresh, bool last,
@@ -295,8 +300,8 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
  * @state: its state
  *
  * Return: true if it is done and counted; false if the object is another
- *	node's, there is no memory for a magazine, this call interrupts another one here or
- *	the cache is out of service.
+ *	node's, there is no memory for a magazine, this call interrupts another
+ *	one here or the cache is out of service.
  */
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 {

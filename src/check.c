@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checks of heaps that asked for them: patterns in free objects and behind live ones
+ * Checks of heaps that asked for them: patterns in free objects and behind live
+ * ones
  *
  *            size asked for   size of the class      stride
  *                  |                 |                  |
  *   live:  ........|cccccccccccccccccc|cccccccccccccccccc|	c: redzone
  *   free:  pppppppppppppppppppppppppp|cccccccccccccccccc|	p: poison
  *
- * A redzone is looked at when the object is freed, or asked for its usable size,
- * which opens it up to the size of the class. Poison is looked at when the object is
- * handed out again. Damage is named in the log with heap, class and the last call for the
- * object, counted in the heap's corruptions, and repaired. The patterns are those of
- * SLUB; with init_on_free, which zeroes what is freed, zeroes are the poison.
+ * A redzone is looked at when the object is freed, or asked for its usable
+ * size, which opens it up to the size of the class. Poison is looked at when
+ * the object is handed out again. Damage is named in the log with heap, class
+ * and the last call for the object, counted in the heap's corruptions, and
+ * repaired. The patterns are those of SLUB; with init_on_free, which zeroes
+ * what is freed, zeroes are the poison.
  *
  * No locks: who calls owns the object.
  * Context: any; freeing in NMI too.
@@ -53,8 +55,8 @@ static u16 *size_of(struct pcslab_slab *slab, const void *obj)
 }
 
 /*
- * Is every byte of @obj from @from to before @to still @pattern? If not say so, with who
- * had the object last and who came across it.
+ * Is every byte of @obj from @from to before @to still @pattern? If not say so,
+ * with who had the object last and who came across it.
  */
 static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
 		    u8 pattern, const char *what, unsigned long caller)
@@ -144,8 +146,8 @@ void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size)
  * @obj: a live object, accessible
  * @caller: who asks
  *
- * What was behind the size asked for is zero then, as it has to be in an object that
- * was asked for with __GFP_ZERO.
+ * What was behind the size asked for is zero then, as it has to be in an object
+ * that was asked for with __GFP_ZERO.
  */
 void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {

@@ -15,8 +15,9 @@
 #include "page.h"
 
 /*
- * Objects a slab should have, and the most pages it may take for that. Few, for what is
- * free in slabs is held for nothing; more where one of them is picked at random.
+ * Objects a slab should have, and the most pages it may take for that. Few, for
+ * what is free in slabs is held for nothing; more where one of them is picked
+ * at random.
  */
 #define SLAB_MIN_OBJECTS	2
 #define SLAB_RANDOM_OBJECTS	8
@@ -28,8 +29,8 @@ static unsigned int left_over(u32 stride, unsigned int order)
 }
 
 /*
- * The smallest order with enough objects that wastes a sixteenth at most; if there is none,
- * the largest, or a smaller one that wastes no larger a part.
+ * The smallest order with enough objects that wastes a sixteenth at most; if
+ * there is none, the largest, or a smaller one that wastes no larger a part.
  */
 static unsigned int slab_order(u32 stride, unsigned int objects)
 {
@@ -47,8 +48,8 @@ static unsigned int slab_order(u32 stride, unsigned int objects)
 }
 
 /*
- * What a redzone takes, at the least, is what keeps every object as aligned as its
- * size says: the largest power of two that divides it.
+ * What a redzone takes, at the least, is what keeps every object as aligned as
+ * its size says: the largest power of two that divides it.
  */
 static u32 redzone(u32 size, unsigned int flags)
 {
@@ -56,9 +57,10 @@ static u32 redzone(u32 size, unsigned int flags)
 }
 
 /*
- * What the kernel takes for granted of an object of @size when it maps it for DMA. Sizes
- * see to that in pcslab_class_index(), but for one thing: the kernel may have made its
- * small buckets as large as a cache line when it booted (arm64 with swiotlb=noforce).
+ * What the kernel takes for granted of an object of @size when it maps it for
+ * DMA. Sizes see to that in pcslab_class_index(), but for one thing: the kernel
+ * may have made its small buckets as large as a cache line when it booted
+ * (arm64 with swiotlb=noforce).
  */
 static size_t dma_align(u32 size)
 {
@@ -116,7 +118,10 @@ static void free_caches(struct pcslab_cache *cache)
 	}
 }
 
-/* One for each CPU of the mask, in its order; NULL if there is no memory for all. */
+/*
+ * One for each CPU of the mask, in its order; NULL if there is no memory for
+ * all.
+ */
 static struct pcslab_cache *make_caches(gfp_t gfp)
 {
 	struct pcslab_cache *first = NULL, **end = &first;

@@ -22,11 +22,12 @@
 #endif
 
 /*
- * Since 6.13 a symbol namespace is a string, before it was an identifier that the
- * macro made a string of. The code says EXPORT_SYMBOL_NS_GPL(name, "PCSLAB"), as
- * for later kernels, and not a macro of ours: kernel-doc -export does not expand
- * macros, it looks for these words. Older kernels are given a macro that takes the
- * string as it is. 6.5 changed how the one below it is told of the licence.
+ * Since 6.13 a symbol namespace is a string, before it was an identifier that
+ * the macro made a string of. The code says EXPORT_SYMBOL_NS_GPL(name,
+ * "PCSLAB"), as for later kernels, and not a macro of ours: kernel-doc -export
+ * does not expand macros, it looks for these words. Older kernels are given a
+ * macro that takes the string as it is. 6.5 changed how the one below it is
+ * told of the licence.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
@@ -53,7 +54,10 @@ static inline unsigned long *compat_page_word(struct page *page)
 #endif
 }
 
-/* 6.4 gave it a function, and the word another name. A macro: <linux/swap.h> has much. */
+/*
+ * 6.4 gave it a function, and the word another name. A macro: <linux/swap.h>
+ * has much.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 #define compat_account_reclaimed(pages)				\
 do {								\
@@ -130,7 +134,9 @@ static __always_inline void compat_count(unsigned long *word)
 #endif
 }
 
-/* The same as a store-release. x86 does not reorder a store with earlier ones. */
+/*
+ * The same as a store-release. x86 does not reorder a store with earlier ones.
+ */
 static __always_inline void compat_count_release(unsigned long *word)
 {
 #ifdef CONFIG_X86
@@ -141,9 +147,10 @@ static __always_inline void compat_count_release(unsigned long *word)
 }
 
 /*
- * A word that others may be writing, used once and at once. On x86 the load becomes part
- * of the instruction that compares it or indexes with it, which gcc does not do to the
- * volatile one of READ_ONCE(). Elsewhere that is what orders what depends on it.
+ * A word that others may be writing, used once and at once. On x86 the load
+ * becomes part of the instruction that compares it or indexes with it, which
+ * gcc does not do to the volatile one of READ_ONCE(). Elsewhere that is what
+ * orders what depends on it.
  */
 #ifdef CONFIG_X86
 /* The race is the point. */
@@ -153,9 +160,9 @@ static __always_inline void compat_count_release(unsigned long *word)
 #endif
 
 /*
- * A word that may not be mapped: then 0. Values out of an asm goto have been wrong with
- * gcc 12, so later kernels do without (CC_HAS_ASM_GOTO_OUTPUT), and their
- * __get_kernel_nofault() takes four instructions more than the load.
+ * A word that may not be mapped: then 0. Values out of an asm goto have been
+ * wrong with gcc 12, so later kernels do without (CC_HAS_ASM_GOTO_OUTPUT), and
+ * their __get_kernel_nofault() takes four instructions more than the load.
  */
 static __always_inline unsigned long compat_load_nofault(const void *from)
 {
@@ -218,14 +225,17 @@ static __always_inline unsigned long compat_mul(unsigned long a, const unsigned 
 #endif
 }
 
-/* Does kfree() drop a reference of a page that is not of kmalloc()? Since 6.14 it refuses. */
+/*
+ * Does kfree() drop a reference of a page that is not of kmalloc()? Since 6.14
+ * it refuses.
+ */
 #define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
 
 /*
- * The head that @word, the first word of a tail page, leads to; whatever is in it, the
- * caller has to look whether there can be one. compound_head() would read the page, and
- * pages next to it, without a fixup. Later kernels may hold a mask instead of an address,
- * since 7.1.
+ * The head that @word, the first word of a tail page, leads to; whatever is in
+ * it, the caller has to look whether there can be one. compound_head() would
+ * read the page, and pages next to it, without a fixup. Later kernels may hold
+ * a mask instead of an address, since 7.1.
  */
 static __always_inline struct page *compat_head_of(struct page *page, unsigned long word)
 {
@@ -237,8 +247,9 @@ static __always_inline struct page *compat_head_of(struct page *page, unsigned l
 }
 
 /*
- * Set a flag that only this CPU touches, its interrupts included; true if it was set. An
- * interrupt between the two halves, where there are two, leaves it as it was.
+ * Set a flag that only this CPU touches, its interrupts included; true if it
+ * was set. An interrupt between the two halves, where there are two, leaves it
+ * as it was.
  */
 static __always_inline bool compat_test_and_set(unsigned int *flag)
 {
@@ -255,15 +266,15 @@ static __always_inline bool compat_test_and_set(unsigned int *flag)
 }
 
 /*
- * Does a fault attribute hold its directory by a reference that no one drops? In 6.1 and
- * 6.12 it does, in 7.3 it has but a copy of the name.
+ * Does a fault attribute hold its directory by a reference that no one drops?
+ * In 6.1 and 6.12 it does, in 7.3 it has but a copy of the name.
  */
 #define COMPAT_FAULT_HOLDS_DIR \
 	(sizeof_field(struct fault_attr, dname) == sizeof(struct dentry *))
 
 /*
- * What only tests and clients use. They are macros, for this file not to include
- * what they need.
+ * What only tests and clients use. They are macros, for this file not to
+ * include what they need.
  */
 
 /* The count in struct reclaim_state that compat_account_reclaimed() adds to. */
@@ -286,7 +297,9 @@ do {								\
 #define compat_hrtimer_setup	hrtimer_setup
 #endif
 
-/* 6.6 made static calls of the APIC's functions; modules are given the mask's. */
+/*
+ * 6.6 made static calls of the APIC's functions; modules are given the mask's.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define compat_send_nmi(cpu)	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
 #else

@@ -399,7 +399,10 @@ static int classes_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(classes);
 
-/* Errors of debugfs are passed over, as is its custom: a heap works without files. */
+/*
+ * Errors of debugfs are passed over, as is its custom: a heap works without
+ * files.
+ */
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 {
 	struct dentry *dir = debugfs_create_dir(heap->name, heaps_dir);

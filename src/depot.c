@@ -6,16 +6,17 @@
  * and behind them the slabs. Objects are counted here only when they go to or
  * come from a caller without passing a magazine of a CPU.
  *
- * How many full ones it keeps is learnt: what is taken from the slabs when as much or
- * more was emptied into them before raises the limit by as much, and each look halves
- * it. Who takes and gives back the same thousands of objects over and over stops paying
- * for their slabs; who gives them back once leaves the depot as small as it was. (Bonwick
- * and Adams keep all and look at what was not needed; FreeBSD's UMA does, too.)
+ * How many full ones it keeps is learnt: what is taken from the slabs when as
+ * much or more was emptied into them before raises the limit by as much, and
+ * each look halves it. Who takes and gives back the same thousands of objects
+ * over and over stops paying for their slabs; who gives them back once leaves
+ * the depot as small as it was. (Bonwick and Adams keep all and look at what
+ * was not needed; FreeBSD's UMA does, too.)
  *
- * The page allocator has reserves, for those who free memory and need some for that. A
- * slab that was made of them (page_is_pfmemalloc()) serves such callers only, as SLUB has
- * it: it is in a list of its own, its objects enter no magazine, and it goes as soon as it
- * is empty.
+ * The page allocator has reserves, for those who free memory and need some for
+ * that. A slab that was made of them (page_is_pfmemalloc()) serves such callers
+ * only, as SLUB has it: it is in a list of its own, its objects enter no
+ * magazine, and it goes as soon as it is empty.
  *
  * Locks: depot->lock, as lock.h says, for one magazine of objects at most.
  * Pages and metadata are allocated and freed outside of it: slabs that are to
@@ -40,12 +41,15 @@
 /* Full magazines a depot may keep at first; more are emptied into the slabs. */
 #define DEPOT_MIN_FULL	16
 /*
- * Empty magazines it keeps; more are freed. On RT kfree() takes sleeping locks, and a
- * caller that may not take them would have to be told apart: there they stay until a
- * look or the shrinker.
+ * Empty magazines it keeps; more are freed. On RT kfree() takes sleeping locks,
+ * and a caller that may not take them would have to be told apart: there they
+ * stay until a look or the shrinker.
  */
 #define DEPOT_MAX_IDLE	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
-/* Slabs that are searched for one magazine: what bounds the time under the lock. */
+/*
+ * Slabs that are searched for one magazine: what bounds the time under the
+ * lock.
+ */
 #define DEPOT_MAX_SEARCHED	8
 /* Of as many objects a slab need not have more. */
 #define DEPOT_MAX_OBJECTS	16
@@ -172,7 +176,10 @@ static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsi
 	}
 }
 
-/* Objects are taken from the slabs; those that had to go there could have been kept. */
+/*
+ * Objects are taken from the slabs; those that had to go there could have been
+ * kept.
+ */
 static void learn(struct pcslab_depot *depot, unsigned int taken)
 {
 	unsigned int missed = min(taken, depot->nr_missed);
@@ -181,7 +188,10 @@ static void learn(struct pcslab_depot *depot, unsigned int taken)
 	depot->max_rounds += missed;
 }
 
-/* Up to @n free objects out of the first slabs; returns how many: 0 if there are none. */
+/*
+ * Up to @n free objects out of the first slabs; returns how many: 0 if there
+ * are none.
+ */
 static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_depot *depot,
 				    struct pcslab_round *round, unsigned int n)
 {
@@ -210,8 +220,9 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 }
 
 /*
- * An object goes back into its slab, out of a state that only who has it can leave. False
- * if it was in another one: two CPUs freed it at the same instant, and it is not ours.
+ * An object goes back into its slab, out of a state that only who has it can
+ * leave. False if it was in another one: two CPUs freed it at the same instant,
+ * and it is not ours.
  */
 static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, u8 *state,
 			  enum pcslab_state from)
@@ -259,8 +270,8 @@ static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 }
 
 /*
- * Every round is looked at as if it were the address of a free: it may lead nowhere, if two
- * CPUs freed its object at the same instant.
+ * Every round is looked at as if it were the address of a free: it may lead
+ * nowhere, if two CPUs freed its object at the same instant.
  */
 static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
 		  struct list_head *doomed)
@@ -312,8 +323,8 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 }
 
 /*
- * Fill an empty magazine from the slabs; half of it from the first slab, for whoever
- * wants but a few objects. A random order is made of all that it holds.
+ * Fill an empty magazine from the slabs; half of it from the first slab, for
+ * whoever wants but a few objects. A random order is made of all that it holds.
  */
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)
@@ -334,7 +345,8 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
  * @surplus: if it is NULL it may become @empty, for the caller to free
  * @slab: a new slab or NULL; NULL afterwards if the depot took it
  *
- * Return: a magazine of the depot, or @empty filled from the slabs as far as they go.
+ * Return: a magazine of the depot, or @empty filled from the slabs as far as
+ *	they go.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
@@ -367,7 +379,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
  * pcslab_depot_trade_full() - give a full magazine for an empty one
  * @class: of the objects
  * @node: theirs
- * @full: a magazine that is full, or has lost some rounds when they were verified
+ * @full: a magazine that is full, or has lost some rounds when they were
+ *	verified
  * @fresh: an empty magazine that the depot may give back, or NULL
  * @may_flush: if the depot has no empty magazine, empty @full
  * @doomed: slabs that go are added to it, for pcslab_slabs_leave()
@@ -568,8 +581,8 @@ bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
  * @class: of the magazine
  * @node: the depot's
  *
- * Return: true if the depot wants the full one and has no empty one, as it was a
- *	moment ago; the depot is not locked.
+ * Return: true if the depot wants the full one and has no empty one, as it was
+ *	a moment ago; the depot is not locked.
  */
 bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
 {
@@ -604,7 +617,8 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
  * @node: where, or NUMA_NO_NODE for here
  *
  * In this order: what the node has, a full-size slab if the node has pages to
- * spare, what other nodes have, what is left of the reserves for freeing memory if
+ * spare, what other nodes have, what is left of the reserves for freeing memory
+ * if
  * @gfp or the task may use those, and the smallest slab that will do, for which
  * the page allocator may do all that @gfp allows it.
  *
@@ -653,14 +667,14 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 
 /**
  * pcslab_depot_free_deferred() - free the objects whose free was put off
- * @slab: off the list of nmi.c, its link not yet pointing to itself, which is what
- *	keeps it
+ * @slab: off the list of nmi.c, its link not yet pointing to itself, which is
+ *	what keeps it
  *
- * An object is PENDING from before the call that frees it looks at the link until
- * after the slab is in the list; it keeps the slab. One that is found PENDING after
- * the link was reset is waited for: the call is running on another CPU, with
- * interrupts off. If that call found the slab in the list, no one else would come
- * for it.
+ * An object is PENDING from before the call that frees it looks at the link
+ * until after the slab is in the list; it keeps the slab. One that is found
+ * PENDING after the link was reset is waited for: the call is running on
+ * another CPU, with interrupts off. If that call found the slab in the list, no
+ * one else would come for it.
  *
  * Context: as pcslab_defer_finish().
  */
@@ -691,7 +705,10 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	pcslab_slabs_leave(&doomed);
 }
 
-/* Empty full magazines into the slabs, each under the lock for itself, but for @keep rounds. */
+/*
+ * Empty full magazines into the slabs, each under the lock for itself, but for
+ * @keep rounds.
+ */
 static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 		       struct list_head *doomed)
 {
@@ -722,7 +739,10 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 		list_add(&slab->list, partial_list(depot, slab));
 }
 
-/* What an object that came back left in magazines has to be doubted, too: once more. */
+/*
+ * What an object that came back left in magazines has to be doubted, too: once
+ * more.
+ */
 static bool must_wait(struct pcslab_slab *slab)
 {
 	bool returned = slab->returned;
@@ -761,7 +781,9 @@ enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 	return verdict;
 }
 
-/* All but @keep rounds goes back; what more it may keep it has to learn anew. */
+/*
+ * All but @keep rounds goes back; what more it may keep it has to learn anew.
+ */
 static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int keep)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -816,8 +838,8 @@ static unsigned long empty_pages(const struct pcslab_depot *depot)
  * pcslab_depot_spare() - how much draining would bring
  * @class: the class
  *
- * Return: about so many pages: those of empty slabs, and what the objects in full
- *	magazines take.
+ * Return: about so many pages: those of empty slabs, and what the objects in
+ *	full magazines take.
  */
 unsigned long pcslab_depot_spare(struct pcslab_class *class)
 {

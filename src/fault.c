@@ -3,8 +3,9 @@
  * Failures on purpose, for tests: the kernel's fault injection, applied to the
  * pages and metadata that pcslab asks for
  *
- * Its controls are in /sys/kernel/debug/pcslab/fail_pages/, as documented in the
- * kernel's Documentation/fault-injection/. Built only where the kernel has them.
+ * Its controls are in /sys/kernel/debug/pcslab/fail_pages/, as documented in
+ * the kernel's Documentation/fault-injection/. Built only where the kernel has
+ * them.
  *
  * Context: any.
  */

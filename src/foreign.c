@@ -2,18 +2,20 @@
 /*
  * Foreign frees: kfree() and its kin, called on an object of ours
  *
- * They find no slab of SLUB at the address and end in free_large_kmalloc(). Up to 6.13 that
- * drops a reference of the page, and takes the page off the kernel's count of slab memory.
- * So our pages have PCSLAB_REF_BIAS more references than they need, and no such call gives
- * a page back. A look at the number of references tells how many calls there were: each
- * is counted in its heap, named in the log, and made undone. An extra reference of somebody
- * (get_page()) is left alone, and hides a foreign free until it goes. Later kernels keep a
- * page that is not of kmalloc(), with a warning; there only put_page() and free_pages()
- * drop references.
+ * They find no slab of SLUB at the address and end in free_large_kmalloc(). Up
+ * to 6.13 that drops a reference of the page, and takes the page off the
+ * kernel's count of slab memory. So our pages have PCSLAB_REF_BIAS more
+ * references than they need, and no such call gives a page back. A look at the
+ * number of references tells how many calls there were: each is counted in its
+ * heap, named in the log, and made undone. An extra reference of somebody
+ * (get_page()) is left alone, and hides a foreign free until it goes. Later
+ * kernels keep a page that is not of kmalloc(), with a warning; there only
+ * put_page() and free_pages() drop references.
  *
- * Where the kernel has kprobes, one on free_large_kmalloc() names each foreign free at once,
- * with the caller's stack. Where the kernel keeps the page it also counts. And it says which
- * heaps have to be looked at; without it all have.
+ * Where the kernel has kprobes, one on free_large_kmalloc() names each foreign
+ * free at once, with the caller's stack. Where the kernel keeps the page it
+ * also counts. And it says which heaps have to be looked at; without it all
+ * have.
  *
  * Whatever was done, the object stays live: its owner has not freed it.
  *
@@ -140,7 +142,10 @@ static struct pcslab_class *class_of(const void *addr)
 	return slab ? slab->class : large_class_around(addr);
 }
 
-/* Preemption is off, which holds what is found. Up to 7.3 the object comes second. */
+/*
+ * Preemption is off, which holds what is found. Up to 7.3 the object comes
+ * second.
+ */
 static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,

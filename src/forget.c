@@ -60,7 +60,10 @@ static bool visit_depot(struct pcslab_depot *depot, slab_fn fn, void *arg)
 	return go_on;
 }
 
-/* Calls @fn for each slab of a heap with its depot locked, until one returns false. */
+/*
+ * Calls @fn for each slab of a heap with its depot locked, until one returns
+ * false.
+ */
 static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
 {
 	struct pcslab_class *class = NULL;

@@ -95,7 +95,10 @@ static void heap_free(struct pcslab_heap *heap)
 	kfree(heap);
 }
 
-/* With what is in its caches; frees of it may be going on, and go to the depots. */
+/*
+ * With what is in its caches; frees of it may be going on, and go to the
+ * depots.
+ */
 static void empty_heaps(struct llist_node *dying)
 {
 	struct pcslab_heap *heap, *next;
@@ -253,8 +256,8 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
  * pcslab_heap_create_for() - create a heap in the name of a module
  * @name: 1 to 31 printable ASCII characters without '/'; copied
  * @attr: how it differs from the default, or NULL
- * @owner: the module it is for, or NULL for the kernel itself; if that goes before the
- *	heap was destroyed, pcslab says so and destroys it
+ * @owner: the module it is for, or NULL for the kernel itself; if that goes
+ *	before the heap was destroyed, pcslab says so and destroys it
  *
  * pcslab_heap_create() is this for the module that calls it. An empty heap
  * costs its structure of about 2 KiB and 520 bytes for each possible CPU;
@@ -338,7 +341,10 @@ static void report_live(struct pcslab_heap *heap)
 	smp_store_release(&heap->zombie, true);
 }
 
-/* Behind its files, which have that name. It is listed until it is freed, for CPU hotplug. */
+/*
+ * Behind its files, which have that name. It is listed until it is freed, for
+ * CPU hotplug.
+ */
 static void give_name_back(struct pcslab_heap *heap)
 {
 	mutex_lock(&pcslab_heaps_lock);

@@ -13,8 +13,8 @@
  * CPU 0 may be running and counting meanwhile: it inherits into words of their
  * own.
  *
- * The callback that adds a CPU changes the mask of those that have caches first, then
- * looks for classes that miss the CPU: slots.c says why.
+ * The callback that adds a CPU changes the mask of those that have caches
+ * first, then looks for classes that miss the CPU: slots.c says why.
  *
  * Locks: CPU hotplug lock (held by the caller of the callbacks) >
  * pcslab_heaps_lock.

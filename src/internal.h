@@ -109,7 +109,10 @@ static inline struct pcslab_magazine *pcslab_pop(struct pcslab_stack *stack)
 }
 
 /* slab.c: pages cut into objects */
-/* State bytes: addresses behind the last object lead here; words may follow them. */
+/*
+ * State bytes: addresses behind the last object lead here; words may follow
+ * them.
+ */
 static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 					    unsigned int order)
 {
@@ -117,8 +120,9 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 }
 
 /*
- * For each object of a heap with PCSLAB_SLOW, written by who owns it: who allocated it,
- * or if it is free who freed it; and the bytes it was allocated for.
+ * For each object of a heap with PCSLAB_SLOW, written by who owns it: who
+ * allocated it, or if it is free who freed it; and the bytes it was allocated
+ * for.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
@@ -154,7 +158,10 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 	return smp_load_acquire(&heap->class[index]);
 }
 
-/* The first one that was made, behind @class if that is not NULL and below @end, or NULL. */
+/*
+ * The first one that was made, behind @class if that is not NULL and below
+ * @end, or NULL.
+ */
 static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
 						       struct pcslab_class *class,
 						       unsigned int end)
@@ -167,8 +174,8 @@ static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
 }
 
 /*
- * To go through the classes of a heap, from NULL to NULL. No macro makes a loop of them:
- * it would have to name its arguments more than once.
+ * To go through the classes of a heap, from NULL to NULL. No macro makes a loop
+ * of them: it would have to name its arguments more than once.
  */
 static inline struct pcslab_class *pcslab_next_size_class(struct pcslab_heap *heap,
 							  struct pcslab_class *class)
@@ -276,7 +283,9 @@ static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 int pcslab_hotplug_init(void);
 void pcslab_hotplug_exit(void);
 
-/* stats.c: sums over the record; as words, for differences of them to be right */
+/*
+ * stats.c: sums over the record; as words, for differences of them to be right
+ */
 struct pcslab_sum {
 	unsigned long allocs, frees, bytes;
 };
@@ -290,9 +299,9 @@ unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
 
 /*
- * What to count in: the word of a row, the part of a heap. To be done with before
- * preemption or interrupts are on again. Pointers are added to, not indexed: nobody
- * needs the bounds checked.
+ * What to count in: the word of a row, the part of a heap. To be done with
+ * before preemption or interrupts are on again. Pointers are added to, not
+ * indexed: nobody needs the bounds checked.
  */
 static __always_inline unsigned long *pcslab_word(unsigned long *words)
 {
@@ -375,8 +384,8 @@ static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned i
 }
 
 /*
- * Objects in the loaded magazine of a cache. While its CPU loads another one, top
- * and magazine may not belong together; then it is as if there were none.
+ * Objects in the loaded magazine of a cache. While its CPU loads another one,
+ * top and magazine may not belong together; then it is as if there were none.
  */
 static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 					    const struct pcslab_cache *c)
@@ -391,7 +400,9 @@ static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 	return bytes <= class->cap ? bytes : 0;
 }
 
-/* Objects in the magazines of a cache; of a CPU that goes on using it, about. */
+/*
+ * Objects in the magazines of a cache; of a CPU that goes on using it, about.
+ */
 static inline unsigned int pcslab_cached(const struct pcslab_class *class,
 					 const struct pcslab_cache *c)
 {

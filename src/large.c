@@ -7,7 +7,8 @@
  * calls without guard. The audit finds them in heap->large.
  *
  * Locks: heap->large_lock, as lock.h says, innermost.
- * Context: as the caller of alloc or free; a free that must not wait is put off (nmi.c).
+ * Context: as the caller of alloc or free; a free that must not wait is put off
+ *	(nmi.c).
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -66,7 +67,8 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
  * pcslab_large_alloc() - allocate an object of its own pages
  * @heap: the heap
  * @size: bytes, above PCSLAB_MAX_SIZE
- * @gfp: the caller's; __GFP_ZERO and init_on_alloc are the page allocator's here
+ * @gfp: the caller's; __GFP_ZERO and init_on_alloc are the page allocator's
+ *	here
  * @node: where, or NUMA_NO_NODE
  *
  * Return: the object, counted, or NULL; beyond the page allocator's largest
@@ -170,8 +172,8 @@ bool pcslab_large_free(const void *obj)
  * pcslab_large_give_up() - make the pages of a large object nobody's
  * @heap: whose object
  *
- * Return: the number of pages, 0 if there is no large object or somebody is freeing the
- *	one that is first.
+ * Return: the number of pages, 0 if there is no large object or somebody is
+ *	freeing the one that is first.
  */
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 {
@@ -212,8 +214,8 @@ size_t pcslab_large_size(const void *obj)
  * @visit: called with the first page of each and @arg, interrupts off
  * @arg: for @visit
  *
- * Those that come meanwhile are not visited. Whoever frees the one that is next moves
- * the cursor on.
+ * Those that come meanwhile are not visited. Whoever frees the one that is next
+ * moves the cursor on.
  *
  * Context: process. May sleep.
  */

@@ -12,7 +12,10 @@
 #include "internal.h"
 #include "sanitize.h"
 
-/* A magazine has rounds for 24 KiB of objects, or a few, and is not larger than a KiB. */
+/*
+ * A magazine has rounds for 24 KiB of objects, or a few, and is not larger than
+ * a KiB.
+ */
 #define MAG_OBJECTS	24576
 #define MAG_MIN_ROUNDS	7U
 #define MAG_MAX_BYTES	1024
@@ -21,8 +24,8 @@
  * pcslab_magazine_rounds() - how many rounds a magazine has
  * @size: bytes of an object
  *
- * Return: as many as all that kmalloc() gives for it has room for, which may double
- *	them.
+ * Return: as many as all that kmalloc() gives for it has room for, which may
+ *	double them.
  */
 unsigned int pcslab_magazine_rounds(u32 size)
 {
@@ -45,8 +48,8 @@ static void *near_memory(size_t bytes, gfp_t gfp)
 /**
  * pcslab_magazine_create() - allocate an empty magazine
  * @class: of the objects
- * @gfp: the caller's; what makes it try hard is not heeded, and the reserves for
- *	freeing memory are not touched
+ * @gfp: the caller's; what makes it try hard is not heeded, and the reserves
+ *	for freeing memory are not touched
  *
  * Return: the magazine, or NULL.
  */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module: what is set up in which order, and taken down in the reverse one. */
+/*
+ * The module: what is set up in which order, and taken down in the reverse one.
+ */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
@@ -53,7 +55,10 @@ err_site:
 	return err;
 }
 
-/* Users pin the module by its symbols, zombies by a reference: no object is left. */
+/*
+ * Users pin the module by its symbols, zombies by a reference: no object is
+ * left.
+ */
 static void __exit pcslab_exit(void)
 {
 	pcslab_debugfs_exit();

@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees that can't be done where they are called, and that the magazine did not take
+ * Frees that can't be done where they are called, and that the magazine did not
+ * take
  *
- * A call in NMI may have come between any two instructions, under any of our locks; a
- * tracer's callback may have come while this CPU has one of them (lock.h). Such a call
- * only marks the object and puts the object's slab (or, for a large object, its page)
- * on a lock-free list; an irq_work does the rest. The links are in the slab's metadata
- * and in struct page, so nothing is allocated and nothing is written into the object.
+ * A call in NMI may have come between any two instructions, under any of our
+ * locks; a tracer's callback may have come while this CPU has one of them
+ * (lock.h). Such a call only marks the object and puts the object's slab (or,
+ * for a large object, its page) on a lock-free list; an irq_work does the rest.
+ * The links are in the slab's metadata and in struct page, so nothing is
+ * allocated and nothing is written into the object.
  *
- * The two lists are the machine's; each CPU has an irq_work of its own, which frees all
- * that is on them. So an irq_work that does not get to run, because its CPU goes or a
- * realtime task keeps its thread from running (PREEMPT_RT), keeps no other CPU's from
- * doing the work.
+ * The two lists are the machine's; each CPU has an irq_work of its own, which
+ * frees all that is on them. So an irq_work that does not get to run, because
+ * its CPU goes or a realtime task keeps its thread from running (PREEMPT_RT),
+ * keeps no other CPU's from doing the work.
  *
- * A CPU queues its irq_work only while it serves: from the startup to the teardown of a
- * hotplug state that is above the one which parks the threads of irq_works. What a CPU
- * puts on the lists before that or after it is freed by whoever looks at them next:
+ * A CPU queues its irq_work only while it serves: from the startup to the
+ * teardown of a hotplug state that is above the one which parks the threads of
+ * irq_works. What a CPU puts on the lists before that or after it is freed by
+ * whoever looks at them next:
  *
  *   the CPU comes up			its startup, which sets serving first
  *   the take-down is rolled back	its startup
  *   the CPU dies, or fails to come up	the callback of the dead CPU (hotplug.c)
  *   any time				the irq_work of another CPU
  *
- * Order: serving is written by a task of its CPU, and read on that CPU with interrupts
- * off, so program order is enough: a call that came before the teardown cleared it has
- * queued the irq_work, for which irq_work_sync() waits; one that comes after its startup
- * set it queues it; and what one that came in between put on the lists, the startup sees
- * or, as it runs after the CPU died, the dead callback. Adding to a list (cmpxchg) pairs
- * with taking all of it (xchg). A CPU that finds its irq_work pending relies on the
- * kernel: the full barrier of irq_work_queue() pairs with the one in irq_work_single(),
- * so that the run it did not have to ask for sees what is on the lists.
+ * Order: serving is written by a task of its CPU, and read on that CPU with
+ * interrupts off, so program order is enough: a call that came before the
+ * teardown cleared it has queued the irq_work, for which irq_work_sync() waits;
+ * one that comes after its startup set it queues it; and what one that came in
+ * between put on the lists, the startup sees or, as it runs after the CPU died,
+ * the dead callback. Adding to a list (cmpxchg) pairs with taking all of it
+ * (xchg). A CPU that finds its irq_work pending relies on the kernel: the full
+ * barrier of irq_work_queue() pairs with the one in irq_work_single(), so that
+ * the run it did not have to ask for sees what is on the lists.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -54,7 +58,10 @@ static int hotplug_state;
 static LLIST_HEAD(slabs);
 static LLIST_HEAD(pages);
 
-/* page->mapping is free in a page of ours, and NULL again before it is given back. */
+/*
+ * page->mapping is free in a page of ours, and NULL again before it is given
+ * back.
+ */
 static struct llist_node *page_node(struct page *page)
 {
 	return (struct llist_node *)&page->mapping;
@@ -92,9 +99,10 @@ static void finish_later(struct work_struct *unused)
 static DECLARE_DELAYED_WORK(later, finish_later);
 
 /*
- * A tracer may be called in here too, and have frees put off. They do not make the
- * irq_work come again, which it would do before any task runs, and so without an end,
- * but are left to a work item. What is added after the flag is reset queues the irq_work.
+ * A tracer may be called in here too, and have frees put off. They do not make
+ * the irq_work come again, which it would do before any task runs, and so
+ * without an end, but are left to a work item. What is added after the flag is
+ * reset queues the irq_work.
  */
 static void run(struct irq_work *unused)
 {
@@ -127,8 +135,8 @@ static void add_slab(struct llist_node *link)
  * @slab: of the object
  * @state: of the object, claimed
  *
- * No function is called while the object is PENDING, where a tracer could keep another
- * CPU waiting in pcslab_depot_free_deferred().
+ * No function is called while the object is PENDING, where a tracer could keep
+ * another CPU waiting in pcslab_depot_free_deferred().
  *
  * Context: where pcslab_must_defer() says so, which is with interrupts off.
  */
@@ -176,8 +184,9 @@ static int stop_serving(unsigned int cpu)
 }
 
 /*
- * The callbacks are not called for the CPUs that are online, for the kernel would wait
- * for a task on each of them. There is no heap yet, so nothing is ordered against this.
+ * The callbacks are not called for the CPUs that are online, for the kernel
+ * would wait for a task on each of them. There is no heap yet, so nothing is
+ * ordered against this.
  */
 int __init pcslab_defer_init(void)
 {
@@ -199,8 +208,9 @@ int __init pcslab_defer_init(void)
 }
 
 /*
- * No heap is left, so the lists are empty and no irq_work is queued any more; one may
- * still be pending, or in its last instructions. On CPUs that are offline none is.
+ * No heap is left, so the lists are empty and no irq_work is queued any more;
+ * one may still be pending, or in its last instructions. On CPUs that are
+ * offline none is.
  */
 void pcslab_defer_exit(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Getting pages, and marking them as ours; see page.h for what is written and in
- * which order. What is ours is in the kernel's books, too: it counts as the large
- * objects of kmalloc() do, as slab memory that can't be reclaimed.
+ * Getting pages, and marking them as ours; see page.h for what is written and
+ * in which order. What is ours is in the kernel's books, too: it counts as the
+ * large objects of kmalloc() do, as slab memory that can't be reclaimed.
  *
  * No locks. Any context but for getting them, which is as the flags say.
  */
@@ -34,8 +34,8 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
  * @node: where, or NUMA_NO_NODE
  * @order: of how many
  *
- * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does ask for
- * it: the waiting is done here.
+ * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does
+ * ask for it: the waiting is done here.
  *
  * Return: the first page, or NULL if there is none and no __GFP_NOFAIL.
  */
@@ -46,7 +46,9 @@ struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order)
 	return alloc_pages_node(node, gfp | __GFP_COMP, order);
 }
 
-/* Only grows, so a reader that was handed an object sees a span that holds it. */
+/*
+ * Only grows, so a reader that was handed an object sees a span that holds it.
+ */
 static void span_cover(const void *end)
 {
 	unsigned long want = (unsigned long)end - PAGE_OFFSET;
@@ -56,7 +58,9 @@ static void span_cover(const void *end)
 		;
 }
 
-/* Pages came or, with a negative number, went. The kernel counts them in bytes. */
+/*
+ * Pages came or, with a negative number, went. The kernel counts them in bytes.
+ */
 static void account(struct page *page, long pages)
 {
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE_B, pages * PAGE_SIZE);
@@ -92,7 +96,8 @@ static unsigned int put_back(struct page *page, int lacking)
 
 /**
  * pcslab_put_back() - undo what other allocators did to pages of ours
- * @page: the first, stamped; the caller keeps it so, and others from doing the same
+ * @page: the first, stamped; the caller keeps it so, and others from doing the
+ *	same
  *
  * Return: how often they freed it since the last look.
  */
@@ -128,7 +133,8 @@ void pcslab_unstamp(struct page *page)
  * pcslab_pages_put() - give pages back
  * @page: the first, unstamped
  *
- * What another allocator did at the last moment is undone, but not counted any more.
+ * What another allocator did at the last moment is undone, but not counted any
+ * more.
  */
 void pcslab_pages_put(struct page *page)
 {

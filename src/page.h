@@ -16,25 +16,26 @@
  *
  * Any address may be asked for, so the way there is: is it below the end of the
  * highest page we ever had, in the direct map? Is there a struct page (read
- * with a fixup, because the direct map has holes)? Does the page carry the mark? If
- * it looks like a tail page of ours: is its head so near that it may be ours
- * (memory that is not online yet has anything in its struct pages), and does that
- * carry the mark (read with a fixup, too)? Only then is private followed.
+ * with a fixup, because the direct map has holes)? Does the page carry the
+ * mark? If it looks like a tail page of ours: is its head so near that it may
+ * be ours (memory that is not online yet has anything in its struct pages), and
+ * does that carry the mark (read with a fixup, too)? Only then is private
+ * followed.
  *
- * A legal free can't race with unstamping: its object keeps the page. A bad free
- * or heap_of() can, and must not follow what the next owner of the page stores into
- * private. The mark of a slab tells what is in private. So if both are there,
- * private is ours, in whatever order they were loaded: to be fooled, a reader would
- * have to find the address of a slab stored there by somebody else. The smp_rmb()
- * in find_slab() is for exact reads (stats.c).
+ * A legal free can't race with unstamping: its object keeps the page. A bad
+ * free or heap_of() can, and must not follow what the next owner of the page
+ * stores into private. The mark of a slab tells what is in private. So if both
+ * are there, private is ours, in whatever order they were loaded: to be fooled,
+ * a reader would have to find the address of a slab stored there by somebody
+ * else. The smp_rmb() in find_slab() is for exact reads (stats.c).
  *
  * Private of a large object changes, so its tag is no such sum. Stamping stores
- * private, then the tag; unstamping clears the tag, then private. A reader loads
- * the tag, private, and the tag again: if it is there both times private was ours.
- * smp_wmb() in both pairs with the two smp_rmb() in large_owner().
+ * private, then the tag; unstamping clears the tag, then private. A reader
+ * loads the tag, private, and the tag again: if it is there both times private
+ * was ours. smp_wmb() in both pairs with the two smp_rmb() in large_owner().
  *
- * Stamping also takes PCSLAB_REF_BIAS references, so that whoever drops one that he
- * does not have gives no page of ours back (foreign.c).
+ * Stamping also takes PCSLAB_REF_BIAS references, so that whoever drops one
+ * that he does not have gives no page of ours back (foreign.c).
  *
  * What private points to is freed after an RCU grace period, and readers have
  * preemption off.
@@ -71,7 +72,10 @@ void pcslab_unstamp(struct page *page);
 unsigned int pcslab_put_back(struct page *page);
 void pcslab_pages_put(struct page *page);
 
-/* References of pages of ours that others dropped; below zero if they have taken some. */
+/*
+ * References of pages of ours that others dropped; below zero if they have
+ * taken some.
+ */
 static inline int pcslab_lacking(const struct page *page)
 {
 	return PCSLAB_REF_BIAS + 1 - page_ref_count(page);
@@ -105,8 +109,9 @@ static __always_inline bool slab_of_page(const struct page *page, struct pcslab_
 }
 
 /*
- * From what may be a tail page of ours to the head: no farther below than our largest pages
- * are long, so that nothing but the memory map is read, and that with a fixup.
+ * From what may be a tail page of ours to the head: no farther below than our
+ * largest pages are long, so that nothing but the memory map is read, and that
+ * with a fixup.
  */
 static __always_inline bool find_head(struct page **page)
 {
@@ -155,7 +160,10 @@ static inline struct page *large_page_of(const void *obj)
 	return page;
 }
 
-/* What private of a large object has, if the page still is its first; loads as told above. */
+/*
+ * What private of a large object has, if the page still is its first; loads as
+ * told above.
+ */
 static inline bool large_owner(struct page *page, void **owner)
 {
 	smp_rmb();	/* see above */
@@ -164,13 +172,18 @@ static inline bool large_owner(struct page *page, void **owner)
 	return READ_ONCE(page->lru.next) == (void *)&pcslab_large_tag;
 }
 
-/* @owner is what the page of a large object has in private; NULL if that is its class. */
+/*
+ * @owner is what the page of a large object has in private; NULL if that is its
+ * class.
+ */
 static inline struct pcslab_note *large_note(void *owner)
 {
 	return (unsigned long)owner & 1 ? owner - 1 : NULL;
 }
 
-/* The class of a large object, by its first page; NULL if it is none any more. */
+/*
+ * The class of a large object, by its first page; NULL if it is none any more.
+ */
 static inline struct pcslab_class *large_class(struct page *page)
 {
 	struct pcslab_note *note;
@@ -203,10 +216,10 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 }
 
 /*
- * The state of the object that starts at @obj; false if none does. The high word
- * of offset * recip is the index; the low word is below recip exactly if the
- * stride divides the offset (Lemire, Kaser, Kurz: "Faster remainder by direct
- * computation", 2019; exact here as offset * stride < 2^32).
+ * The state of the object that starts at @obj; false if none does. The high
+ * word of offset * recip is the index; the low word is below recip exactly if
+ * the stride divides the offset (Lemire, Kaser, Kurz: "Faster remainder by
+ * direct computation", 2019; exact here as offset * stride < 2^32).
  */
 static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj,
 				       u8 **state)
@@ -221,7 +234,8 @@ static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj
 }
 
 /*
- * The slab of a round, if the round leads to an object of it, which must be of @class and
+ * The slab of a round, if the round leads to an object of it, which must be of
+ * @class and
  * @node. It does not if two CPUs freed the object at the same instant. Preemption is off.
  */
 static inline struct pcslab_slab *slab_of_round(const struct pcslab_class *class, int node,

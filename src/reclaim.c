@@ -34,7 +34,10 @@
 
 static unsigned int idle = 10;
 
-/* The kernel's own line for what is refused does not tell what would have been right. */
+/*
+ * The kernel's own line for what is refused does not tell what would have been
+ * right.
+ */
 static int set_idle(const char *val, const struct kernel_param *kp)
 {
 	if (!param_set_uint_minmax(val, kp, 0, IDLE_MAX))
@@ -63,7 +66,10 @@ static unsigned long depots_quiet, caches_quiet;
 static void look(struct work_struct *work);
 static DECLARE_DEFERRABLE_WORK(look_work, look);
 
-/* Of calls that held the guard: all the calls that used a magazine; modulo 2^32. */
+/*
+ * Of calls that held the guard: all the calls that used a magazine; modulo
+ * 2^32.
+ */
 static unsigned int nr_calls(const struct pcslab_cache *c)
 {
 	return READ_ONCE(c->count.allocs[0]) + READ_ONCE(c->count.allocs[1]) +

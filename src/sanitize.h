@@ -3,9 +3,9 @@
  * What the kernel's own bug finders are told of objects
  *
  * KASAN: an object is accessible to the byte that was asked for while a caller
- * has it, and not at all in a magazine or a slab. kmemleak: an object is a block
- * of its own that may leak and that holds pointers. Without them all of this is
- * nothing.
+ * has it, and not at all in a magazine or a slab. kmemleak: an object is a
+ * block of its own that may leak and that holds pointers. Without them all of
+ * this is nothing.
  *
  * KASAN exports kasan_poison() but neither its declaration nor a way to
  * unpoison: a shadow byte of 0 is an accessible granule, one of n the first n
@@ -63,22 +63,28 @@ static inline void sanitize_trim(const void *obj, size_t size, size_t full) { }
 #endif
 
 /*
- * kmemleak takes locks, so with it a call that must not wait does not use the fast
- * paths, which tell it of each object.
+ * kmemleak takes locks, so with it a call that must not wait does not use the
+ * fast paths, which tell it of each object.
  */
 static __always_inline bool sanitize_forbids(void)
 {
 	return IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) && pcslab_must_defer();
 }
 
-/* To be called when an accessible object goes to a caller who wants @size bytes. */
+/*
+ * To be called when an accessible object goes to a caller who wants @size
+ * bytes.
+ */
 static inline void sanitize_alloc(const void *obj, size_t size, size_t full, gfp_t gfp)
 {
 	sanitize_trim(obj, size, full);
 	kmemleak_alloc(obj, size, 1, gfp);
 }
 
-/* To be called when a caller has given an object back, before anyone can get it. */
+/*
+ * To be called when a caller has given an object back, before anyone can get
+ * it.
+ */
 static inline void sanitize_free(const void *obj, size_t full)
 {
 	kmemleak_free(obj);
@@ -86,8 +92,9 @@ static inline void sanitize_free(const void *obj, size_t full)
 }
 
 /*
- * To be called for new metadata that points to objects. It does so whether a caller
- * has them or not, so kmemleak must not look there for who still knows a live one.
+ * To be called for new metadata that points to objects. It does so whether a
+ * caller has them or not, so kmemleak must not look there for who still knows a
+ * live one.
  */
 static inline void sanitize_hide(const void *metadata)
 {

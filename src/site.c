@@ -4,17 +4,19 @@
  *
  *   address ---> caller ---> site (a name) <--- objects
  *
- * An address has a name only while its code is there: __init text is freed, modules go,
- * and later ones are loaded where they were. So the name is looked up while the call
- * runs, which keeps its code in place, and objects remember the name. A caller
- * remembers what was found for its address. Each module that comes begins a new epoch;
- * callers of an earlier one are looked up again when they call.
+ * An address has a name only while its code is there: __init text is freed,
+ * modules go, and later ones are loaded where they were. So the name is looked
+ * up while the call runs, which keeps its code in place, and objects remember
+ * the name. A caller remembers what was found for its address. Each module that
+ * comes begins a new epoch; callers of an earlier one are looked up again when
+ * they call.
  *
- * Both tables only grow, until pcslab goes, and are bounded by the places that call. So
- * there are no locks and no RCU: entries are pushed with a cmpxchg, and whoever finds one
- * may keep it.
+ * Both tables only grow, until pcslab goes, and are bounded by the places that
+ * call. So there are no locks and no RCU: entries are pushed with a cmpxchg,
+ * and whoever finds one may keep it.
  *
- * Context: any, NMI included. Where kmalloc() must not be called a new name can't be
+ * Context: any, NMI included. Where kmalloc() must not be called a new name
+ *	can't be
  * kept. Its site is NULL then, and read as "unknown".
  */
 #include <linux/atomic.h>
@@ -48,8 +50,8 @@ static atomic_t epoch;
  * pcslab_note_alloc() - memory for what is remembered of a call
  * @bytes: how many
  *
- * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd, nothing
- * from the reserves.
+ * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd,
+ * nothing from the reserves.
  *
  * Out of line, for tests to make it fail.
  *

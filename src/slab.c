@@ -16,7 +16,10 @@
 #include "page.h"
 #include "sanitize.h"
 
-/* For metadata, and for pages: what of the caller's flags is not his object's alone. */
+/*
+ * For metadata, and for pages: what of the caller's flags is not his object's
+ * alone.
+ */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
 /* At most 8 KiB: the page allocator warns of __GFP_NOFAIL for more. */
@@ -152,9 +155,9 @@ unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab)
  * @round: filled
  * @n: how many are wanted, slab->nr_free at most
  *
- * Return: how many were taken. Less than @n if two CPUs freed one object at the same
- *	instant and one of them was so late that it marked as cached what was in the slab
- *	again.
+ * Return: how many were taken. Less than @n if two CPUs freed one object at the
+ *	same instant and one of them was so late that it marked as cached what
+ *	was in the slab again.
  */
 unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
 			      unsigned int n)
@@ -177,7 +180,8 @@ unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *rou
  * @n: how many are wanted, slab->nr_free at most
  * @random: of the depot
  *
- * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): any @n are as likely as any other.
+ * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): any @n are as likely as
+ * any other.
  *
  * Return: as pcslab_slab_take().
  */

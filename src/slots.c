@@ -7,10 +7,10 @@
  * @always_busy, one cache line further, while it is not. What is there looks
  * like a guard that is held, so the fast paths leave the cache alone without
  * asking anything. The cache of a slot is found by clearing the low bits of
- * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot, and
- * with init_on_free no cache has: all calls take the slow path, which asks @out
- * instead. Slots of a class that is not made yet, and of a CPU that has no cache,
- * lead to the same place in @nobody.
+ * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot,
+ * and with init_on_free no cache has: all calls take the slow path, which asks
+ * @out instead. Slots of a class that is not made yet, and of a CPU that has no
+ * cache, lead to the same place in @nobody.
  *
  * Somebody else than its CPU who wants a cache alone sets @out, has the slot
  * lead to @always_busy and waits for an RCU grace period. Calls look at both,

@@ -9,22 +9,23 @@
  * All frees are read before any allocation: an object's free is counted with
  * release order after its allocation was counted, so with smp_rmb() between the
  * two passes whoever is seen freed is seen allocated, and live = allocs - frees
- * is never negative, on any memory model. Counters may wrap on 32-bit kernels; live is
- * a difference modulo a word, and right as long as it fits one.
+ * is never negative, on any memory model. Counters may wrap on 32-bit kernels;
+ * live is a difference modulo a word, and right as long as it fits one.
  *
- * An exact read is a cut. A counter is two words; every call looks at pcslab_turn
- * for which of them it counts in, and does so with preemption or interrupts off
- * from before the look until it has counted. Between two exact reads nobody counts
- * but in the words of the present turn. A reader sums the others, which stand still;
- * changes the turn; waits for a grace period for all who may have looked
- * before, for a section with preemption off is one RCU waits for; and sums the
- * words of the turn that ended, which now stand still in turn. What was counted is
- * what looked before the change, all of it and nothing else: the values were true
- * together when the turn changed. A call that looked before was not caused by one
- * that looked after. That one looked before it handed its object over, with release
- * order as anyone should; the other got the object before it looked, and for a free
- * the smp_rmb() in find_slab() keeps it so; and nobody sees one word change back.
- * (The Go runtime's consistentHeapStats has generations to the same end.)
+ * An exact read is a cut. A counter is two words; every call looks at
+ * pcslab_turn for which of them it counts in, and does so with preemption or
+ * interrupts off from before the look until it has counted. Between two exact
+ * reads nobody counts but in the words of the present turn. A reader sums the
+ * others, which stand still; changes the turn; waits for a grace period for all
+ * who may have looked before, for a section with preemption off is one RCU
+ * waits for; and sums the words of the turn that ended, which now stand still
+ * in turn. What was counted is what looked before the change, all of it and
+ * nothing else: the values were true together when the turn changed. A call
+ * that looked before was not caused by one that looked after. That one looked
+ * before it handed its object over, with release order as anyone should; the
+ * other got the object before it looked, and for a free the smp_rmb() in
+ * find_slab() keeps it so; and nobody sees one word change back. (The Go
+ * runtime's consistentHeapStats has generations to the same end.)
  *
  * Context: process, may sleep.
  */
@@ -45,8 +46,9 @@ unsigned int pcslab_turn __read_mostly;
 static DEFINE_MUTEX(turn_lock);
 
 /*
- * An exact read that waits for turn_lock, on its reader's stack. Whoever gets the lock
- * does all that wait by then, so nobody waits for more than two grace periods.
+ * An exact read that waits for turn_lock, on its reader's stack. Whoever gets
+ * the lock does all that wait by then, so nobody waits for more than two grace
+ * periods.
  */
 struct cut {
 	struct list_head node;
@@ -228,9 +230,9 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
 }
 
 /*
- * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the frees
- * are shown as they are, and the allocations as what is live above them; or below
- * them, if two CPUs freed one object at the same instant.
+ * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the
+ * frees are shown as they are, and the allocations as what is live above them;
+ * or below them, if two CPUs freed one object at the same instant.
  */
 static void settle(u64 *allocs, u64 *frees)
 {
@@ -289,8 +291,8 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
  *
  * Each counter is exact. Counters are read one after the other while CPUs go on
  * counting, so two of them need not be of the same instant; but live, allocs -
- * frees, is never negative, and no counter ever falls, unless it wraps on a 32-bit
- * kernel.
+ * frees, is never negative, and no counter ever falls, unless it wraps on a
+ * 32-bit kernel.
  *
  * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
  * from under it.
@@ -336,11 +338,12 @@ static void cut_for_all(void)
  * @st: filled; about 4 KiB, too large for the stack
  *
  * Allocations, frees, failures and bytes were all true together, at an instant
- * between call and return; no CPU is stopped or interrupted for that. The gauges
- * (cached, depot, slabs, pages) and bad_frees are read after it, one by one.
+ * between call and return; no CPU is stopped or interrupted for that. The
+ * gauges (cached, depot, slabs, pages) and bad_frees are read after it, one by
+ * one.
  *
- * It takes an RCU grace period, some milliseconds to tens of them, and may have to
- * wait for that of another exact read first; all who wait then share one.
+ * It takes an RCU grace period, some milliseconds to tens of them, and may have
+ * to wait for that of another exact read first; all who wait then share one.
  *
  * Context: as pcslab_heap_stats().
  * Return: 0, or -EINVAL if @heap or @st is NULL.

@@ -2,10 +2,10 @@
 /*
  * Tracking: who allocated what is live, with pcslab.track=1
  *
- * The site of every allocation (site.c) is kept beside the states of its slab, or for a
- * large object in a note that the private word of its page leads to. It is written by
- * the caller's own CPU before the object is handed out, and only means something while
- * the object is live.
+ * The site of every allocation (site.c) is kept beside the states of its slab,
+ * or for a large object in a note that the private word of its page leads to.
+ * It is written by the caller's own CPU before the object is handed out, and
+ * only means something while the object is live.
  *
  * Context: recording, any; collecting, process. Locks: heap->large_lock.
  */
@@ -77,8 +77,8 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
  * pcslab_untrack_large() - forget who allocated a large object
  * @page: its first page, claimed
  *
- * The note stays for those who have found it under its tag: heap_of(), bad frees, and
- * walks of the large objects.
+ * The note stays for those who have found it under its tag: heap_of(), bad
+ * frees, and walks of the large objects.
  *
  * Return: its class, which private leads to from now on.
  */

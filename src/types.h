@@ -17,8 +17,8 @@
  * of a node. A slab's metadata is never in its pages: pages carry objects only.
  *
  * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
- * slots_lock (slots.c) and depot->lock. The last two are raw, taken with interrupts
- * off, and not nested in each other.
+ * slots_lock (slots.c) and depot->lock. The last two are raw, taken with
+ * interrupts off, and not nested in each other.
  */
 #ifndef _PCSLAB_TYPES_H
 #define _PCSLAB_TYPES_H
@@ -36,7 +36,9 @@
 
 #include <pcslab/pcslab.h>
 
-/* The pseudo class of large objects: it has caches (for the record), no slabs. */
+/*
+ * The pseudo class of large objects: it has caches (for the record), no slabs.
+ */
 #define PCSLAB_LARGE		PCSLAB_NR_CLASSES
 
 /* A slab has 2^3 pages at most, or the largest class may not need more. */
@@ -58,8 +60,8 @@ enum pcslab_state {
 };
 
 /*
- * Flags of a heap beside the public ones: it remembers who allocated what. Calls on a
- * heap that has any of PCSLAB_SLOW take the slow path.
+ * Flags of a heap beside the public ones: it remembers who allocated what.
+ * Calls on a heap that has any of PCSLAB_SLOW take the slow path.
  */
 #define PCSLAB_HEAP_TRACK	BIT(7)
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
@@ -105,9 +107,9 @@ struct pcslab_stack {
 };
 
 /*
- * A row of the record. A counter is two words: a call counts in that of the turn
- * (stats.c) it sees, and the counter's value is their sum. Words are native: 64
- * bits on 64-bit kernels, and never torn on any.
+ * A row of the record. A counter is two words: a call counts in that of the
+ * turn (stats.c) it sees, and the counter's value is their sum. Words are
+ * native: 64 bits on 64-bit kernels, and never torn on any.
  */
 struct pcslab_count {
 	union {
@@ -133,15 +135,16 @@ struct pcslab_inherited {
  *	the magazine and its count; a call that interrupts it then does not
  *	touch the rest of this line
  * @node: the node this CPU allocates from
- * @top: where the next round goes. The round below is the next one to be handed out;
- *	below the first of a loaded magazine, and without one, is a NULL (cache.c)
+ * @top: where the next round goes. The round below is the next one to be handed
+ *	out; below the first of a loaded magazine, and without one, is a NULL
+ *	(cache.c)
  * @full: what @top is when @loaded has no room, or there is none
  * @loaded: the magazine in use, or NULL
  * @count: the record of calls that held the guard
- * @always_busy: what the slot leads to while the cache is out of service (slots.c): it
- *	looks like @busy of a cache whose guard is held
- * @seen: calls counted at the last look at what is idle, modulo 2^32; written by that
- *	alone
+ * @always_busy: what the slot leads to while the cache is out of service
+ *	(slots.c): it looks like @busy of a cache whose guard is held
+ * @seen: calls counted at the last look at what is idle, modulo 2^32; written
+ *	by that alone
  * @direct: the record of calls that did not hold the guard; written with
  *	interrupts off, by this CPU
  * @spare: the other magazine, full or empty, or NULL
@@ -149,14 +152,15 @@ struct pcslab_inherited {
  * @verified: the class's @doubts when every round here was last seen to be one
  * @frees: of @count when the CPU last needed a slab, modulo 2^32
  * @nr_spare: rounds in @spare
- * @needed: slabs that the CPU needed in a row without a free in between, up to a limit
+ * @needed: slabs that the CPU needed in a row without a free in between, up to
+ *	a limit
  * @out: out of service: the CPU leaves all but @direct alone
  * @visited: somebody has taken it out of service for a visit (slots.c)
  *
- * What has no other rule here is written by the one CPU alone, or, while the cache is out of
- * service, by who has it; none of it with an atomic operation. Two rows, because a
- * call that interrupts another must not count in the words that the other is just
- * counting in.
+ * What has no other rule here is written by the one CPU alone, or, while the
+ * cache is out of service, by who has it; none of it with an atomic operation.
+ * Two rows, because a call that interrupts another must not count in the words
+ * that the other is just counting in.
  */
 struct pcslab_cache {
 	unsigned int busy;
@@ -185,12 +189,14 @@ struct pcslab_cache {
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
  * @recip: 2^BITS_PER_LONG / stride, rounded up
- * @node: of the pages; NUMA_NO_NODE if they came from the reserves for freeing memory,
- *	so that no magazine takes objects of theirs
- * @caches: the slots that frees look at: class->caches, to spare them a load; or, so
- *	that no magazine takes an object of the reserves, slots of nobody
+ * @node: of the pages; NUMA_NO_NODE if they came from the reserves for freeing
+ *	memory, so that no magazine takes objects of theirs
+ * @caches: the slots that frees look at: class->caches, to spare them a load;
+ *	or, so that no magazine takes an object of the reserves, slots of
+ *	nobody
  * @class: what it belongs to
- * @list: in the depot's partial or empty list, or in none when all is handed out
+ * @list: in the depot's partial or empty list, or in none when all is handed
+ *	out
  * @leaving: in the list of those that go (leave.c)
  * @rcu: when it is gone; heap_of() and bad frees may still be looking
  * @all: in the depot's list of all slabs, walked under RCU by the audit
@@ -200,8 +206,8 @@ struct pcslab_cache {
  * @order: of the pages
  * @leaves: it was empty and is about to go (leave.c)
  * @returned: since then an object was handed out and came back
- * @deferred: in the list of slabs with objects freed in NMI; points to itself when no NMI
- *	has claimed the slab for it, and only then may the slab go
+ * @deferred: in the list of slabs with objects freed in NMI; points to itself
+ *	when no NMI has claimed the slab for it, and only then may the slab go
  * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
  *	index that an address in the pages can lead to, and up to a whole word;
  *	then, in heaps with PCSLAB_SLOW, pcslab_sites() and pcslab_sizes()
@@ -240,18 +246,20 @@ struct pcslab_slab {
  * @cursor: where an audit is in @full
  * @nr_rounds: objects in @full
  * @max_rounds: how many it keeps
- * @nr_missed: objects put into slabs because there were as many, since a drain, and not
- *	taken out again yet
+ * @nr_missed: objects put into slabs because there were as many, since a drain,
+ *	and not taken out again yet
  * @partial: slabs with some objects free
  * @empty: slabs with all objects free
  * @nr_empty: of them
- * @reserve: slabs of the reserves with objects free, which are in neither of the two
+ * @reserve: slabs of the reserves with objects free, which are in neither of
+ *	the two
  * @all: every slab of this class and node
  * @nr_slabs: of them
  * @nr_pages: held by them
  * @nr_free: objects free in them
  * @random: for PCSLAB_HEAP_RANDOM
- * @seen: objects free here at the last look at what is idle; written by that alone
+ * @seen: objects free here at the last look at what is idle; written by that
+ *	alone
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
@@ -275,12 +283,15 @@ struct pcslab_depot {
 
 /**
  * struct pcslab_class - one size class of one heap
- * @caches: the heap's slots of this class: they lead to the caches of pcslab_cpus (slots.c)
- * @inherited: a part of CPU 0's record, written with CPU hotplug held for writing
+ * @caches: the heap's slots of this class: they lead to the caches of
+ *	pcslab_cpus (slots.c)
+ * @inherited: a part of CPU 0's record, written with CPU hotplug held for
+ *	writing
  * @size: bytes of an object
  * @stride: from one to the next: more than @size if there is a redzone
  * @recip: as in the slab
- * @doubts: changes when slabs are about to go, and rounds have to be verified (leave.c)
+ * @doubts: changes when slabs are about to go, and rounds have to be verified
+ *	(leave.c)
  * @cap: rounds in a magazine
  * @index: in heap->class
  * @order: of a slab
@@ -327,8 +338,8 @@ struct pcslab_visit {
  * @large_allocs: large objects handed out
  * @large_alloc_bytes: and their bytes
  *
- * Not on any fast path, and failures are counted in NMI too, hence atomic and not
- * per CPU.
+ * Not on any fast path, and failures are counted in NMI too, hence atomic and
+ * not per CPU.
  */
 struct pcslab_heap_count {
 	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
@@ -338,11 +349,13 @@ struct pcslab_heap_count {
 
 /**
  * struct pcslab_heap - a named, private allocator
- * @class: by index, NULL until used, with the large one; first, for the fast path to
- *	find it without adding anything
- * @slots: for each class, with the large one, a pointer per possible CPU (slots.c)
+ * @class: by index, NULL until used, with the large one; first, for the fast
+ *	path to find it without adding anything
+ * @slots: for each class, with the large one, a pointer per possible CPU
+ *	(slots.c)
  * @name: as given
- * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period later
+ * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period
+ *	later
  * @by_name: while the name is taken, under pcslab_heaps_lock
  * @id: of later heaps is larger
  * @owner: the module that made it; only compared
