@@ -618,9 +618,8 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
  *
  * In this order: what the node has, a full-size slab if the node has pages to
  * spare, what other nodes have, what is left of the reserves for freeing memory
- * if
- * @gfp or the task may use those, and the smallest slab that will do, for which
- * the page allocator may do all that @gfp allows it.
+ * if @gfp or the task may use those, and the smallest slab that will do, for
+ * which the page allocator may do all that @gfp allows it.
  *
  * Return: the object, counted, or NULL.
  */
