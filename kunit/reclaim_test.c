@@ -400,6 +400,7 @@ static void greedy_heap_and_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st.class[pcslab_class_index(8192)].fails, 1);
 	free_all(all);
 	KUNIT_EXPECT_EQ(test, serve(heap, 10000, GFP_KERNEL), 10000);
+	msleep(500);	/* pages go a grace period or two later */
 
 	/* As much again, but for what is in other caches; KASAN and kmemleak keep a lot. */
 	all = take_all(greedy, 8192, &m);
