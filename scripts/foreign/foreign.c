@@ -145,6 +145,27 @@ static const struct kernel_param_ops damaged_ops = {
 module_param_cb(damaged, &damaged_ops, NULL, 0400);
 MODULE_PARM_DESC(damaged, "objects that are not as they were");
 
+/*
+ * Later kernels have kfree_sensitive() wipe as many bytes as a page or the slab has,
+ * from the object on. If the object is not the first of its page, the last of them are
+ * behind the slab, and anybody's.
+ */
+static void *first_of_page(size_t size)
+{
+	void **others = NULL, **next;
+	void **obj;
+
+	while (!PAGE_ALIGNED(obj = pcslab_alloc(heap, size, GFP_KERNEL | __GFP_NOFAIL))) {
+		*obj = others;
+		others = obj;
+	}
+	for (; others; others = next) {
+		next = *others;
+		pcslab_free(others);
+	}
+	return obj;
+}
+
 static int __init foreign_init(void)
 {
 	void (*make)(unsigned int i) = NULL;
@@ -160,7 +181,10 @@ static int __init foreign_init(void)
 	if (IS_ERR(heap))
 		return PTR_ERR(heap);
 	for (i = 0; i < OBJECTS; i++) {
-		called[i] = pcslab_alloc(heap, size_of(i), GFP_KERNEL | __GFP_NOFAIL);
+		if (make == call_kfree_sensitive)
+			called[i] = first_of_page(size_of(i));
+		else
+			called[i] = pcslab_alloc(heap, size_of(i), GFP_KERNEL | __GFP_NOFAIL);
 		beside[i] = pcslab_alloc(heap, size_of(i), GFP_KERNEL | __GFP_NOFAIL);
 		memset(beside[i], PATTERN, size_of(i));
 	}
