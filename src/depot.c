@@ -589,7 +589,7 @@ bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 }
 
 /**
- * pcslab_depot_lacks_magazines() - does a depot have no empty magazine to trade?
+ * pcslab_depot_lacks_magazines() - can a depot not trade a full magazine?
  * @class: class of the magazine
  * @node: node of the depot
  *
@@ -669,7 +669,8 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 	row = pcslab_direct_row(slab->class);
 	done = put_into_slab(depot, slab, state, PCSLAB_CACHED);
 	if (likely(done)) {
-		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
+		/* Release: pairs as in cache_push(). */
+		compat_count_release(pcslab_word(row->frees));
 		trim(depot, slab, &doomed);
 	}
 	pcslab_unlock(&depot->lock, flags);
@@ -714,7 +715,8 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 			continue;
 		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i], PCSLAB_DEFERRED);
-		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
+		/* Release: pairs as in cache_push(). */
+		compat_count_release(pcslab_word(row->frees));
 	}
 	trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);

@@ -7,7 +7,7 @@
  * the heap's caches out of service (slots.c) and reports live objects. A work
  * item does the rest:
  *
- *   destroyed --> dying_heaps --(grace period)--> emptied, the owner's reference dropped
+ *   destroyed --> dying_heaps --(grace period)--> emptied, owner's ref dropped
  *   last reference --> gone_heaps --(grace period)--> freed
  *
  * One grace period serves all heaps in a list, so destroying many costs no more
@@ -125,10 +125,12 @@ static void free_heaps(struct llist_node *gone)
 	llist_for_each_entry(heap, gone, grave)
 		list_del_rcu(&heap->node);
 	mutex_unlock(&pcslab_heaps_lock);
-	pcslab_grace_period();	/* for pcslab_heap_of(), bad frees, reclaim, the last free */
+	/* For pcslab_heap_of(), bad frees, reclaim and the last free. */
+	pcslab_grace_period();
 	llist_for_each_entry_safe(heap, next, gone, grave) {
+		/* pcslab_heap_exit() waits for the code behind this. */
 		if (heap->zombie)
-			module_put(THIS_MODULE);	/* pcslab_heap_exit() waits */
+			module_put(THIS_MODULE);
 		heap_free(heap);
 		cond_resched();
 	}

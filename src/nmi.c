@@ -151,7 +151,8 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	smp_mb();	/* needed: a failing cmpxchg() orders nothing */
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
 		add_slab(&slab->deferred);
-	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
+	/* Release: pairs with the acquire there. */
+	smp_store_release(state, PCSLAB_DEFERRED);
 	run_soon();
 }
 

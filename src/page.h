@@ -4,11 +4,11 @@
  *
  * The first page of a slab and of a large object carries
  *
- *   lru.next	a mark, which nobody else stores. Of a large object it is a tag, the
- *		address of something of ours; of a slab the sum of a tag and the
- *		slab's address.
- *   private	the slab, or the class of the large object; with bit 0 set the
- *		struct pcslab_note of a large object whose allocation is tracked
+ *   lru.next	a mark, which nobody else stores. For a large object it is a
+ *		tag, the address of a variable of pcslab; for a slab it is the
+ *		sum of a tag and the slab's address.
+ *   private	the slab, or the class of the large object; if bit 0 is set, the
+ *		struct pcslab_note of a large object that is tracked
  *
  * A large object's first page also carries the object's links in heap->large:
  * index (next) and lru.prev (previous). The pages are compound: lru.next of the

@@ -68,7 +68,7 @@ DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
 
-static DEFINE_MUTEX(service_lock);	/* held while caches are out of service for visits */
+static DEFINE_MUTEX(service_lock);	/* held during visits */
 static LIST_HEAD(visits_waiting);
 static DEFINE_SPINLOCK(visits_lock);	/* protects visits_waiting */
 
@@ -124,7 +124,8 @@ void pcslab_cpus_set(unsigned int cpu, bool present)
 /* Must be called before the mask is read; see pcslab_class_publish(). */
 unsigned long pcslab_cpus_seq(void)
 {
-	return smp_load_acquire(&cpus_seq);	/* pairs with pcslab_cpus_set() */
+	/* Acquire: pairs with pcslab_cpus_set(). */
+	return smp_load_acquire(&cpus_seq);
 }
 
 /**
@@ -283,7 +284,8 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 			cache->spare = NULL;
 			install(class, cpu, cache);
 		}
-		smp_store_release(slot, class);	/* pairs with pcslab_class_at() */
+		/* Release: pairs with pcslab_class_at(). */
+		smp_store_release(slot, class);
 		done = true;
 	}
 	pcslab_unlock(&slots_lock, flags);
@@ -497,7 +499,7 @@ static void make_visits(void)
 		take_step(visit_class, visit);
 	list_for_each_entry_safe(visit, next, &visits, node) {
 		take_step(start_class, visit);
-		list_del_init(&visit->node);	/* the visit is on its owner's stack or in a heap */
+		list_del_init(&visit->node);	/* on a stack or in a heap */
 	}
 }
 

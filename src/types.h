@@ -2,10 +2,10 @@
 /*
  * The objects of pcslab, from the caller inwards
  *
- *   heap ---> class [64 + large] --- for each CPU ----> cache
- *               |                                      | loaded, spare
- *               |                                      v
- *               +----- for each node ----> depot     magazine {object, state}...
+ *   heap ---> class [64 + large] --- for each CPU ---> cache
+ *               |                                     | loaded, spare
+ *               |                                     v
+ *               +----- for each node ----> depot    magazine {object, state}...
  *                                            | full and empty magazines
  *                                            v
  *                                          slab ---> pages
@@ -56,7 +56,7 @@ enum pcslab_state {
 	PCSLAB_FREE = 0,	/* in its slab */
 	PCSLAB_CACHED,		/* in a magazine */
 	PCSLAB_LIVE,		/* with a caller */
-	PCSLAB_PENDING,		/* its free is being deferred right now (nmi.c) */
+	PCSLAB_PENDING,		/* its free is being deferred */
 	PCSLAB_DEFERRED,	/* freed, waits for an irq_work */
 	PCSLAB_NONE,		/* no object: past the last one */
 };
