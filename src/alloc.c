@@ -21,8 +21,8 @@
 #include "sanitize.h"
 
 /*
- * Looks up the class of a size that is not a compile-time constant, by (size -
- * 1) / 8, because every class is a multiple of 8. This takes two instructions;
+ * Classes by (size - 1) / 8, for sizes that are not compile-time constants;
+ * every class is a multiple of 8. The lookup takes two instructions,
  * pcslab_class_index() takes ten. (Go's size_to_class8 is such a table.)
  */
 static u8 class_of_size[PCSLAB_MAX_SIZE / 8] __ro_after_init;

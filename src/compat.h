@@ -160,7 +160,7 @@ static __always_inline void compat_count_release(unsigned long *word)
  * orders dependent accesses.
  */
 #ifdef CONFIG_X86
-/* The race is the point. */
+/* The race is intended. */
 #define compat_peek(word)	data_race(word)
 #else
 #define compat_peek(word)	READ_ONCE(word)

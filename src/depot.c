@@ -326,9 +326,10 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 }
 
 /*
- * Fill an empty magazine from the slabs. From the first slab take only half of
- * that, because the caller may need but a few objects; with PCSLAB_HEAP_RANDOM
- * take all, so that the random order covers the whole magazine.
+ * Fill an empty magazine from the slabs. While the depot has a single slab fill
+ * only half of it, because the caller may need but a few objects; with
+ * PCSLAB_HEAP_RANDOM fill all of it, so that the random order covers the whole
+ * magazine.
  */
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)

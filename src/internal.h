@@ -30,7 +30,7 @@ static inline const char *pcslab_site_name(const struct pcslab_site *site)
 	return site ? site->name : "unknown";
 }
 
-/* track.c: who allocated what */
+/* track.c: which call sites allocated which objects */
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller);
 void pcslab_track_alloc(const void *obj, unsigned long caller);

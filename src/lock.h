@@ -13,9 +13,8 @@
  *
  * The flag is set before raw_spin_lock() and cleared after raw_spin_unlock(),
  * because a CPU that waits for a lock or releases it can be traced too. It is
- * per CPU and accessed with interrupts off, so program order is enough:
- * whatever comes in between runs on this CPU. The locks do not nest in each
- * other.
+ * per CPU and written with interrupts off, so program order is enough: code
+ * that comes in between runs on this CPU. The locks do not nest in each other.
  */
 #ifndef _PCSLAB_LOCK_H
 #define _PCSLAB_LOCK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What pcslab writes into struct page, and how an address finds its owner
+ * The words of struct page that pcslab uses, and finding an address's owner
  *
  * The first page of a slab and of a large object carries
  *
@@ -15,13 +15,13 @@
  * other pages is odd and leads to the first, and hardened usercopy knows where
  * they end.
  *
- * Any address may be looked up, so find_slab() and large_page_of() check in
- * this order: Is it in the direct map, and below the end of the highest page
- * that pcslab ever had? Is there a struct page (read with a fixup, because the
- * direct map has holes), and does it carry the mark? If it looks like one of
- * our tail pages: is its head near enough to be ours (the struct pages of
- * memory that is not online yet contain anything), and does the head carry the
- * mark (also read with a fixup)? Only then private is followed.
+ * Any address may be looked up, so a lookup checks in this order: Is it in the
+ * direct map, and below the end of the highest page that pcslab ever had? Is
+ * there a struct page (read with a fixup, because the direct map has holes),
+ * and does it carry the mark? If it looks like one of our tail pages: is its
+ * head near enough to be ours (the struct pages of memory that is not online
+ * yet contain anything), and does the head carry the mark (also read with a
+ * fixup)? Only then private is followed.
  *
  * A legal free cannot race with unstamping, because its object keeps the page.
  * A bad free or pcslab_heap_of() can, and must not follow what the next owner

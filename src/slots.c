@@ -12,9 +12,9 @@
  * instead. The slots of a class that is not made yet, and of a CPU that has no
  * cache, point to @always_busy of @nobody.
  *
- * A task that needs another CPU's cache for itself sets @out, points the slot
- * to @always_busy and waits for an RCU grace period. Calls read both, and use
- * the cache, with preemption or interrupts off, which RCU waits for; later
+ * A task that needs exclusive use of another CPU's cache sets @out, points the
+ * slot to @always_busy and waits for an RCU grace period. Calls read both, and
+ * use the cache, with preemption or interrupts off, which RCU waits for; later
  * calls find the cache out of service and use the depot. To put it back into
  * service the task stores @out and the slot with release order. That pairs with
  * the acquire in cache_enter() and with the address dependency of the fast

@@ -2,7 +2,7 @@
 /*
  * The size classes: which class serves a size, computed when the caller is
  * compiled if the size is a constant. <pcslab/pcslab.h> includes this file;
- * callers must not use it directly.
+ * callers do not need it.
  */
 #ifndef _PCSLAB_CLASS_H
 #define _PCSLAB_CLASS_H

@@ -59,7 +59,7 @@ struct pcslab_heap;
 /**
  * DOC: Flags of a heap
  *
- * Each flag turns on a check, which costs time: see Documentation/security.rst.
+ * Each flag turns on a check, which has a cost: see Documentation/security.rst.
  * With pcslab.debug=1 every heap has all of them.
  *
  * ``PCSLAB_HEAP_RANDOM``
