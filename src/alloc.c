@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The front: what callers call, and its fast paths
+ * The calls for users, and their fast paths
  *
- * The fast paths serve an allocation from the CPU's magazine and a free into
- * it: no lock, no locked instruction, no shared line but the state byte of the
- * object. All that they can't do at once is started again from the beginning in
- * an out-of-line function.
+ * The fast paths allocate from the CPU's magazine and free into it: no lock, no
+ * locked instruction, no shared cache line except the object's state byte.
+ * Anything else restarts from scratch in an out-of-line slow path.
  *
  * Context: any; NMI as the public header says. No locks here.
  */
@@ -22,9 +21,9 @@
 #include "sanitize.h"
 
 /*
- * The class of a size that the compiler does not know, by (size - 1) / 8, every
- * class being a multiple of that: two instructions where pcslab_class_index()
- * takes ten. (Go's size_to_class8 is such a table.)
+ * Classes by (size - 1) / 8, for sizes that are not compile-time constants;
+ * every class is a multiple of 8. The lookup takes two instructions,
+ * pcslab_class_index() takes ten. (Go's size_to_class8 is such a table.)
  */
 static u8 class_of_size[PCSLAB_MAX_SIZE / 8] __ro_after_init;
 
@@ -37,8 +36,8 @@ void __init pcslab_alloc_init(void)
 }
 
 /*
- * Of 1 to PCSLAB_MAX_SIZE bytes; a sum, for UBSAN_BOUNDS looks at what is in
- * brackets.
+ * The class of 1 to PCSLAB_MAX_SIZE bytes. Pointer arithmetic, not [], so that
+ * UBSAN_BOUNDS adds no check here.
  */
 static __always_inline unsigned long class_index(size_t size)
 {
@@ -46,8 +45,9 @@ static __always_inline unsigned long class_index(size_t size)
 }
 
 /*
- * Tell lockdep and the sleep checker of what the slow path may do. Elsewhere
- * might_alloc() is a call on kernels with PREEMPT_DYNAMIC, to yield the CPU.
+ * Tell lockdep and the sleep checker what the slow path may do. On kernels
+ * without them might_alloc() is skipped: with PREEMPT_DYNAMIC it would still be
+ * a call, which may yield the CPU.
  */
 static __always_inline void check_context(gfp_t gfp)
 {
@@ -63,7 +63,7 @@ static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
 	return NULL;
 }
 
-/* Who calls a heap that is destroyed has lost count of it. */
+/* Refuse allocations from a destroyed heap: its owner has a bug. */
 static bool heap_refused(struct pcslab_heap *heap)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
@@ -97,7 +97,7 @@ static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 	return true;
 }
 
-/* A node as kmalloc_node() takes it: one without memory is no preference. */
+/* Like kmalloc_node(): a node without memory is no preference. */
 static int node_wanted(int node)
 {
 	if (node < 0 || node >= nr_node_ids || !node_state(node, N_NORMAL_MEMORY))
@@ -106,9 +106,8 @@ static int node_wanted(int node)
 }
 
 /*
- * The last steps, with the object the caller's but not yet told to the caller.
- * A
- * @size of 0 stands for that of the class.
+ * The last steps before the caller gets the object. A @size of 0 stands for the
+ * size of the class.
  */
 static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
 {
@@ -119,13 +118,13 @@ static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t 
 	return obj;
 }
 
-/* Out of line, or gcc would make room for the size in registers. */
+/* Out of line; otherwise gcc reserves registers for the size. */
 static noinline void *zero(void *obj, unsigned long index)
 {
 	return memset(obj, 0, pcslab_class_size(index));
 }
 
-/* The same on the fast path, which has not looked at the class. */
+/* hand_out() for the fast path, which has not loaded the class. */
 static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned long index,
 					   void *obj, size_t size, gfp_t gfp)
 {
@@ -136,7 +135,7 @@ static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned lo
 	return obj;
 }
 
-/* @index is long, for the fast path need not make an int of it. */
+/* @index is a long, so that the fast path need not convert it to an int. */
 static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 				 gfp_t gfp, int node, size_t size, unsigned long caller)
 {
@@ -164,7 +163,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	return obj;
 }
 
-/* @plain: @gfp is neither refused nor asks for zeroes. */
+/* @plain: @gfp is not refused and does not ask for zeroes. */
 static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long index,
 					 size_t size, gfp_t gfp, bool plain)
 {
@@ -196,8 +195,8 @@ slow:
 }
 
 /*
- * The size is there for the caller's compiler; here it would take a register
- * too many.
+ * The size is there for the caller's compiler. It is not used here, because it
+ * would take one register too many.
  */
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
@@ -213,7 +212,7 @@ void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t 
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_plain, "PCSLAB");
 
-/* What is not an object of a class: nothing at all, or a large object. */
+/* Allocate a zero-sized or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 				  gfp_t gfp, int node, unsigned long caller)
 {
@@ -238,7 +237,7 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc, "PCSLAB");
 
-/* Of any size on any node, in the name of @caller. */
+/* Allocate any size on any node; reports name @caller. */
 static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller)
 {
@@ -256,8 +255,8 @@ static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
  * @node: NUMA node, or NUMA_NO_NODE for the local one; a node without memory
  *	counts as NUMA_NO_NODE
  *
- * For the local node it costs what pcslab_alloc() costs when its magazine is
- * empty; for another it takes that node's depot lock.
+ * For the local node this takes the slow path of pcslab_alloc(); for another
+ * node it takes the lock of that node's depot.
  *
  * Context: as pcslab_alloc().
  * Return: as pcslab_alloc().
@@ -269,9 +268,9 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 
 /*
- * Take the object from the caller: true for one call only. If the heap has no
- * checks two CPUs that free the same object in the same instant may both get
- * true.
+ * Take the object from the caller. Returns true for one call only; but in a
+ * heap without checks two CPUs that free the same object at the same instant
+ * may both get true.
  */
 static bool claim(struct pcslab_slab *slab, u8 *state)
 {
@@ -290,7 +289,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 
 	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj))
 		return;
-	preempt_disable();	/* holds slab until the claim pins it */
+	preempt_disable();	/* keeps slab until the claim pins it */
 	slab = slab_of(obj);
 	if (!slab || !find_state(slab, obj, &state) || !claim(slab, state)) {
 		preempt_enable();
@@ -314,14 +313,14 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		pcslab_depot_free(slab, obj, state);
 }
 
-/* Of another node than the CPU's? */
+/* Does the slab belong to another node than the CPU? */
 static __always_inline bool is_remote(const struct pcslab_slab *slab,
 				      const struct pcslab_cache *c)
 {
 	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
 }
 
-/* Into this CPU's loaded magazine, if that is all there is to do. */
+/* Free into this CPU's loaded magazine, if nothing else is needed. */
 static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
 	struct pcslab_cache *c = raw_cpu_read(*slab->caches);
@@ -341,19 +340,18 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 /**
  * pcslab_free() - give an object back
- * @obj: what an allocation returned, of any heap; NULL and ZERO_SIZE_PTR are
- *	fine
+ * @obj: object that any allocation of any heap returned, NULL or ZERO_SIZE_PTR
  *
- * Anything else - memory that is not pcslab's, an address inside an object, an
- * object that is free - is refused: a line in the log with the heap, the class
- * and a stack (ratelimited), counted in the heap's bad_frees, nothing touched.
- * Two CPUs that free one object at the same instant are told from each other
- * only in a heap with checks (large objects: always).
+ * Any other pointer is refused: memory that is not pcslab's, an address inside
+ * an object, an object that is free already. The refusal is logged with the
+ * heap, the class and a stack (ratelimited) and counted in the heap's
+ * bad_frees, and nothing is changed. Two CPUs that free one object at the same
+ * instant are only detected in a heap with checks; for large objects, always.
  *
- * Context: any, NMI included, where an irq_work does soon after what the
- *	magazine
- * can't take, as it does for a tracer where pcslab holds a lock; on PREEMPT_RT,
- * as for kfree(), not with preemption or interrupts off. Does not sleep.
+ * Context: any, including NMI. In NMI, and in a tracer's callback under a lock
+ *	of pcslab, an irq_work soon frees what the magazine cannot take. On
+ *	PREEMPT_RT, as for kfree(), not with preemption or interrupts off. Does
+ *	not sleep.
  */
 void pcslab_free(const void *obj)
 {
@@ -378,20 +376,21 @@ slow:
 EXPORT_SYMBOL_NS_GPL(pcslab_free, "PCSLAB");
 
 /**
- * pcslab_usable_size() - bytes that may be used of an object
+ * pcslab_usable_size() - bytes that the caller may use of an object
  * @obj: a live object of any heap, NULL or ZERO_SIZE_PTR
  *
- * In a heap with PCSLAB_HEAP_REDZONE the bytes behind the size that was asked
- * for are looked at like in a free, zeroed, and the caller's from then on; so
- * nobody may write to them meanwhile.
+ * In a heap with PCSLAB_HEAP_REDZONE this call checks the bytes past the
+ * requested size as pcslab_free() does, zeroes them, and gives them to the
+ * caller. So nobody may write to them during the call.
  *
- * FORTIFY_SOURCE allows no more than what was asked for, wherever it can see
- * the call that allocated. pcslab_realloc() to the usable size leaves the
- * object where it is, and tells the compiler as well.
+ * FORTIFY_SOURCE allows no access past the requested size where it sees the
+ * allocating call. pcslab_realloc() to the usable size leaves the object where
+ * it is, and also tells the compiler.
  *
  * Context: any. The object must not be freed meanwhile.
  * Return: bytes: the size of its class, or of the pages of a large object; 0
- *	for NULL, ZERO_SIZE_PTR and what is not a live object of ours.
+ *	for NULL, ZERO_SIZE_PTR and anything that is not a live object of
+ *	pcslab.
  */
 size_t pcslab_usable_size(const void *obj)
 {
@@ -421,8 +420,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_usable_size, "PCSLAB");
  * @obj: any address
  *
  * Context: any.
- * Return: the heap, or NULL if no live object of ours starts at @obj. The
- *	answer stays true for as long as the caller keeps the object.
+ * Return: the heap, or NULL if no live object of pcslab starts at @obj. The
+ *	answer holds as long as the object is not freed.
  */
 struct pcslab_heap *pcslab_heap_of(const void *obj)
 {
@@ -431,7 +430,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	preempt_disable();	/* holds what is found */
+	preempt_disable();	/* keeps slab and class */
 	slab = slab_of(obj);
 	if (slab) {
 		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
@@ -447,7 +446,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_of, "PCSLAB");
 
 /*
- * Leave the caller @size bytes of an object of @full bytes, all of them
+ * Leave the caller @size of the @full bytes of an object, all of which must be
  * accessible.
  */
 static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
@@ -461,20 +460,20 @@ static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full
 
 /**
  * pcslab_realloc() - change the size of an object
- * @heap: the heap the result is of
+ * @heap: the heap the result must belong to
  * @obj: an object of any heap, NULL or ZERO_SIZE_PTR
  * @size: bytes wanted
  * @gfp: as for pcslab_alloc()
  *
- * krealloc()'s rules: the content is kept up to the smaller of both sizes; NULL
- * allocates; a @size of 0 frees; an object of this heap that has room stays
- * where it is. On failure @obj is as it was. A bad @obj is refused like a bad
- * free, and counted like one, not as a failed allocation.
+ * The rules are those of krealloc(): the content is kept up to the smaller of
+ * both sizes; NULL allocates; a @size of 0 frees; an object of this heap that
+ * has room stays where it is. On failure @obj is unchanged. A bad @obj is
+ * refused and counted like a bad free, not as a failed allocation.
  *
- * With __GFP_ZERO or init_on_alloc all bytes from @size to the usable size are
- * zero afterwards if the object stays, and all bytes from the old usable size
- * to the new one if it moves. So what a buffer grows by is zero if it was
- * allocated, and each time reallocated, with __GFP_ZERO.
+ * With __GFP_ZERO or init_on_alloc the call zeroes all bytes from @size to the
+ * usable size if the object stays, and all bytes from the old usable size to
+ * the new one if it moves. So if a buffer was allocated and always reallocated
+ * with __GFP_ZERO, all bytes that it grows by are zero.
  *
  * Context: as pcslab_alloc().
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL.

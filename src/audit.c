@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The audit: counting objects one by one, without looking at a counter
+ * The audit: counting objects one by one, without using a counter
  *
- * What ReadMemStatsSlow is to the Go runtime: an independent answer to compare
- * the books with. The slabs are walked under RCU and the state of every object
- * is looked at; then the magazines are walked, those of a CPU while it is kept
- * off them (slots.c), and every round must lead to a cached object. With the
- * heap quiet live equals allocs - frees, and rounds equals cached, object for
- * object.
+ * It is an independent result to compare the statistics with, as
+ * ReadMemStatsSlow is in the Go runtime. The slabs are walked under RCU and the
+ * state of every object is read. Then the magazines are walked, those of a CPU
+ * while the CPU is kept off them (slots.c), and every round must lead to a
+ * cached object. While no call uses the heap, live equals allocs - frees, and
+ * rounds equals cached, to the object.
  *
- * Costs what the heap holds. Locks: one audit at a time; a depot's lock for one
- * full magazine each time, the cursor leads to the next.
+ * The time grows with what the heap holds. Locks: audit_lock, so that one audit
+ * runs at a time; a depot's lock, for one full magazine each time, after which
+ * the cursor leads to the next.
  * Context: process.
  */
 #include <linux/cpu.h>
@@ -21,7 +22,7 @@
 #include "lock.h"
 #include "page.h"
 
-/* Of the cursors of all depots. */
+/* Protects the cursors of all depots. */
 static DEFINE_MUTEX(audit_lock);
 
 static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
@@ -65,8 +66,8 @@ static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 }
 
 /*
- * Who takes the magazine the cursor is at moves it on; what comes meanwhile is
- * above.
+ * Code that takes the magazine at the cursor moves the cursor on; new magazines
+ * are pushed above it.
  */
 static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 {
@@ -107,8 +108,7 @@ static void walk_cache(struct pcslab_class *class, struct pcslab_cache *c, void 
 /**
  * pcslab_heap_audit() - count the objects of a heap
  * @heap: the heap
- * @audits: for each size class one, all zeroes; those of classes in use are
- *	filled
+ * @audits: one per size class, zeroed; those of classes in use are filled
  *
  * Context: process, takes the CPU hotplug lock for reading.
  */

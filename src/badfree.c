@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad frees: what is wrong with a pointer, said in the log
+ * Bad frees: reporting in the log what is wrong with a pointer
  *
- * Context: any. Nothing is written but counters of their own.
+ * Context: any. Nothing is written except the counters of bad frees.
  */
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -14,7 +14,10 @@ atomic_long_t pcslab_bad_frees;
 
 static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 
-/* A heap that is on its way out is not listed any more. */
+/*
+ * A heap that is about to be freed is not listed any more, so its bad frees are
+ * counted in pcslab_bad_frees.
+ */
 static void count(struct pcslab_heap *heap)
 {
 	if (heap && (!READ_ONCE(heap->dying) || READ_ONCE(heap->zombie)))
@@ -60,11 +63,11 @@ static void report(const void *obj, struct pcslab_slab *slab,
 }
 
 /**
- * pcslab_raced_free() - say that an object was found to have been freed twice
- * @class: that it is of
- * @obj: the object; two CPUs freed it at the same instant
+ * pcslab_raced_free() - report an object that two CPUs freed at one instant
+ * @class: class of the object
+ * @obj: the object
  *
- * Both were counted as frees. Who they were nobody knows any more.
+ * Both calls were counted as frees. The callers are not known any more.
  */
 void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 {
@@ -76,17 +79,17 @@ void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 
 /**
  * pcslab_bad_free() - refuse a free
- * @obj: any address but of a live object
+ * @obj: any address except that of a live object
  * @caller: return address of the call
  *
- * Counted in the heap the memory is of, or in pcslab_bad_frees.
+ * Counted in the heap that the memory belongs to, or in pcslab_bad_frees.
  */
 void pcslab_bad_free(const void *obj, unsigned long caller)
 {
 	struct pcslab_class *large = NULL;
 	struct pcslab_slab *slab;
 
-	preempt_disable();	/* holds what slab_of() finds */
+	preempt_disable();	/* keeps what slab_of() finds */
 	slab = slab_of(obj);
 	if (!slab)
 		large = large_class_around(obj);

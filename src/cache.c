@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cache: two magazines of one CPU, and what happens when they run out
+ * The cache: two magazines of one CPU, how they are refilled and flushed
  *
- * The second magazine keeps a caller that goes back and forth at a magazine's
- * edge away from the depot (Bonwick and Adams, 2001). Both hold objects of the
- * CPU's own node only: a free of another node's object goes to its depot.
+ * With the second magazine a caller that alternates between allocating and
+ * freeing at a magazine's edge does not go to the depot each time (Bonwick and
+ * Adams, 2001). Both hold objects of the CPU's own node only: a remote object
+ * is freed to the depot of its node.
  *
  * Context: as the caller of alloc or free, not NMI. The guard is held with
- * preemption off; within it the depot's lock may be taken. Magazines and pages
- * are allocated and freed outside.
+ *	preemption off; the depot's lock may be taken under it. Magazines and
+ *	pages must be allocated and freed without the guard.
  */
 #include <linux/slab.h>
 
@@ -16,15 +17,15 @@
 #include "internal.h"
 #include "page.h"
 
-/* The header of a magazine holds the round below the first one. */
+/* The round below the first one lies in the magazine's header. */
 static_assert(sizeof(struct pcslab_magazine) >= sizeof(struct pcslab_round));
 
-/* What a cache without a magazine has loaded: a full one without a round. */
+/* Stands for the loaded magazine of a cache that has none: full, and empty. */
 static struct pcslab_magazine no_magazine;
 
 /*
- * Leave in a magazine the rounds that lead to a cached object; what is left of
- * @n. Preemption is off.
+ * Drop the rounds that do not lead to a cached object. Returns how many of @n
+ * are left. Preemption must be off.
  */
 static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
 			   unsigned int n)
@@ -44,8 +45,8 @@ static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_m
 }
 
 /*
- * Slabs have gone since its rounds were verified (leave.c). With the guard
- * held.
+ * Slabs have left since the rounds were verified (leave.c). The caller must
+ * hold the guard.
  */
 static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cache *c,
 				  u32 doubts)
@@ -59,8 +60,8 @@ static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cach
 }
 
 /*
- * This CPU's cache with the guard held and preemption off, NULL if it is busy
- * or out of service.
+ * Returns this CPU's cache with the guard held and preemption off, or NULL if
+ * it is busy or out of service.
  */
 static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 {
@@ -71,7 +72,10 @@ static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 	c = pcslab_this_cache(class);
 	/* Acquire: pairs with the release in slots.c. */
 	if (!smp_load_acquire(&c->out) && guard_enter(c)) {
-		/* Acquire: what has left its slab is seen to have. Pairs with leave.c. */
+		/*
+		 * Acquire: objects that left their slab before are seen as
+		 * such. Pairs with leave.c.
+		 */
 		doubts = smp_load_acquire(&class->doubts);
 		if (unlikely(c->verified != doubts))
 			verify_cache(class, c, doubts);
@@ -87,7 +91,7 @@ static void cache_exit(struct pcslab_cache *c)
 	preempt_enable();
 }
 
-/* What a pop from @mag comes to in the end: no object. */
+/* Put the NULL below the first round, where the pops from @mag end. */
 static void close_bottom(struct pcslab_magazine *mag)
 {
 	(mag->round - 1)->obj = NULL;
@@ -104,7 +108,7 @@ static void load(struct pcslab_class *class, struct pcslab_cache *c,
 
 /**
  * pcslab_cache_unload() - leave a cache without magazines
- * @c: new, or what it had is elsewhere
+ * @c: a new cache, or one whose magazines were taken away
  */
 void pcslab_cache_unload(struct pcslab_cache *c)
 {
@@ -115,7 +119,7 @@ void pcslab_cache_unload(struct pcslab_cache *c)
 	c->full = no_magazine.round;
 }
 
-/* Make @mag the loaded magazine and the one that was loaded the spare. */
+/* Make @mag the loaded magazine, and the loaded one the spare. */
 static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
 		   struct pcslab_magazine *mag, unsigned int n)
 {
@@ -135,13 +139,15 @@ static struct pcslab_magazine *take_idle(struct pcslab_class *class,
 }
 
 /**
- * struct supply - what a refill, which allocates nothing, is given or gives back
+ * struct supply - what a refill may use, and what it lacked
  * @mag: an empty magazine, or NULL
  * @slab: a new slab, or NULL
- * @wants_mag: it lacked a magazine, otherwise a slab
- * @slab_given: it had one already
+ * @wants_mag: the refill lacked a magazine; if false it lacked a slab
+ * @slab_given: a slab was provided before
  * @node: where the slab should be
- * @more: by how much its order should be higher than usual
+ * @more: how much the slab's order should be above the usual one
+ *
+ * A refill runs under the guard, so it allocates nothing itself.
  */
 struct supply {
 	struct pcslab_magazine *mag;
@@ -152,7 +158,7 @@ struct supply {
 	unsigned int more;
 };
 
-/* The loaded magazine is empty: find rounds. */
+/* Refill: called when the loaded magazine is empty. */
 static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
 {
 	struct pcslab_magazine *mag;
@@ -176,9 +182,9 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
 }
 
 /*
- * A slab of the class has few objects if they are large, and whoever allocates
- * many would pay for a slab for every few. So the order rises by one with every
- * second slab that a CPU needs, for as long as it frees nothing in between.
+ * A slab of large objects has few of them, and a caller that allocates many
+ * would need a new slab every few calls. So the order rises by one with every
+ * second slab that a CPU needs without a free in between.
  */
 static unsigned int eagerness(struct pcslab_cache *c)
 {
@@ -192,7 +198,7 @@ static unsigned int eagerness(struct pcslab_cache *c)
 	return c->needed / 2;
 }
 
-/* After a refill that found nothing. */
+/* Record what a refill lacked. */
 static void note_lack(struct pcslab_cache *c, struct supply *supply)
 {
 	supply->wants_mag = !c->loaded;
@@ -203,7 +209,8 @@ static void note_lack(struct pcslab_cache *c, struct supply *supply)
 }
 
 /*
- * Get what a refill lacked, once; false if there is no point in trying again.
+ * Get what a refill lacked, a slab at most once. Returns false if there is no
+ * point in trying again.
  */
 static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
 {
@@ -219,14 +226,15 @@ static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply
 }
 
 /**
- * pcslab_cache_alloc() - allocate from this CPU's magazines, refilled if need be
- * @class: of what
- * @gfp: for a magazine, should the CPU have none, and for a slab
- * @node: whose object it must be, or NUMA_NO_NODE
+ * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
+ * @class: class of the object
+ * @gfp: used to allocate a magazine, if the CPU has none, and a slab
+ * @node: node the object must come from, or NUMA_NO_NODE
  *
- * Return: the object, counted, or NULL if this CPU is not of @node, the local
- *	depot has no more and there are no pages for a slab, this call
- *	interrupts another one here or the cache is out of service.
+ * Return: the object, counted. NULL if this CPU does not belong to @node, if
+ *	the local depot is empty and no pages for a slab are available, if this
+ *	call interrupts another one on this cache, or if the cache is out of
+ *	service.
  */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
@@ -257,8 +265,8 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 }
 
 /*
- * The loaded magazine is full: find room. Without @last a magazine is emptied
- * into the slabs for it only if the depot has enough.
+ * The loaded magazine is full: make room. Unless this is the @last attempt, a
+ * magazine is flushed into the slabs only if the depot has enough.
  */
 static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 		      struct pcslab_magazine **fresh, bool last,
@@ -295,13 +303,13 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 
 /**
  * pcslab_cache_free() - free into this CPU's magazines
- * @slab: of the object
+ * @slab: slab of the object
  * @obj: the object, claimed
  * @state: its state
  *
- * Return: true if it is done and counted; false if the object is another
- *	node's, there is no memory for a magazine, this call interrupts another
- *	one here or the cache is out of service.
+ * Return: true if the object was taken and counted. False if it belongs to
+ *	another node, if there is no memory for a magazine, if this call
+ *	interrupts another one on this cache, or if the cache is out of service.
  */
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 {
@@ -346,12 +354,12 @@ static void drain_one(struct pcslab_class *class, int node,
 }
 
 /**
- * pcslab_cache_drain() - put all a cache holds back into the slabs
- * @class: of the cache
- * @cache: out of service, or of a CPU that is dead
+ * pcslab_cache_drain() - flush all that a cache holds into the slabs
+ * @class: class of the cache
+ * @cache: out of service, or the cache of a dead CPU
  *
  * Context: process.
- * Return: the number of pages that went back to the page allocator.
+ * Return: the number of pages that go back to the page allocator.
  */
 unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
 {

@@ -2,15 +2,15 @@
 /*
  * The guard of a cache, and what is done under it
  *
- * Preemption is off in here, so only an interrupt can come between. It looks at
- * the guard before anything else; finding it taken it leaves the magazines and
- * the guarded row alone and goes to the depot. Coming before the guard is taken
- * or after it is released, it runs from start to end as if it were alone. So
- * the guard needs no atomic operation, only the compiler's barriers: this CPU
- * sees its own stores in order.
+ * Preemption is off in here, so only an interrupt can come between. An
+ * interrupt that finds the guard taken must leave the magazines and the guarded
+ * row alone and use the depot instead. An interrupt before the guard is taken
+ * or after it is released runs from start to end as if it were alone. So the
+ * guard needs no atomic operation, only compiler barriers: a CPU sees its own
+ * stores in order.
  *
- * One preemption-off section holds the look at the turn and the count, as exact
- * reads need it (stats.c).
+ * A call must read the turn and count within one preemption-off section,
+ * because exact reads wait for such sections (stats.c).
  */
 #ifndef _PCSLAB_CACHE_H
 #define _PCSLAB_CACHE_H
@@ -32,21 +32,21 @@ static __always_inline void guard_exit(struct pcslab_cache *c)
 	WRITE_ONCE(c->busy, 0);
 }
 
-/* The object that a pop hands out; NULL if there is none. */
+/* The object that cache_pop() would hand out, or NULL. */
 static __always_inline void *cache_next(const struct pcslab_cache *c)
 {
 	return (c->top - 1)->obj;
 }
 
-/* With a round in the magazine: hand out its object. */
+/* Hand out the object of the top round. The magazine must not be empty. */
 static __always_inline void cache_pop(struct pcslab_cache *c)
 {
 	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_LIVE);
-	data_race(c->top--);	/* others read it, as a gauge */
+	data_race(c->top--);	/* racy readers: it is a gauge */
 	compat_count(pcslab_word(c->count.allocs));
 }
 
-/* With room in the magazine: take an object back. */
+/* Take an object back. The magazine must have room. */
 static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
 {
 	struct pcslab_round *round = c->top;
@@ -54,10 +54,11 @@ static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *st
 	WRITE_ONCE(*state, PCSLAB_CACHED);
 	round->obj = obj;
 	round->state = state;
-	data_race(c->top++);	/* others read it, as a gauge */
+	data_race(c->top++);	/* racy readers: it is a gauge */
 	/*
-	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). Whoever sees
-	 * this free counted sees the allocation of the object counted.
+	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). A reader
+	 * that sees this free counted also sees the object's allocation
+	 * counted.
 	 */
 	compat_count_release(pcslab_word(c->count.frees));
 }

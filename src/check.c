@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checks of heaps that asked for them: patterns in free objects and behind live
+ * Checks of heaps with PCSLAB_CHECKED: patterns in free objects and behind live
  * ones
  *
  *            size asked for   size of the class      stride
@@ -8,15 +8,15 @@
  *   live:  ........|cccccccccccccccccc|cccccccccccccccccc|	c: redzone
  *   free:  pppppppppppppppppppppppppp|cccccccccccccccccc|	p: poison
  *
- * A redzone is looked at when the object is freed, or asked for its usable
- * size, which opens it up to the size of the class. Poison is looked at when
- * the object is handed out again. Damage is named in the log with heap, class
- * and the last call for the object, counted in the heap's corruptions, and
- * repaired. The patterns are those of SLUB; with init_on_free, which zeroes
- * what is freed, zeroes are the poison.
+ * A redzone is checked when the object is freed, and when its usable size is
+ * asked for, which extends the object to the size of the class. Poison is
+ * checked when the object is handed out again. Damage is reported in the log
+ * with the heap, the class and the last call for the object, counted in the
+ * heap's corruptions, and repaired. The patterns are those of SLUB; with
+ * init_on_free, which zeroes freed objects, the poison is zeroes.
  *
- * No locks: who calls owns the object.
- * Context: any; freeing in NMI too.
+ * No locks: the caller must own the object.
+ * Context: any; freeing also in NMI.
  */
 #include <linux/poison.h>
 #include <linux/printk.h>
@@ -35,7 +35,7 @@ static u8 poison(void)
 	return want_init_on_free() ? 0 : POISON_FREE;
 }
 
-/* Of an object that was found to be one. */
+/* The index of an object, which must be one of the slab. */
 static unsigned int index_of(struct pcslab_slab *slab, const void *obj)
 {
 	u8 *state = slab->state;
@@ -55,8 +55,9 @@ static u16 *size_of(struct pcslab_slab *slab, const void *obj)
 }
 
 /*
- * Is every byte of @obj from @from to before @to still @pattern? If not say so,
- * with who had the object last and who came across it.
+ * Check that every byte of @obj from @from to before @to is still @pattern. If
+ * not, report it with the last call for the object and with @caller, which came
+ * across it.
  */
 static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
 		    u8 pattern, const char *what, unsigned long caller)
@@ -78,7 +79,7 @@ static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
 	dump_stack();
 }
 
-/* What lies behind the object, up to the next one. */
+/* Restore the redzone behind the object, up to the next one. */
 static void restore_gap(struct pcslab_class *class, u8 *obj)
 {
 	u32 gap = class->stride - class->size;
@@ -89,7 +90,7 @@ static void restore_gap(struct pcslab_class *class, u8 *obj)
 
 /**
  * pcslab_check_new() - put the patterns into all objects of a slab
- * @slab: just made, accessible
+ * @slab: a new slab, accessible
  */
 void pcslab_check_new(struct pcslab_slab *slab)
 {
@@ -105,10 +106,10 @@ void pcslab_check_new(struct pcslab_slab *slab)
 }
 
 /**
- * pcslab_check_alloc() - look at an object that is to be handed out
- * @slab: of the object
+ * pcslab_check_alloc() - check an object that is to be handed out
+ * @slab: slab of the object
  * @obj: the object, not accessible yet
- * @caller: who gets it
+ * @caller: return address of the allocating call
  */
 void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {
@@ -125,10 +126,10 @@ void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 }
 
 /**
- * pcslab_check_fence() - put a redzone behind what was asked for
- * @slab: of the object
+ * pcslab_check_fence() - put a redzone behind the requested size
+ * @slab: slab of the object
  * @obj: a live object
- * @size: bytes that are the caller's
+ * @size: bytes that the caller may use
  */
 void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size)
 {
@@ -141,13 +142,13 @@ void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size)
 }
 
 /**
- * pcslab_check_open() - give the caller all of his object
- * @slab: of the object
+ * pcslab_check_open() - let the caller use the whole object
+ * @slab: slab of the object
  * @obj: a live object, accessible
- * @caller: who asks
+ * @caller: return address of the call
  *
- * What was behind the size asked for is zero then, as it has to be in an object
- * that was asked for with __GFP_ZERO.
+ * Zeroes the bytes behind the requested size, because they must be zero if the
+ * object was allocated with __GFP_ZERO.
  */
 void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {
@@ -160,10 +161,10 @@ void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 }
 
 /**
- * pcslab_check_free() - look at an object that was given back, and poison it
- * @slab: of the object
+ * pcslab_check_free() - check an object that was given back, and poison it
+ * @slab: slab of the object
  * @obj: the object, claimed
- * @caller: who freed it
+ * @caller: return address of the freeing call
  */
 void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {

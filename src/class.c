@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A class of a heap: made when its first object is asked for, by whoever asks
+ * Size classes of a heap, each made by the first allocation that needs it
  *
- * Which may be an interrupt, so nothing here sleeps unless the caller's flags
- * allow it, and the CPU hotplug lock is not taken: pcslab_class_publish()
- * refuses a class that misses a CPU which came meanwhile.
+ * That call may be in an interrupt, so nothing here sleeps unless the caller's
+ * flags allow it, and nothing takes the CPU hotplug lock:
+ * pcslab_class_publish() refuses a class that lacks a cache for a CPU that came
+ * up meanwhile.
  *
  * The sizes themselves are in the public header.
  */
@@ -15,9 +16,8 @@
 #include "page.h"
 
 /*
- * Objects a slab should have, and the most pages it may take for that. Few, for
- * what is free in slabs is held for nothing; more where one of them is picked
- * at random.
+ * Objects that a slab should have. Few, because free objects in slabs are
+ * memory held for nothing; more if objects are picked at random.
  */
 #define SLAB_MIN_OBJECTS	2
 #define SLAB_RANDOM_OBJECTS	8
@@ -29,8 +29,9 @@ static unsigned int left_over(u32 stride, unsigned int order)
 }
 
 /*
- * The smallest order with enough objects that wastes a sixteenth at most; if
- * there is none, the largest, or a smaller one that wastes no larger a part.
+ * The smallest order with enough objects that wastes at most a sixteenth. If
+ * there is none, the largest order, or a smaller one with the same share of
+ * waste.
  */
 static unsigned int slab_order(u32 stride, unsigned int objects)
 {
@@ -48,8 +49,8 @@ static unsigned int slab_order(u32 stride, unsigned int objects)
 }
 
 /*
- * What a redzone takes, at the least, is what keeps every object as aligned as
- * its size says: the largest power of two that divides it.
+ * The smallest redzone that keeps each object as aligned as its size implies:
+ * the largest power of two that divides the size.
  */
 static u32 redzone(u32 size, unsigned int flags)
 {
@@ -57,10 +58,10 @@ static u32 redzone(u32 size, unsigned int flags)
 }
 
 /*
- * What the kernel takes for granted of an object of @size when it maps it for
- * DMA. Sizes see to that in pcslab_class_index(), but for one thing: the kernel
- * may have made its small buckets as large as a cache line when it booted
- * (arm64 with swiotlb=noforce).
+ * The alignment that the kernel assumes of an object of @size when it maps the
+ * object for DMA. pcslab_class_index() chooses sizes with that alignment, with
+ * one exception: at boot the kernel may have made its small buckets as large as
+ * a cache line (arm64 with swiotlb=noforce).
  */
 static size_t dma_align(u32 size)
 {
@@ -73,9 +74,9 @@ static size_t dma_align(u32 size)
 }
 
 /**
- * pcslab_class_shape() - what follows from the size of a class
- * @class: @size to @min_order are filled
- * @index: of a size class
+ * pcslab_class_shape() - compute all that follows from a class's size
+ * @class: members that depend on the size are filled
+ * @index: index of a size class
  * @flags: of the heap
  */
 void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
@@ -94,7 +95,7 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 
 /**
  * pcslab_class_free() - free a class and its caches
- * @class: without slabs or large objects, and with no one looking
+ * @class: NULL, or a class without slabs, large objects or readers
  */
 void pcslab_class_free(struct pcslab_class *class)
 {
@@ -107,7 +108,7 @@ void pcslab_class_free(struct pcslab_class *class)
 	kfree(class);
 }
 
-/* Caches that are in no slot yet */
+/* Free caches that are in no slot yet. */
 static void free_caches(struct pcslab_cache *cache)
 {
 	struct pcslab_cache *next;
@@ -119,15 +120,15 @@ static void free_caches(struct pcslab_cache *cache)
 }
 
 /*
- * One for each CPU of the mask, in its order; NULL if there is no memory for
- * all.
+ * Make a cache for each CPU in pcslab_cpus, in order of the mask. Returns NULL
+ * if memory is short.
  */
 static struct pcslab_cache *make_caches(gfp_t gfp)
 {
 	struct pcslab_cache *first = NULL, **end = &first;
 	unsigned int cpu;
 
-	/* The mask may change; pcslab_class_publish() will tell. */
+	/* If the mask changes meanwhile, pcslab_class_publish() fails. */
 	for_each_possible_cpu(cpu) {
 		if (!cpumask_test_cpu(cpu, &pcslab_cpus))
 			continue;
@@ -148,7 +149,10 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	/* Many nodes make it too large for __GFP_NOFAIL; pcslab_class_make() waits. */
+	/*
+	 * With many nodes it is too large for __GFP_NOFAIL; pcslab_class_make()
+	 * retries.
+	 */
 	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp & ~__GFP_NOFAIL);
 	if (!class)
 		return NULL;
@@ -163,7 +167,10 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 	return class;
 }
 
-/* One attempt: true if the heap has the class now, whoever made it. */
+/*
+ * One attempt to make a class. Returns true if the heap has the class now, even
+ * if another call made it.
+ */
 static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 {
 	struct pcslab_cache *caches;
@@ -187,12 +194,12 @@ static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 /**
  * pcslab_class_make() - make a class of a heap
  * @heap: the heap
- * @index: of the class
+ * @index: index of the class
  * @gfp: the caller's
  *
  * Context: as @gfp, not NMI.
- * Return: the class, whoever made it, or NULL if there is no memory and no
- *	__GFP_NOFAIL, or the heap is destroyed.
+ * Return: the class, which another call may have made. NULL if there is no
+ *	memory and @gfp has no __GFP_NOFAIL, or if the heap is destroyed.
  */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
 				       unsigned int index, gfp_t gfp)

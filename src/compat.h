@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between kernels and architectures, each with its reason. No
- * other file asks for a version.
+ * Differences between kernels and architectures, each with its reason. No other
+ * file may check a version.
  */
 #ifndef _PCSLAB_COMPAT_H
 #define _PCSLAB_COMPAT_H
@@ -22,12 +22,12 @@
 #endif
 
 /*
- * Since 6.13 a symbol namespace is a string, before it was an identifier that
- * the macro made a string of. The code says EXPORT_SYMBOL_NS_GPL(name,
- * "PCSLAB"), as for later kernels, and not a macro of ours: kernel-doc -export
- * does not expand macros, it looks for these words. Older kernels are given a
- * macro that takes the string as it is. 6.5 changed how the one below it is
- * told of the licence.
+ * Since 6.13 a symbol namespace is a string; before that it was an identifier
+ * that the macro made a string of. The code uses the later form,
+ * EXPORT_SYMBOL_NS_GPL(name, "PCSLAB"), and no macro of its own, because
+ * kernel-doc -export does not expand macros but looks for these words. Older
+ * kernels get a macro here that takes the string. 6.5 changed how
+ * __EXPORT_SYMBOL() is told the licence.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
@@ -39,12 +39,15 @@
 #define EXPORT_SYMBOL_NS_GPL(sym, ns)	__EXPORT_SYMBOL(sym, COMPAT_EXPORT_GPL, ns)
 #endif
 
-/* 6.8 renamed it, when the number of orders became the largest order. */
+/*
+ * 6.8 renamed it; before that MAX_ORDER was the number of orders, not the
+ * largest.
+ */
 #ifndef MAX_PAGE_ORDER
 #define MAX_PAGE_ORDER		(MAX_ORDER - 1)
 #endif
 
-/* A word of a page of ours that is compound's head: 6.16 renamed it. */
+/* A word of our page that is free in a compound head; 6.16 renamed it. */
 static inline unsigned long *compat_page_word(struct page *page)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
@@ -55,8 +58,8 @@ static inline unsigned long *compat_page_word(struct page *page)
 }
 
 /*
- * 6.4 gave it a function, and the word another name. A macro: <linux/swap.h>
- * has much.
+ * 6.4 introduced the function and renamed the member. A macro, because
+ * <linux/swap.h> includes too much.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 #define compat_account_reclaimed(pages)				\
@@ -70,7 +73,9 @@ do {								\
 
 typedef unsigned long (*compat_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
 
-/* A registered shrinker, or NULL. Since 6.7 the kernel allocates them. */
+/*
+ * Returns a registered shrinker, or NULL. Since 6.7 the kernel allocates them.
+ */
 static inline struct shrinker *
 compat_shrinker_create(const char *name, compat_shrink_fn count, compat_shrink_fn scan)
 {
@@ -107,9 +112,9 @@ static inline void compat_shrinker_destroy(struct shrinker *s)
 }
 
 /*
- * The page behind an address of the direct map. x86-64's own virt_to_page()
- * also serves addresses of the kernel image, which costs a compare and a
- * select, and none of our objects is there.
+ * The page of an address in the direct map. On x86-64 virt_to_page() also
+ * handles addresses of the kernel image, which costs a compare and a select;
+ * none of our objects is there.
  */
 static __always_inline struct page *compat_direct_page(unsigned long addr)
 {
@@ -121,9 +126,9 @@ static __always_inline struct page *compat_direct_page(unsigned long addr)
 }
 
 /*
- * Add one to a word that only this CPU writes and that a reader loads with
- * READ_ONCE(). x86 does it in one instruction, which gcc does not make of a
- * volatile access.
+ * Add one to a word that only this CPU writes and that readers load with
+ * READ_ONCE(). On x86 this is one instruction; gcc does not generate that from
+ * volatile accesses.
  */
 static __always_inline void compat_count(unsigned long *word)
 {
@@ -135,34 +140,36 @@ static __always_inline void compat_count(unsigned long *word)
 }
 
 /*
- * The same as a store-release. x86 does not reorder a store with earlier ones.
+ * The same with release order. x86 does not reorder a store with earlier
+ * accesses.
  */
 static __always_inline void compat_count_release(unsigned long *word)
 {
 #ifdef CONFIG_X86
 	asm volatile(_ASM_INC " %0" : "+m" (*word) : : "memory");
 #else
-	smp_store_release(word, *word + 1);	/* pairs with pcslab_class_sum() */
+	/* Release: pairs with pcslab_class_sum(). */
+	smp_store_release(word, *word + 1);
 #endif
 }
 
 /*
- * A word that others may be writing, used once and at once. On x86 the load
- * becomes part of the instruction that compares it or indexes with it, which
- * gcc does not do to the volatile one of READ_ONCE(). Elsewhere that is what
- * orders what depends on it.
+ * Racy read of a word, used once and immediately. On x86 the load becomes part
+ * of the instruction that compares the word or indexes with it; gcc does not do
+ * that for READ_ONCE(), which is volatile. On other architectures READ_ONCE()
+ * orders dependent accesses.
  */
 #ifdef CONFIG_X86
-/* The race is the point. */
+/* The race is intended. */
 #define compat_peek(word)	data_race(word)
 #else
 #define compat_peek(word)	READ_ONCE(word)
 #endif
 
 /*
- * A word that may not be mapped: then 0. Values out of an asm goto have been
- * wrong with gcc 12, so later kernels do without (CC_HAS_ASM_GOTO_OUTPUT), and
- * their __get_kernel_nofault() takes four instructions more than the load.
+ * Load a word; 0 if it is not mapped. gcc 12 has miscompiled outputs of asm
+ * goto, so later kernels do not use them (CC_HAS_ASM_GOTO_OUTPUT), and their
+ * __get_kernel_nofault() takes four instructions more than the load.
  */
 static __always_inline unsigned long compat_load_nofault(const void *from)
 {
@@ -183,7 +190,7 @@ unmapped:
 #endif
 }
 
-/* Is there a word, which may not be mapped, and is it @value? */
+/* Is a word mapped, and equal to @value? */
 static __always_inline bool compat_is_nofault(const void *at, unsigned long value)
 {
 #ifdef CONFIG_X86
@@ -201,8 +208,8 @@ differs:
 }
 
 /*
- * The product of two words, the second of them in memory: its high word, and in
- * @low the other one. gcc would align the stack for an __int128.
+ * Multiply two words, the second one in memory. Returns the high word of the
+ * product, and the low word in @low. For an __int128 gcc would align the stack.
  */
 static __always_inline unsigned long compat_mul(unsigned long a, const unsigned long *b,
 						unsigned long *low)
@@ -226,16 +233,16 @@ static __always_inline unsigned long compat_mul(unsigned long a, const unsigned 
 }
 
 /*
- * Does kfree() drop a reference of a page that is not of kmalloc()? Since 6.14
- * it refuses.
+ * Does kfree() drop a reference of a page that is not from kmalloc()? Since
+ * 6.14 it refuses.
  */
 #define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
 
 /*
- * The head that @word, the first word of a tail page, leads to; whatever is in
- * it, the caller has to look whether there can be one. compound_head() would
- * read the page, and pages next to it, without a fixup. Later kernels may hold
- * a mask instead of an address, since 7.1.
+ * The head that @word, the first word of a tail page, leads to. @word may be
+ * anything, so the caller must check that a head can be there. compound_head()
+ * would read the page, and pages next to it, without a fixup. Since 7.1 kernels
+ * may store a mask instead of an address.
  */
 static __always_inline struct page *compat_head_of(struct page *page, unsigned long word)
 {
@@ -247,9 +254,9 @@ static __always_inline struct page *compat_head_of(struct page *page, unsigned l
 }
 
 /*
- * Set a flag that only this CPU touches, its interrupts included; true if it
- * was set. An interrupt between the two halves, where there are two, leaves it
- * as it was.
+ * Set a flag that only this CPU accesses, including its interrupts. Returns
+ * true if it was set before. Without a single instruction for it an interrupt
+ * may come between load and store, but leaves the flag as it was.
  */
 static __always_inline bool compat_test_and_set(unsigned int *flag)
 {
@@ -266,25 +273,27 @@ static __always_inline bool compat_test_and_set(unsigned int *flag)
 }
 
 /*
- * Does a fault attribute hold its directory by a reference that no one drops?
- * In 6.1 and 6.12 it does, in 7.3 it has but a copy of the name.
+ * Does a fault attribute hold a reference to its directory that nobody drops?
+ * In 6.1 and 6.12 it does; in 7.3 it only has a copy of the name.
  */
 #define COMPAT_FAULT_HOLDS_DIR \
 	(sizeof_field(struct fault_attr, dname) == sizeof(struct dentry *))
 
 /*
- * What only tests and clients use. They are macros, for this file not to
- * include what they need.
+ * Only tests and clients use the rest. These are macros, so that this file need
+ * not include the headers that they need.
  */
 
-/* The count in struct reclaim_state that compat_account_reclaimed() adds to. */
+/*
+ * The member of struct reclaim_state that compat_account_reclaimed() adds to.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 #define compat_reclaimed(state)	((state)->reclaimed_slab)
 #else
 #define compat_reclaimed(state)	((state)->reclaimed)
 #endif
 
-/* 6.13 brought hrtimer_setup(), and hrtimer_init() went by 7.3. */
+/* 6.13 introduced hrtimer_setup(); hrtimer_init() was gone by 7.3. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define compat_hrtimer_setup(timer, handler, clock, mode)	\
 do {								\
@@ -298,7 +307,8 @@ do {								\
 #endif
 
 /*
- * 6.6 made static calls of the APIC's functions; modules are given the mask's.
+ * 6.6 turned the APIC's functions into static calls; modules may use the one
+ * for masks.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define compat_send_nmi(cpu)	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
@@ -306,14 +316,18 @@ do {								\
 #define compat_send_nmi(cpu)	__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
 #endif
 
-/* Who wants a workqueue with workers on each CPU must say so since 6.17. */
+/*
+ * Since 6.17 a workqueue with workers on each CPU must be requested explicitly.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define COMPAT_WQ_PERCPU	0
 #else
 #define COMPAT_WQ_PERCPU	WQ_PERCPU
 #endif
 
-/* 6.18 hands the test to what generates the parameters of a case. */
+/*
+ * Since 6.18 a function that generates the parameters of a case gets the test.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define COMPAT_PARAM_TEST
 #else

@@ -10,12 +10,13 @@
  *   heaps/<name>/audit		per class: what a walk finds
  *   heaps/<name>/sites		with pcslab.track=1: who allocated what is live
  *
- * The first line names the format and its version, the second the columns. New
- * columns are only ever appended. Lines of classes that were never used are
- * left out. Documentation/debugfs.rst tells what each column means.
+ * The first line names the format and its version, the second line the columns.
+ * New columns must only be appended. Classes that were never used have no line.
+ * Documentation/debugfs.rst explains each column.
  *
- * A heap's files are removed before it goes, and removing waits for readers, so
- * a reader needs no reference. Zombies have no files, only their line in stats.
+ * A heap's files are removed before the heap is freed, and removing them waits
+ * for readers, so a reader needs no reference. Zombies have no files, only
+ * their line in stats.
  *
  * Context: process. Locks: CPU hotplug lock > pcslab_heaps_lock.
  */
@@ -28,7 +29,7 @@
 
 static struct dentry *root, *heaps_dir;
 
-/* What a line of stats adds up. */
+/* The sums in a line of stats. */
 struct line {
 	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages;
 };
@@ -127,8 +128,8 @@ static int show_stats_by(struct seq_file *m, const char *format,
 }
 
 /*
- * For tables with a line per class. They are larger than what seq_file starts
- * with, and would be made twice, the audit's walk and all.
+ * Files with a line per class. seq_file starts with a smaller buffer than they
+ * need and would call show twice, which would repeat the audit's walk.
  */
 #define DEFINE_TABLE(name)						\
 static int name##_open(struct inode *inode, struct file *file)		\
@@ -168,7 +169,7 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 	char size[8];
 
 	if (large)
-		inherited.allocs = 0;	/* bytes; the heap counts them */
+		inherited.allocs = 0;	/* bytes; the heap counts allocs */
 	if (!own.allocs && !own.frees && !inherited.allocs && !inherited.frees)
 		return;
 	if (large)
@@ -264,7 +265,7 @@ static int sites_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(sites);
 
-/* What a heap's callers did wrong. */
+/* Errors of a heap's callers. */
 struct faults {
 	u64 bad_frees, corruptions, foreign;
 };
@@ -276,16 +277,16 @@ static void add_faults(struct faults *to, const struct pcslab_stats *st)
 	to->foreign += st->foreign;
 }
 
-/* What a reader of the summary goes along with. */
+/* State of a reader of the summary. */
 struct summary {
 	struct pcslab_stats st;
 	struct line line, total;
-	struct faults faults;	/* of all so far */
-	u64 last;		/* id of the heap before */
+	struct faults faults;	/* of all heaps so far */
+	u64 last;		/* id of the previous heap */
 	bool done;
 };
 
-/* Stands for the last line. */
+/* Stands for the last line, the total. */
 static struct pcslab_heap total_line;
 
 static void show_summary(struct seq_file *m, const char *name, const char *state,
@@ -309,7 +310,7 @@ static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
 		return NULL;
 	if (v == SEQ_START_TOKEN)
 		return pcslab_heap_after(NULL, 0) ?: &total_line;
-	/* Not when it is shown: that may happen twice. */
+	/* Not in summary_show(), which may be called twice for one heap. */
 	sum->last = heap->id;
 	sum_heap(&sum->total, &sum->st);
 	add_faults(&sum->faults, &sum->st);
@@ -399,10 +400,7 @@ static int classes_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(classes);
 
-/*
- * Errors of debugfs are passed over, as is its custom: a heap works without
- * files.
- */
+/* Errors of debugfs are ignored, as usual: a heap works without its files. */
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 {
 	struct dentry *dir = debugfs_create_dir(heap->name, heaps_dir);

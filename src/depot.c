@@ -2,25 +2,25 @@
 /*
  * The depot: what a node keeps of one class of one heap
  *
- * Full and empty magazines, so that CPUs exchange objects a magazine at a time,
- * and behind them the slabs. Objects are counted here only when they go to or
- * come from a caller without passing a magazine of a CPU.
+ * A depot has full and empty magazines, which CPUs exchange with it, and behind
+ * them the slabs. It counts an object only if the object goes to or comes from
+ * a caller without passing a CPU's magazine.
  *
- * How many full ones it keeps is learnt: what is taken from the slabs when as
- * much or more was emptied into them before raises the limit by as much, and
- * each look halves it. Who takes and gives back the same thousands of objects
- * over and over stops paying for their slabs; who gives them back once leaves
- * the depot as small as it was. (Bonwick and Adams keep all and look at what
- * was not needed; FreeBSD's UMA does, too.)
+ * The limit of full magazines adapts: each object taken from the slabs after
+ * the full depot had flushed one raises it by one; each look halves it. So a
+ * caller that allocates and frees the same thousands of objects over and over
+ * soon no longer pays for their slabs, and a caller that frees them once leaves
+ * the depot as small as it was. (Bonwick and Adams keep all magazines and reap
+ * those that were not needed; so does FreeBSD's UMA.)
  *
- * The page allocator has reserves, for those who free memory and need some for
- * that. A slab that was made of them (page_is_pfmemalloc()) serves such callers
- * only, as SLUB has it: it is in a list of its own, its objects enter no
- * magazine, and it goes as soon as it is empty.
+ * The page allocator has reserves for callers that need memory in order to free
+ * memory. A slab made from them (page_is_pfmemalloc()) serves such callers
+ * only, as in SLUB: it is in a list of its own, its objects enter no magazine,
+ * and it goes as soon as it is empty.
  *
- * Locks: depot->lock, as lock.h says, for one magazine of objects at most.
- * Pages and metadata are allocated and freed outside of it: slabs that are to
- * go are handed back in a list.
+ * Locks: depot->lock, as lock.h says, held for one magazine of objects at most.
+ * Pages and metadata must be allocated and freed without it, so functions add
+ * slabs that are to go to a list of their caller.
  * Context: as the caller of alloc or free, not NMI.
  */
 #include <linux/interrupt.h>
@@ -38,25 +38,22 @@
 #include "page.h"
 #include "sanitize.h"
 
-/* Full magazines a depot may keep at first; more are emptied into the slabs. */
+/* Full magazines that a depot may keep at first; more are flushed. */
 #define DEPOT_MIN_FULL	16
 /*
- * Empty magazines it keeps; more are freed. On RT kfree() takes sleeping locks,
- * and a caller that may not take them would have to be told apart: there they
- * stay until a look or the shrinker.
+ * Empty magazines that a depot keeps; more are freed. On RT kfree() takes
+ * sleeping locks, which some callers must not take. So there all are kept until
+ * the next look or the shrinker frees them.
  */
 #define DEPOT_MAX_IDLE	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
-/*
- * Slabs that are searched for one magazine: what bounds the time under the
- * lock.
- */
+/* Slabs searched to fill one magazine; bounds the time under the lock. */
 #define DEPOT_MAX_SEARCHED	8
-/* Of as many objects a slab need not have more. */
+/* A slab with this many objects needs no higher order. */
 #define DEPOT_MAX_OBJECTS	16
-/* Empty slabs it keeps; more go back to the page allocator. */
+/* Empty slabs that a depot keeps; more go back to the page allocator. */
 #define DEPOT_MAX_EMPTY	2
 
-/* What a depot that has learnt nothing may keep. */
+/* Initial, and smallest, limit of a depot. */
 static unsigned int min_rounds(const struct pcslab_class *class)
 {
 	return DEPOT_MIN_FULL * class->cap;
@@ -64,7 +61,7 @@ static unsigned int min_rounds(const struct pcslab_class *class)
 
 /**
  * pcslab_depot_init() - set up the depots of a class
- * @class: whose shape is known
+ * @class: the class, with its shape filled in
  */
 void pcslab_depot_init(struct pcslab_class *class)
 {
@@ -149,7 +146,9 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 	depot->nr_empty -= !of_reserves(slab);
 }
 
-/* One with free objects, for at least one of them to be taken. */
+/*
+ * Returns a slab with free objects, or NULL. The caller must take at least one.
+ */
 static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 {
 	struct pcslab_slab *slab;
@@ -165,7 +164,7 @@ static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 	return slab;
 }
 
-/* Durstenfeld's: every order is as likely as any other. */
+/* Durstenfeld's shuffle: all orders are equally likely. */
 static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsigned int n)
 {
 	u32 other;
@@ -177,8 +176,8 @@ static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsi
 }
 
 /*
- * Objects are taken from the slabs; those that had to go there could have been
- * kept.
+ * @taken objects were taken from the slabs. Those that were flushed before
+ * could have been kept, so raise the limit by their number.
  */
 static void learn(struct pcslab_depot *depot, unsigned int taken)
 {
@@ -189,7 +188,7 @@ static void learn(struct pcslab_depot *depot, unsigned int taken)
 }
 
 /*
- * Up to @n free objects out of the first slabs; returns how many: 0 if there
+ * Take up to @n free objects from the first slabs. Returns how many, 0 if there
  * are none.
  */
 static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_depot *depot,
@@ -220,9 +219,9 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 }
 
 /*
- * An object goes back into its slab, out of a state that only who has it can
- * leave. False if it was in another one: two CPUs freed it at the same instant,
- * and it is not ours.
+ * Put an object back into its slab. Only the object's owner can change its
+ * state from @from. Returns false if it is in another state: two CPUs freed the
+ * object at the same instant, and it is not the caller's.
  */
 static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, u8 *state,
 			  enum pcslab_state from)
@@ -232,7 +231,10 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 	if (unlikely(READ_ONCE(*state) != from))
 		return false;
 	WRITE_ONCE(*state, PCSLAB_FREE);
-	/* All are counted when it is let go, or is not; and one is not counted twice. */
+	/*
+	 * pcslab_depot_let_go() counts the objects of a leaving slab anew; and
+	 * no slab counts more free objects than it has.
+	 */
 	if (unlikely(slab->leaves)) {
 		slab->returned = true;
 		return true;
@@ -250,7 +252,7 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 	return true;
 }
 
-/* Let an empty slab go, if it is not in the list of nmi.c. */
+/* Let an empty slab go, unless it is in the list of nmi.c. */
 static void let_go(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		   struct list_head *doomed)
 {
@@ -270,8 +272,8 @@ static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 }
 
 /*
- * Every round is looked at as if it were the address of a free: it may lead
- * nowhere, if two CPUs freed its object at the same instant.
+ * Each round must be checked like the address of a free: if two CPUs freed its
+ * object at the same instant it may lead nowhere.
  */
 static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
 		  struct list_head *doomed)
@@ -292,10 +294,11 @@ static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *
 
 /**
  * pcslab_depot_flush() - put the objects of a magazine back into their slabs
- * @class: of the objects
- * @node: theirs
- * @mag: empty afterwards
- * @doomed: slabs that go are added to it, for pcslab_slabs_leave()
+ * @class: class of the objects
+ * @node: node of the objects
+ * @mag: the magazine; empty afterwards
+ * @doomed: slabs that go are added here; the caller must pass it to
+ *	pcslab_slabs_leave()
  */
 void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed)
@@ -323,8 +326,10 @@ struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int n
 }
 
 /*
- * Fill an empty magazine from the slabs; half of it from the first slab, for
- * whoever wants but a few objects. A random order is made of all that it holds.
+ * Fill an empty magazine from the slabs. While the depot has a single slab fill
+ * only half of it, because the caller may need but a few objects; with
+ * PCSLAB_HEAP_RANDOM fill all of it, so that the random order covers the whole
+ * magazine.
  */
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)
@@ -339,14 +344,15 @@ static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 
 /**
  * pcslab_depot_trade_empty() - give an empty magazine for one with objects
- * @class: of the objects
- * @node: theirs
+ * @class: class of the objects
+ * @node: node of the objects
  * @empty: a magazine without rounds
- * @surplus: if it is NULL it may become @empty, for the caller to free
- * @slab: a new slab or NULL; NULL afterwards if the depot took it
+ * @surplus: if it points to NULL it may be set to @empty, which the caller must
+ *	free
+ * @slab: points to a new slab or NULL; to NULL afterwards if the depot took it
  *
- * Return: a magazine of the depot, or @empty filled from the slabs as far as
- *	they go.
+ * Return: a magazine of the depot, or @empty with as many objects from the
+ *	slabs as there are.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
@@ -377,17 +383,17 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 
 /**
  * pcslab_depot_trade_full() - give a full magazine for an empty one
- * @class: of the objects
- * @node: theirs
- * @full: a magazine that is full, or has lost some rounds when they were
- *	verified
- * @fresh: an empty magazine that the depot may give back, or NULL
- * @may_flush: if the depot has no empty magazine, empty @full
- * @doomed: slabs that go are added to it, for pcslab_slabs_leave()
+ * @class: class of the objects
+ * @node: node of the objects
+ * @full: a magazine that is full, or lost some rounds in verification
+ * @fresh: an empty magazine that the depot may return, or NULL
+ * @may_flush: flush @full if there is no empty magazine
+ * @doomed: slabs that go are added here; the caller must pass it to
+ *	pcslab_slabs_leave()
  *
- * Return: an empty magazine: @fresh, or one of the depot, or @full, emptied
- *	because the depot has enough; NULL if there is none and !@may_flush,
- *	@full is the caller's still.
+ * Return: an empty magazine: @fresh, or one of the depot, or @full, flushed
+ *	because the depot has enough. NULL if there is none and !@may_flush;
+ *	then the caller keeps @full.
  */
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
@@ -415,7 +421,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	return empty;
 }
 
-/* Out of a full magazine; false if there is none. */
+/* Take a round from a full magazine. Returns false if there is none. */
 static bool take_round(struct pcslab_class *class, int node, struct pcslab_round *round)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -435,7 +441,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 	return false;
 }
 
-/* To a caller, so it is counted. */
+/* Hand an object to a caller, and count it. */
 static void *hand_over(struct pcslab_class *class, const struct pcslab_round *round)
 {
 	WRITE_ONCE(*round->state, PCSLAB_LIVE);
@@ -443,7 +449,7 @@ static void *hand_over(struct pcslab_class *class, const struct pcslab_round *ro
 	return round->obj;
 }
 
-/* Any free object of a node, magazines included, handed out. */
+/* Hand out any free object of a node, from slabs or full magazines. */
 static void *take_one(struct pcslab_class *class, int node)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -455,7 +461,7 @@ static void *take_one(struct pcslab_class *class, int node)
 	return hand_over(class, &round);
 }
 
-/* Likewise, out of a slab that is made of reserves. */
+/* Hand out an object of a slab that came from the reserves. */
 static void *take_reserved(struct pcslab_class *class, int node)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -475,7 +481,7 @@ static void *take_reserved(struct pcslab_class *class, int node)
 	return taken ? hand_over(class, &round) : NULL;
 }
 
-/* A way to take an object, under the lock. */
+/* A function that takes an object; called with the depot's lock held. */
 typedef void *(*take_fn)(struct pcslab_class *class, int node);
 
 static void *take(struct pcslab_class *class, int node, take_fn fn)
@@ -490,7 +496,7 @@ static void *take(struct pcslab_class *class, int node, take_fn fn)
 	return obj;
 }
 
-/* From any node that @gfp allows. */
+/* Take an object from @node or, if @gfp allows it, from any node. */
 static void *take_anywhere(struct pcslab_class *class, gfp_t gfp, int node, take_fn fn)
 {
 	void *obj = take(class, node, fn);
@@ -506,7 +512,7 @@ static void *take_anywhere(struct pcslab_class *class, gfp_t gfp, int node, take
 	return obj;
 }
 
-/* As the page allocator has it. */
+/* The same rule as in the page allocator. */
 static bool may_use_reserves(gfp_t gfp)
 {
 	if (gfp & __GFP_NOMEMALLOC)
@@ -515,14 +521,20 @@ static bool may_use_reserves(gfp_t gfp)
 	       (current->flags & PF_MEMALLOC && (in_serving_softirq() || !in_interrupt()));
 }
 
-/* For slabs that make things faster, of pages that are there. */
+/*
+ * Flags for a slab that is useful but not necessary: only use pages that are
+ * free on this node, without reclaim.
+ */
 static gfp_t without_effort(gfp_t gfp)
 {
 	return (gfp & __GFP_KSWAPD_RECLAIM) | __GFP_THISNODE | __GFP_NOMEMALLOC |
 	       __GFP_NOWARN | __GFP_NORETRY;
 }
 
-/* The order of a slab, @more than usual unless that gives it enough objects. */
+/*
+ * The usual order of a slab plus @more, or less if that gives it enough
+ * objects.
+ */
 static unsigned int eager_order(const struct pcslab_class *class, unsigned int more)
 {
 	unsigned int order = class->order;
@@ -536,13 +548,13 @@ static unsigned int eager_order(const struct pcslab_class *class, unsigned int m
 }
 
 /**
- * pcslab_depot_get_slab() - a slab for a depot that has no objects
- * @class: of which
- * @gfp: the caller's, who has other ways to get an object
- * @node: the depot's
- * @more: the order may be so much more than that of the class
+ * pcslab_depot_get_slab() - make a slab for a depot that has no objects
+ * @class: class of the slab
+ * @gfp: the caller's; little effort is made, because the caller has other ways
+ * @node: node of the depot
+ * @more: the order may be this much above the class's order
  *
- * Return: the slab, which is in no depot yet, or NULL.
+ * Return: the slab, in no depot yet, or NULL.
  */
 struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp, int node,
 					  unsigned int more)
@@ -552,7 +564,7 @@ struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp,
 
 /**
  * pcslab_depot_add_slab() - put a new slab into its depot
- * @slab: in none
+ * @slab: a slab that is in no depot
  */
 void pcslab_depot_add_slab(struct pcslab_slab *slab)
 {
@@ -565,11 +577,12 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
 }
 
 /**
- * pcslab_depot_lacks_objects() - is there nothing to be had from a depot?
- * @class: of the objects
- * @node: the depot's
+ * pcslab_depot_lacks_objects() - does a depot have no objects?
+ * @class: class of the objects
+ * @node: node of the depot
  *
- * Return: as it was a moment ago; the depot is not locked.
+ * Return: true if it has none. Racy read; even under the lock it would be stale
+ *	once the lock is dropped.
  */
 bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 {
@@ -577,12 +590,12 @@ bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 }
 
 /**
- * pcslab_depot_lacks_magazines() - will a full magazine not be exchanged?
- * @class: of the magazine
- * @node: the depot's
+ * pcslab_depot_lacks_magazines() - can a depot not trade a full magazine?
+ * @class: class of the magazine
+ * @node: node of the depot
  *
- * Return: true if the depot wants the full one and has no empty one, as it was
- *	a moment ago; the depot is not locked.
+ * Return: true if the depot has room for a full magazine and no empty one to
+ *	give for it. Racy read.
  */
 bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
 {
@@ -591,7 +604,9 @@ bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
 	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && !depot->idle.nr);
 }
 
-/* An object of a new slab; the slab's node is where its pages were found. */
+/*
+ * Hand out an object of a new slab. The slab may be on another node than @node.
+ */
 static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int order)
 {
 	struct pcslab_slab *slab = pcslab_slab_create(class, gfp, node, order);
@@ -612,14 +627,14 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 
 /**
  * pcslab_depot_alloc() - allocate an object without a magazine
- * @class: of what
+ * @class: class of the object
  * @gfp: the caller's
- * @node: where, or NUMA_NO_NODE for here
+ * @node: node, or NUMA_NO_NODE for the local one
  *
- * In this order: what the node has, a full-size slab if the node has pages to
- * spare, what other nodes have, what is left of the reserves for freeing memory
- * if @gfp or the task may use those, and the smallest slab that will do, for
- * which the page allocator may do all that @gfp allows it.
+ * Tries in this order: free objects of the node; a full-size slab, if the node
+ * has free pages; free objects of other nodes; if @gfp or the task may use the
+ * reserves, free objects of slabs made from them; a slab of the smallest order,
+ * with all the effort that @gfp allows.
  *
  * Return: the object, counted, or NULL.
  */
@@ -639,9 +654,9 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 
 /**
  * pcslab_depot_free() - free an object into its slab
- * @slab: of the object
+ * @slab: slab of the object
  * @obj: the object
- * @state: of the object, claimed
+ * @state: its state, claimed
  */
 void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
@@ -655,7 +670,8 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 	row = pcslab_direct_row(slab->class);
 	done = put_into_slab(depot, slab, state, PCSLAB_CACHED);
 	if (likely(done)) {
-		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
+		/* Release: pairs as in cache_push(). */
+		compat_count_release(pcslab_word(row->frees));
 		trim(depot, slab, &doomed);
 	}
 	pcslab_unlock(&depot->lock, flags);
@@ -665,15 +681,15 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 }
 
 /**
- * pcslab_depot_free_deferred() - free the objects whose free was put off
- * @slab: off the list of nmi.c, its link not yet pointing to itself, which is
- *	what keeps it
+ * pcslab_depot_free_deferred() - free a slab's deferred objects
+ * @slab: taken off the list of nmi.c; its link does not point to itself yet,
+ *	which keeps the slab
  *
  * An object is PENDING from before the call that frees it looks at the link
- * until after the slab is in the list; it keeps the slab. One that is found
- * PENDING after the link was reset is waited for: the call is running on
- * another CPU, with interrupts off. If that call found the slab in the list, no
- * one else would come for it.
+ * until after the slab is in the list, and a PENDING object keeps the slab. If
+ * an object is found PENDING after the link was reset, this function must wait
+ * for that call, which runs on another CPU with interrupts off: if the call
+ * found the slab in the list already, nobody else would free the object.
  *
  * Context: as pcslab_defer_finish().
  */
@@ -692,12 +708,16 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	for (i = 0; i < nr; i++) {
 		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
 			cpu_relax();
-		/* Acquire: the call is done with the slab. */
+		/*
+		 * Acquire: the call is done with the slab. Pairs with the
+		 * release in nmi.c.
+		 */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
 			continue;
 		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i], PCSLAB_DEFERRED);
-		compat_count_release(pcslab_word(row->frees));	/* pairs as in cache_push() */
+		/* Release: pairs as in cache_push(). */
+		compat_count_release(pcslab_word(row->frees));
 	}
 	trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);
@@ -705,8 +725,8 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 }
 
 /*
- * Empty full magazines into the slabs, each under the lock for itself, but for
- * @keep rounds.
+ * Flush full magazines until at most @keep rounds are left, taking the lock for
+ * each one anew.
  */
 static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 		       struct list_head *doomed)
@@ -725,7 +745,10 @@ static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
 	} while (mag);
 }
 
-/* Its objects are counted anew: it was thought to be empty, and is not. */
+/*
+ * Take back a slab that was leaving and is not empty. Its free objects were
+ * counted anew, @nr_free.
+ */
 static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsigned int nr_free)
 {
 	depot->nr_free += nr_free - slab->nr_free;
@@ -739,8 +762,8 @@ static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsign
 }
 
 /*
- * What an object that came back left in magazines has to be doubted, too: once
- * more.
+ * An object that came back may have left rounds in magazines again, so all must
+ * be verified once more.
  */
 static bool must_wait(struct pcslab_slab *slab)
 {
@@ -754,7 +777,7 @@ static bool must_wait(struct pcslab_slab *slab)
  * pcslab_depot_let_go() - let a slab go that is on its way out (leave.c)
  * @slab: the slab
  *
- * Return: whether it goes; it stays if it has an object outside.
+ * Return: whether it goes; it stays if one of its objects is not free.
  */
 enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 {
@@ -780,9 +803,7 @@ enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 	return verdict;
 }
 
-/*
- * All but @keep rounds goes back; what more it may keep it has to learn anew.
- */
+/* Give back all but @keep rounds; the limit becomes @keep or the minimum. */
 static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int keep)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -812,7 +833,7 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
  * pcslab_depot_drain() - give all free objects of a class back as pages
  * @class: the class
  *
- * Context: any but NMI; on RT any that may sleep.
+ * Context: any but NMI; on RT only contexts that may sleep.
  * Return: the number of pages given back.
  */
 unsigned long pcslab_depot_drain(struct pcslab_class *class)
@@ -825,7 +846,7 @@ unsigned long pcslab_depot_drain(struct pcslab_class *class)
 	return pages;
 }
 
-/* About: slabs are not all of one size. */
+/* An estimate, because slabs differ in size. */
 static unsigned long empty_pages(const struct pcslab_depot *depot)
 {
 	unsigned long slabs = pcslab_gauge(depot->nr_slabs);
@@ -834,11 +855,11 @@ static unsigned long empty_pages(const struct pcslab_depot *depot)
 }
 
 /**
- * pcslab_depot_spare() - how much draining would bring
+ * pcslab_depot_spare() - estimate how much a drain would free
  * @class: the class
  *
- * Return: about so many pages: those of empty slabs, and what the objects in
- *	full magazines take.
+ * Return: number of pages: those of empty slabs, and the size of the objects in
+ *	full magazines.
  */
 unsigned long pcslab_depot_spare(struct pcslab_class *class)
 {
@@ -860,10 +881,10 @@ static bool has_spare(const struct pcslab_depot *depot)
 }
 
 /**
- * pcslab_depot_look() - drain what was not used since the last look
+ * pcslab_depot_look() - drain depots that were not used since the last look
  * @class: the class
  *
- * A depot that is used keeps half of what it learnt to keep.
+ * The limit of a depot that was used is halved.
  */
 void pcslab_depot_look(struct pcslab_class *class)
 {

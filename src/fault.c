@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failures on purpose, for tests: the kernel's fault injection, applied to the
- * pages and metadata that pcslab asks for
+ * Fault injection, for tests: pages and metadata that pcslab allocates can be
+ * made to fail
  *
- * Its controls are in /sys/kernel/debug/pcslab/fail_pages/, as documented in
- * the kernel's Documentation/fault-injection/. Built only where the kernel has
- * them.
+ * The controls are in /sys/kernel/debug/pcslab/fail_pages/, as documented in
+ * the kernel's Documentation/fault-injection/. This file is only built if the
+ * kernel has fault injection.
  *
  * Context: any.
  */
@@ -18,7 +18,7 @@
 
 static DECLARE_FAULT_ATTR(fail_pages);
 
-/* An allocation that must not fail is not made to. */
+/* An allocation with __GFP_NOFAIL must not fail. */
 bool pcslab_should_fail(gfp_t gfp)
 {
 	return !(gfp & __GFP_NOFAIL) && should_fail(&fail_pages, PAGE_SIZE);
@@ -28,7 +28,8 @@ static struct dentry *files;
 
 void __init pcslab_fault_init(struct dentry *dir)
 {
-	fail_pages.verbose = 0;	/* a stack per failure hides what the test says */
+	/* No stack per failure: it would hide the test's output. */
+	fail_pages.verbose = 0;
 	files = fault_create_debugfs_attr("fail_pages", dir, &fail_pages);
 }
 

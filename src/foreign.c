@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Foreign frees: kfree() and its kin, called on an object of ours
+ * Foreign frees: kfree() or a similar function, called on an object of pcslab
  *
- * They find no slab of SLUB at the address and end in free_large_kmalloc(). Up
- * to 6.13 that drops a reference of the page, and takes the page off the
- * kernel's count of slab memory. So our pages have PCSLAB_REF_BIAS more
- * references than they need, and no such call gives a page back. A look at the
- * number of references tells how many calls there were: each is counted in its
- * heap, named in the log, and made undone. An extra reference of somebody
- * (get_page()) is left alone, and hides a foreign free until it goes. Later
- * kernels keep a page that is not of kmalloc(), with a warning; there only
- * put_page() and free_pages() drop references.
+ * Such a call finds no slab of SLUB at the address and ends in
+ * free_large_kmalloc(). Up to 6.13 that drops a reference of the page, and
+ * subtracts the page from the kernel's count of slab memory. So our pages have
+ * PCSLAB_REF_BIAS more references than they need, and no such call frees a
+ * page. The number of missing references tells how many calls there were: each
+ * is counted in its heap, reported in the log, and undone. An additional
+ * reference (get_page()) is left alone, and hides a foreign free until it is
+ * dropped. Later kernels keep a page that is not from kmalloc(), with a
+ * warning; there only put_page() and free_pages() drop references.
  *
- * Where the kernel has kprobes, one on free_large_kmalloc() names each foreign
- * free at once, with the caller's stack. Where the kernel keeps the page it
- * also counts. And it says which heaps have to be looked at; without it all
- * have.
+ * With kprobes, one on free_large_kmalloc() reports each foreign free at once,
+ * with the caller's stack. If the kernel keeps the page, the kprobe also counts
+ * the free. And it tells which heaps must be looked at; without it all must be.
  *
- * Whatever was done, the object stays live: its owner has not freed it.
+ * In all cases the object stays live, because its owner has not freed it.
  *
- * Locks: depot->lock or heap->large_lock for one slab or object each time.
+ * Locks: depot->lock or heap->large_lock, for one slab or object each time.
  * Context: the kprobe any, the look process.
  */
 #include <linux/kprobes.h>
@@ -36,7 +35,7 @@
 #include "lock.h"
 #include "page.h"
 
-/* What an object is, as the log calls it. */
+/* The name of an object's kind in the log. */
 struct kind {
 	char name[sizeof("large object")];
 };
@@ -51,10 +50,11 @@ static void name_kind(struct kind *kind, const struct pcslab_class *class)
 
 /**
  * pcslab_foreign_found() - count foreign frees that were found
- * @class: of the objects
- * @n: how many, or 0
+ * @class: class of the objects
+ * @n: number of frees, may be 0
  *
- * Context: any; not under a lock that calls wait for, because of the log.
+ * Context: any. The caller must hold no lock that other calls wait for, because
+ *	this writes to the log.
  */
 void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
 {
@@ -72,7 +72,10 @@ void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
 	       n, class->heap->name, kind.name);
 }
 
-/* A slab that was removed from the depot is looked at by who destroys it. */
+/*
+ * A slab that was removed from the depot is skipped; the caller of
+ * pcslab_slab_destroy() looks at it.
+ */
 static unsigned int look_at_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
 {
 	unsigned int n = 0;
@@ -108,7 +111,7 @@ static void look_at_large(struct page *page, void *n)
  * pcslab_foreign_look() - find the foreign frees of a heap, and undo them
  * @heap: the heap
  *
- * Costs a load for each slab and large object.
+ * Loads a word per slab and large object.
  *
  * Context: process. May sleep.
  */
@@ -134,7 +137,7 @@ void pcslab_foreign_look(struct pcslab_heap *heap)
 
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 
-/* The class of the object an address is in, or NULL. */
+/* The class of the object that contains an address, or NULL. */
 static struct pcslab_class *class_of(const void *addr)
 {
 	struct pcslab_slab *slab = slab_of(addr);
@@ -143,8 +146,8 @@ static struct pcslab_class *class_of(const void *addr)
 }
 
 /*
- * Preemption is off, which holds what is found. Up to 7.3 the object comes
- * second.
+ * Preemption is off, which keeps what class_of() finds. In kernels up to 7.3
+ * the object is the second argument.
  */
 static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
 {
@@ -192,10 +195,10 @@ void __exit pcslab_foreign_exit(void)
 }
 
 /**
- * pcslab_foreign_expected() - has a heap to be looked at?
+ * pcslab_foreign_expected() - must a heap be looked at?
  * @heap: the heap
  *
- * Return: false if all foreign frees that were seen are counted.
+ * Return: false if all foreign frees that the kprobe saw are counted.
  */
 bool pcslab_foreign_expected(struct pcslab_heap *heap)
 {

@@ -4,19 +4,20 @@
  *
  *   echo NAME > /sys/module/pcslab/parameters/forget
  *
- * A zombie pins pcslab for as long as it has live objects, and those of a
- * module that is gone may never be freed. Here they are given up: their pages
- * stay where they are for good, as pages of nobody, so whoever still uses an
- * object can; the heap is forgotten, and pcslab can be unloaded. Nothing of
- * that is done unless somebody asks.
+ * A zombie pins pcslab until all its objects are freed, and those of a module
+ * that is gone may never be freed. Here they are given up: their pages stay
+ * allocated for good but no longer belong to pcslab, so code that still uses an
+ * object can continue to; the heap is forgotten, and pcslab can be unloaded.
+ * This is done only on request.
  *
  * Objects may be freed meanwhile. First the pages lose their tag, so that no
- * new free finds them; a grace period later those that did have claimed their
- * object. What is claimed and not back in its slab yet is waited for. Then the
- * slabs hold live and free objects only, and nobody else comes for them.
+ * new free finds them; a grace period later all frees that found them before
+ * have claimed their object. Objects that are claimed and not back in their
+ * slab yet must be waited for. Then the slabs hold only live and free objects,
+ * and no call can find them any more.
  *
  * Context: process, may sleep. Locks: forget_lock > depot->lock,
- * heap->large_lock.
+ *	heap->large_lock.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -35,14 +36,14 @@
 
 static DEFINE_MUTEX(forget_lock);
 
-/* What was given up. */
+/* Sums of what was given up. */
 struct given_up {
 	unsigned long objects, pages;
 };
 
 typedef bool (*slab_fn)(struct pcslab_depot *depot, struct pcslab_slab *slab, void *arg);
 
-/* Those that are leaving take care of themselves. */
+/* Slabs on their way out need nothing (leave.c). */
 static bool visit_depot(struct pcslab_depot *depot, slab_fn fn, void *arg)
 {
 	struct pcslab_slab *slab;
@@ -61,7 +62,7 @@ static bool visit_depot(struct pcslab_depot *depot, slab_fn fn, void *arg)
 }
 
 /*
- * Calls @fn for each slab of a heap with its depot locked, until one returns
+ * Call @fn for each slab of a heap with its depot locked, until one returns
  * false.
  */
 static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
@@ -99,7 +100,7 @@ static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, voi
 	return count_state(slab, PCSLAB_LIVE) + count_state(slab, PCSLAB_FREE) == slab->nr;
 }
 
-/* Moves the slab to a list of those given up. */
+/* Move the slab to the list of those given up. */
 static bool take_out(struct pcslab_depot *depot, struct pcslab_slab *slab, void *list)
 {
 	list_del_rcu(&slab->all);
@@ -135,13 +136,16 @@ static bool give_up_large(struct pcslab_heap *heap, struct given_up *sum)
 	return !READ_ONCE(heap->large);
 }
 
-/* No free of the heap's objects is going on. */
+/* True if no free of the heap's objects is in progress. */
 static bool is_quiet(struct pcslab_heap *heap)
 {
 	return visit_slabs(heap, is_at_rest, NULL);
 }
 
-/* A work item empties it a grace period after it became a zombie (heap.c). */
+/*
+ * A work item empties the heap a grace period after it became a zombie
+ * (heap.c).
+ */
 static bool is_emptied(struct pcslab_heap *heap)
 {
 	/* Acquire: pairs with the release in empty_heaps(). */
@@ -161,12 +165,12 @@ static bool wait_until(struct pcslab_heap *heap, bool (*condition)(struct pcslab
 }
 
 /**
- * pcslab_heap_forget() - give up what is live in a heap
- * @heap: destroyed; once its caches are empty it makes no slabs any more
+ * pcslab_heap_forget() - give up the live objects of a heap
+ * @heap: destroyed; after its caches were emptied it makes no more slabs
  *
  * Context: process. May sleep.
- * Return: 0, or -EBUSY if the caches were not emptied in time, or frees are
- *	going on that do not end.
+ * Return: 0, or -EBUSY if the caches were not emptied in time, or if frees in
+ *	progress do not end.
  */
 int pcslab_heap_forget(struct pcslab_heap *heap)
 {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps: life and death
+ * Creating and destroying heaps
  *
- * A heap is referenced by its owner, by every slab, by every large object and
- * by who reads its books. Destroying it gives the name back and takes its
- * caches out of service (slots.c), reports what is live, and leaves the rest to
- * a work item:
+ * References to a heap are held by its owner, every slab, every large object
+ * and readers of its statistics. Destroying a heap gives the name back, takes
+ * the heap's caches out of service (slots.c) and reports live objects. A work
+ * item does the rest:
  *
- *   destroyed --> dying_heaps --(grace period)--> emptied, the owner's reference dropped
+ *   destroyed --> dying_heaps --(grace period)--> emptied, owner's ref dropped
  *   last reference --> gone_heaps --(grace period)--> freed
  *
- * One grace period serves all heaps that are in a list then, so destroying many
- * costs no more than destroying one. A heap with live objects stays as a
- * zombie, pins the module, and goes with the last of them. While a heap is
- * dying, an emptied slab goes at once.
+ * One grace period serves all heaps in a list, so destroying many costs no more
+ * than destroying one. A heap with live objects stays as a zombie, pins the
+ * module, and goes when the last of them is freed. While a heap is dying, a
+ * slab goes as soon as it is empty.
  *
- * A heap knows the module that made it. When that goes and has forgotten the
- * heap, the heap is reported and destroyed here.
+ * A heap records the module that created it. If the module is unloaded without
+ * destroying the heap, the heap is reported and destroyed here.
  *
- * Locks: pcslab_heaps_lock for the list and the names; the CPU hotplug lock is
- * taken before it.
+ * Locks: pcslab_heaps_lock for the list and the names; the CPU hotplug lock
+ * must be taken before it.
  */
 #include <linux/cpu.h>
 #include <linux/ctype.h>
@@ -38,16 +38,16 @@
 #include "internal.h"
 
 LIST_HEAD(pcslab_heaps);
-DEFINE_MUTEX(pcslab_heaps_lock);	/* of the list and the names */
+DEFINE_MUTEX(pcslab_heaps_lock);	/* protects the list and the names */
 struct workqueue_struct *pcslab_wq;
-/* What every heap gets, by the module's parameters. */
+/* Flags of every heap, from the module's parameters. */
 u8 pcslab_heap_flags __ro_after_init;
 
 static DEFINE_HASHTABLE(names, 10);
 static LLIST_HEAD(dying_heaps);
 static LLIST_HEAD(gone_heaps);
 
-/* What a caller may ask for. */
+/* Flags that a caller may pass. */
 #define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED)
 
 static int check_name(const char *name)
@@ -59,7 +59,7 @@ static int check_name(const char *name)
 	len = strnlen(name, PCSLAB_NAME_LEN);
 	if (len == PCSLAB_NAME_LEN)
 		return -ENAMETOOLONG;
-	/* It becomes a directory's name and a column. */
+	/* The name becomes a directory and a column. */
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return -EINVAL;
 	for (i = 0; i < len; i++) {
@@ -96,8 +96,8 @@ static void heap_free(struct pcslab_heap *heap)
 }
 
 /*
- * With what is in its caches; frees of it may be going on, and go to the
- * depots.
+ * Empty the caches and depots of dying heaps. Frees may still be going on; they
+ * go to the depots.
  */
 static void empty_heaps(struct llist_node *dying)
 {
@@ -125,10 +125,12 @@ static void free_heaps(struct llist_node *gone)
 	llist_for_each_entry(heap, gone, grave)
 		list_del_rcu(&heap->node);
 	mutex_unlock(&pcslab_heaps_lock);
-	pcslab_grace_period();	/* heap_of(), bad frees, reclaim; the last free's own section */
+	/* For pcslab_heap_of(), bad frees, reclaim and the last free. */
+	pcslab_grace_period();
 	llist_for_each_entry_safe(heap, next, gone, grave) {
+		/* pcslab_heap_exit() waits for the code behind this. */
 		if (heap->zombie)
-			module_put(THIS_MODULE);	/* pcslab_heap_exit() waits for the rest */
+			module_put(THIS_MODULE);
 		heap_free(heap);
 		cond_resched();
 	}
@@ -165,7 +167,9 @@ void pcslab_heap_put(struct pcslab_heap *heap)
 		bury_soon(heap, &gone_heaps);
 }
 
-/* Neither destroyed, nor on its way out for having no live object. */
+/*
+ * True for a live heap and a zombie, false for one that is about to be freed.
+ */
 static bool has_books(struct pcslab_heap *heap)
 {
 	/* Acquire: pairs with the release in report_live(). */
@@ -173,12 +177,12 @@ static bool has_books(struct pcslab_heap *heap)
 }
 
 /**
- * pcslab_heap_after() - go through the heaps that have books, in order of their ids
- * @heap: referenced by the caller, whose reference is dropped; or NULL
- * @id: the heap to be found has a larger one
+ * pcslab_heap_after() - iterate over the live and zombie heaps, in order of id
+ * @heap: referenced by the caller, this drops the reference; or NULL
+ * @id: only find heaps with a larger id
  *
  * Context: process.
- * Return: the heap, referenced, or NULL.
+ * Return: the next heap, referenced, or NULL.
  */
 struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id)
 {
@@ -186,7 +190,7 @@ struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id)
 	bool found = false;
 
 	rcu_read_lock();
-	/* A referenced heap is in the list, so what follows it is. */
+	/* A referenced heap is in the list, so its next pointer is valid. */
 	next = list_prepare_entry(next, &pcslab_heaps, node);
 	list_for_each_entry_continue_rcu(next, &pcslab_heaps, node) {
 		found = next->id > id && has_books(next) &&
@@ -255,18 +259,19 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
 /**
  * pcslab_heap_create_for() - create a heap in the name of a module
  * @name: 1 to 31 printable ASCII characters without '/'; copied
- * @attr: how it differs from the default, or NULL
- * @owner: the module it is for, or NULL for the kernel itself; if that goes
- *	before the heap was destroyed, pcslab says so and destroys it
+ * @attr: options, or NULL for the defaults
+ * @owner: the module the heap belongs to, or NULL for the kernel itself; if the
+ *	module is unloaded before it destroyed the heap, pcslab reports that and
+ *	destroys it
  *
- * pcslab_heap_create() is this for the module that calls it. An empty heap
- * costs its structure of about 2 KiB and 520 bytes for each possible CPU;
- * classes come with their first object.
+ * pcslab_heap_create() calls this with the calling module. An empty heap costs
+ * its structure of about 2 KiB and 520 bytes for each possible CPU; a class is
+ * made when its first object is allocated.
  *
  * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
  *	may call it.
- * Return: the heap, or ERR_PTR: -EINVAL for a name that is NULL, empty, "." or
- *	"..", or has a character that is not allowed, and for flags that are not
+ * Return: the heap, or ERR_PTR: -EINVAL if the name is NULL, empty, "." or
+ *	"..", or has a character that is not allowed, or if a flag is not
  *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
  */
 struct pcslab_heap *pcslab_heap_create_for(const char *name,
@@ -292,7 +297,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_create_for, "PCSLAB");
 
-/* Objects of one class that callers have. */
+/* Number of live objects of one class. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)
 {
 	struct pcslab_class *class = heap->class[index];
@@ -307,9 +312,9 @@ static long class_live(struct pcslab_heap *heap, unsigned int index)
 }
 
 /*
- * A heap with live objects is a zombie, and pins the module. An object that was
- * freed by two calls at the same instant was counted twice, so live may be off:
- * what is not zero is reported.
+ * If objects are live, report them, make the heap a zombie and pin the module.
+ * An object that two calls freed at the same instant was counted twice, so live
+ * may be off; everything that is not zero is reported.
  */
 static void report_live(struct pcslab_heap *heap)
 {
@@ -330,7 +335,7 @@ static void report_live(struct pcslab_heap *heap)
 	}
 	if (!any)
 		return;
-	pcslab_foreign_look(heap);	/* says why, if that is it */
+	pcslab_foreign_look(heap);	/* may be the reason */
 	pr_warn("heap %s destroyed with %ld objects live\n", heap->name, total);
 	pr_warn("heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);
@@ -342,8 +347,8 @@ static void report_live(struct pcslab_heap *heap)
 }
 
 /*
- * Behind its files, which have that name. It is listed until it is freed, for
- * CPU hotplug.
+ * Must be called after the heap's files, which have the name, are removed. The
+ * heap stays listed until it is freed, for CPU hotplug.
  */
 static void give_name_back(struct pcslab_heap *heap)
 {
@@ -356,16 +361,17 @@ static void give_name_back(struct pcslab_heap *heap)
  * pcslab_heap_destroy() - destroy a heap
  * @heap: the heap; NULL and error pointers are fine
  *
- * Live objects are reported in the log by class, and with pcslab.track=1 by who
- * allocated them. They stay valid and may be freed later, in any context; until
- * the last one is, the heap is shown as a zombie and pcslab can't be unloaded.
- * The name is free at once. Frees may race with this; allocations may not. What
- * is free in the heap goes back to the kernel an RCU grace period later.
+ * Live objects are reported in the log by class, and with pcslab.track=1 by
+ * allocating caller. They stay valid and may be freed later, in any context;
+ * until all are freed, the heap is shown as a zombie and pcslab cannot be
+ * unloaded. The name can be used again at once. Frees may race with this call,
+ * allocations must not. The free memory of the heap goes back to the kernel an
+ * RCU grace period later.
  *
- * A zombie may not be destroyed again: that is said in the log and ignored.
+ * A zombie must not be destroyed again: the call is logged and ignored.
  *
- * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
- * from under it.
+ * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
+ *	caller must not hold it.
  */
 void pcslab_heap_destroy(struct pcslab_heap *heap)
 {
@@ -384,13 +390,13 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		dump_stack();
 		return;
 	}
-	debugfs_remove(heap->dir);	/* waits for who is reading */
+	debugfs_remove(heap->dir);	/* waits for readers */
 	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_destroy, "PCSLAB");
 
-/* One that @owner has not destroyed, or NULL. */
+/* A heap that @owner has not destroyed, or NULL. */
 static struct pcslab_heap *forgotten_heap(const struct module *owner)
 {
 	struct pcslab_heap *heap, *found = NULL;
@@ -406,7 +412,7 @@ static struct pcslab_heap *forgotten_heap(const struct module *owner)
 	return found;
 }
 
-/* Its code is still there, but has run for the last time. */
+/* The module's code is still loaded, but no longer runs. */
 static int module_changes(struct notifier_block *unused, unsigned long state, void *owner)
 {
 	struct pcslab_heap *heap;
@@ -437,9 +443,9 @@ int __init pcslab_heap_init(void)
 }
 
 /*
- * All heaps are destroyed, and no object is live as far as the books tell. If
- * they are off by a free that two CPUs made at the same instant, something may
- * be left all the same.
+ * All heaps are destroyed, and no object is live according to the counters. If
+ * a free that two CPUs made at the same instant was counted twice, objects may
+ * be left nevertheless; give them up.
  */
 void pcslab_heap_exit(void)
 {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs come and go
+ * CPU hotplug: making the caches of new CPUs, emptying those of dead CPUs
  *
  * A running CPU has a cache in every class of every heap, made before it comes
- * up, so that a free always finds one. When a CPU is dead, what its magazines
- * hold goes back to the slabs, its counters go to CPU 0's record, and the cache
- * is freed. CPU 0 keeps its cache when it is offline, to inherit.
+ * up, so that a free always finds one. When a CPU is dead its magazines are
+ * flushed into the slabs, its counters are added to CPU 0's record, and the
+ * cache is freed. CPU 0 keeps its cache when it is offline, in order to
+ * inherit.
  *
  * Both callbacks run on another CPU, in the PREPARE section: the CPU has not
  * started yet, or is dead and takes no interrupt any more. The control task
- * holds the CPU hotplug lock for writing, which keeps readers out (stats.c).
- * CPU 0 may be running and counting meanwhile: it inherits into words of their
- * own.
+ * holds the CPU hotplug lock for writing, which excludes readers (stats.c). CPU
+ * 0 may be running and counting meanwhile, so it inherits into separate words.
  *
- * The callback that adds a CPU changes the mask of those that have caches
- * first, then looks for classes that miss the CPU: slots.c says why.
+ * The callback that adds a CPU must change pcslab_cpus first and then add
+ * caches to all classes; slots.c explains why.
  *
  * Locks: CPU hotplug lock (held by the caller of the callbacks) >
  * pcslab_heaps_lock.
@@ -29,7 +29,7 @@ static int hotplug_state;
 
 typedef int (*class_fn)(struct pcslab_class *class, unsigned int cpu);
 
-/* Every class of every heap, zombies too; stops at the first error. */
+/* Call @fn for every class of every heap, including zombies, until it fails. */
 static int visit_classes(class_fn fn, unsigned int cpu)
 {
 	struct pcslab_class *class = NULL;
@@ -58,7 +58,7 @@ static int add_cache(struct pcslab_class *class, unsigned int cpu)
 	return 0;
 }
 
-/* The allocations may be bytes. */
+/* For large objects allocs are bytes. */
 static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from)
 {
 	to->allocs += from->allocs[0] + from->allocs[1];
@@ -66,8 +66,9 @@ static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from
 }
 
 /*
- * Plain additions: @to is what CPU 0 inherited, written only here, with CPU
- * hotplug held for writing, and read with it held for reading.
+ * Plain additions are enough: only this function writes @to, the counts that
+ * CPU 0 inherited, with CPU hotplug held for writing; readers hold it for
+ * reading.
  */
 static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
 {
@@ -120,7 +121,7 @@ int __init pcslab_hotplug_init(void)
 	return 0;
 }
 
-/* No heap is left, so no callback has anything to do. */
+/* No heap is left, so no callback needs to run. */
 void pcslab_hotplug_exit(void)
 {
 	cpuhp_remove_state_nocalls(hotplug_state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the rooms of pcslab offer each other. Data goes one way:
- * caller -> cache -> depot -> slab -> pages.
+ * The interfaces between the files of pcslab. Data flows one way: caller ->
+ * cache -> depot -> slab -> pages.
  */
 #ifndef _PCSLAB_INTERNAL_H
 #define _PCSLAB_INTERNAL_H
@@ -16,7 +16,7 @@
 
 #include "types.h"
 
-/* alloc.c: the front */
+/* alloc.c: the public calls */
 void pcslab_alloc_init(void);
 
 /* site.c: where calls come from */
@@ -30,7 +30,7 @@ static inline const char *pcslab_site_name(const struct pcslab_site *site)
 	return site ? site->name : "unknown";
 }
 
-/* track.c: who allocated what */
+/* track.c: which call sites allocated which objects */
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller);
 void pcslab_track_alloc(const void *obj, unsigned long caller);
@@ -110,8 +110,8 @@ static inline struct pcslab_magazine *pcslab_pop(struct pcslab_stack *stack)
 
 /* slab.c: pages cut into objects */
 /*
- * State bytes: addresses behind the last object lead here; words may follow
- * them.
+ * Number of state bytes. Addresses past the last object also have an index, and
+ * the array is read in whole words.
  */
 static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 					    unsigned int order)
@@ -120,9 +120,9 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 }
 
 /*
- * For each object of a heap with PCSLAB_SLOW, written by who owns it: who
- * allocated it, or if it is free who freed it; and the bytes it was allocated
- * for.
+ * Per object of a heap with PCSLAB_SLOW: the site that allocated it or, if it
+ * is free, freed it; and the size that was requested. Only the owner of the
+ * object may write them.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
@@ -150,7 +150,7 @@ static inline u32 pcslab_random_below(struct rnd_state *random, u32 n)
 	return reciprocal_scale(prandom_u32_state(random), n);
 }
 
-/* A class of a heap as it was published, or NULL. */
+/* A published class of a heap, or NULL. */
 static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 						   unsigned int index)
 {
@@ -159,7 +159,7 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 }
 
 /*
- * The first one that was made, behind @class if that is not NULL and below
+ * The next published class after @class (the first if NULL) and below index
  * @end, or NULL.
  */
 static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
@@ -174,8 +174,9 @@ static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
 }
 
 /*
- * To go through the classes of a heap, from NULL to NULL. No macro makes a loop
- * of them: it would have to name its arguments more than once.
+ * Iterate over the size classes of a heap: start with NULL, until it returns
+ * NULL. This is no macro with a loop, because a macro would evaluate its
+ * arguments more than once.
  */
 static inline struct pcslab_class *pcslab_next_size_class(struct pcslab_heap *heap,
 							  struct pcslab_class *class)
@@ -183,7 +184,7 @@ static inline struct pcslab_class *pcslab_next_size_class(struct pcslab_heap *he
 	return pcslab_class_behind(heap, class, PCSLAB_NR_CLASSES);
 }
 
-/* The same with the class of large objects. */
+/* The same, including the class of large objects. */
 static inline struct pcslab_class *pcslab_next_class(struct pcslab_heap *heap,
 						     struct pcslab_class *class)
 {
@@ -210,17 +211,17 @@ size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
 
-/* nmi.c: frees that can't be done where they are called */
+/* nmi.c: frees that must be deferred */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
 void pcslab_defer_large(struct page *page);
 void pcslab_defer_finish(void);
 int pcslab_defer_init(void);
 void pcslab_defer_exit(void);
 
-/* heap.c: life and death */
-extern struct list_head pcslab_heaps;		/* zombies included; also under RCU */
+/* heap.c: creating and destroying heaps */
+extern struct list_head pcslab_heaps;		/* includes zombies; RCU */
 extern struct mutex pcslab_heaps_lock;
-extern u8 pcslab_heap_flags;			/* of every heap */
+extern u8 pcslab_heap_flags;			/* given to every heap */
 extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
 struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
@@ -230,15 +231,15 @@ void pcslab_heap_exit(void);
 /* forget.c: giving a zombie up */
 int pcslab_heap_forget(struct pcslab_heap *heap);
 
-/* reclaim.c: what is free goes back */
+/* reclaim.c: free memory goes back to the kernel */
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);
 
 /* slots.c: how a CPU finds its caches */
-extern struct cpumask pcslab_cpus;		/* those that have caches */
-DECLARE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);	/* of no cache */
-DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* the machine may have */
+extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
+DECLARE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);	/* has no cache */
+DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
 struct pcslab_cache * __percpu *pcslab_slots_create(void);
 void pcslab_slots_init(void);
 void pcslab_cpus_set(unsigned int cpu, bool present);
@@ -257,19 +258,19 @@ void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
 
-/* The cache of a slot, in service or not; or that of nobody (slots.c). */
+/* The cache of a slot, in service or not; or nobody (slots.c). */
 static inline struct pcslab_cache *pcslab_slot_cache(struct pcslab_cache *slot)
 {
 	return (void *)((unsigned long)slot & ~(sizeof(*slot) - 1));
 }
 
-/* This CPU's, with preemption off. */
+/* This CPU's cache. Preemption must be off. */
 static inline struct pcslab_cache *pcslab_this_cache(struct pcslab_class *class)
 {
 	return pcslab_slot_cache(raw_cpu_read(*class->caches));
 }
 
-/* That of a CPU, or NULL. */
+/* The cache of a CPU, or NULL. */
 static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 						   unsigned int cpu)
 {
@@ -279,12 +280,13 @@ static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 	return data_race(cache->node) == NUMA_NO_NODE ? NULL : cache;
 }
 
-/* hotplug.c: CPUs come and go */
+/* hotplug.c: CPU hotplug */
 int pcslab_hotplug_init(void);
 void pcslab_hotplug_exit(void);
 
 /*
- * stats.c: sums over the record; as words, for differences of them to be right
+ * stats.c: sums over the record. The sums are words, so that differences are
+ * right when counters wrap.
  */
 struct pcslab_sum {
 	unsigned long allocs, frees, bytes;
@@ -299,9 +301,9 @@ unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
 
 /*
- * What to count in: the word of a row, the part of a heap. To be done with
- * before preemption or interrupts are on again. Pointers are added to, not
- * indexed: nobody needs the bounds checked.
+ * The word of a row, and the counters of a heap, to count in. The caller must
+ * keep preemption or interrupts off until it has counted. Pointer arithmetic,
+ * not [], so that UBSAN_BOUNDS adds no check here.
  */
 static __always_inline unsigned long *pcslab_word(unsigned long *words)
 {
@@ -316,18 +318,18 @@ static inline struct pcslab_heap_count *pcslab_heap_count(struct pcslab_heap *he
 /* audit.c: the walk */
 struct pcslab_audit {
 	u64 slabs, objects, live, cached, free, deferred;
-	u64 rounds;		/* found in magazines, those of CPUs and of depots */
-	u64 wrong;		/* rounds that do not lead to a cached object */
+	u64 rounds;		/* in magazines of CPUs and depots */
+	u64 wrong;		/* rounds that lead to no cached object */
 };
 
 void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits);
 
-/* badfree.c: what is wrong with a pointer */
+/* badfree.c: reports of bad frees */
 void pcslab_bad_free(const void *obj, unsigned long caller);
 void pcslab_raced_free(struct pcslab_class *class, const void *obj);
-extern atomic_long_t pcslab_bad_frees;		/* of memory that is no heap's */
+extern atomic_long_t pcslab_bad_frees;		/* in no heap */
 
-/* foreign.c: what other allocators free of ours */
+/* foreign.c: our objects freed by other allocators */
 void pcslab_foreign_found(struct pcslab_class *class, unsigned long n);
 void pcslab_foreign_look(struct pcslab_heap *heap);
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
@@ -349,7 +351,7 @@ void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 
-/* fault.c: failures on purpose */
+/* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);
 void pcslab_fault_init(struct dentry *dir);
@@ -365,8 +367,8 @@ static inline void pcslab_fault_exit(void) { }
 #endif
 
 /*
- * Count a call that does not hold the guard, in the row that only such calls
- * write. Interrupts off, on this CPU; never in NMI.
+ * The row for calls that do not hold the guard; only they may write it. The
+ * caller must run on this CPU with interrupts off, never in NMI.
  */
 static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
 {
@@ -374,18 +376,21 @@ static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
 	return &pcslab_this_cache(class)->direct;
 }
 
-/* Of a depot: under its lock it would still be of the past. */
+/*
+ * Racy read of a depot; even under the lock it would be stale once the lock is
+ * dropped.
+ */
 #define pcslab_gauge(words)	data_race(words)
 
-/* For visits: caches that have something. */
+/* A filter for visits: caches with magazines. */
 static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned int cpu)
 {
 	return READ_ONCE(c->loaded) || READ_ONCE(c->spare);
 }
 
 /*
- * Objects in the loaded magazine of a cache. While its CPU loads another one,
- * top and magazine may not belong together; then it is as if there were none.
+ * Objects in the loaded magazine of a cache. While the CPU loads another
+ * magazine, top and loaded may not match; then this may return 0.
  */
 static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 					    const struct pcslab_cache *c)
@@ -400,9 +405,7 @@ static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 	return bytes <= class->cap ? bytes : 0;
 }
 
-/*
- * Objects in the magazines of a cache; of a CPU that goes on using it, about.
- */
+/* Objects in the magazines of a cache. Approximate if the CPU is using it. */
 static inline unsigned int pcslab_cached(const struct pcslab_class *class,
 					 const struct pcslab_cache *c)
 {

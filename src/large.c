@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects: above the largest class, each with pages of its own
+ * Large objects: those above the largest class, each with its own pages
  *
- * They are compound pages as kmalloc's large ones are. Allocations are counted
- * in the heap, frees and their bytes in the record of the CPU, in the row of
- * calls without guard. The audit finds them in heap->large.
+ * They are compound pages like the large objects of kmalloc(). The heap counts
+ * allocations; the CPU's record counts frees and their bytes, in the row for
+ * calls without the guard. heap->large lists all of them, for walks.
  *
  * Locks: heap->large_lock, as lock.h says, innermost.
- * Context: as the caller of alloc or free; a free that must not wait is put off
- *	(nmi.c).
+ * Context: as the caller of alloc or free; a free that must not wait is
+ *	deferred (nmi.c).
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -19,7 +19,7 @@
 #include "page.h"
 #include "sanitize.h"
 
-/* Of the cursors of all heaps. */
+/* Protects the cursors of all heaps. */
 static DEFINE_MUTEX(walks);
 
 static struct page *link_next(struct page *page)
@@ -64,14 +64,13 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
 }
 
 /**
- * pcslab_large_alloc() - allocate an object of its own pages
+ * pcslab_large_alloc() - allocate an object with its own pages
  * @heap: the heap
  * @size: bytes, above PCSLAB_MAX_SIZE
- * @gfp: the caller's; __GFP_ZERO and init_on_alloc are the page allocator's
- *	here
- * @node: where, or NUMA_NO_NODE
+ * @gfp: the caller's; the page allocator handles __GFP_ZERO and init_on_alloc
+ * @node: node, or NUMA_NO_NODE
  *
- * Return: the object, counted, or NULL; beyond the page allocator's largest
+ * Return: the object, counted, or NULL. Above the page allocator's largest
  *	order always NULL, with a warning unless @gfp has __GFP_NOWARN.
  */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
@@ -109,7 +108,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 
 /**
  * pcslab_large_release() - give a large object's pages back
- * @page: its first page, claimed: its tag is no longer the live one
+ * @page: its first page, claimed: its tag is pcslab_large_tag no longer
  *
  * Context: any but NMI.
  */
@@ -128,8 +127,8 @@ void pcslab_large_release(struct page *page)
 	flags = pcslab_lock(&heap->large_lock);
 	link_del(heap, page);
 	row = pcslab_direct_row(class);
-	turn = READ_ONCE(pcslab_turn);	/* one look for both */
-	/* Release, like that of the frees: pairs with the smp_rmb()s of readers. */
+	turn = READ_ONCE(pcslab_turn);	/* the same turn for both */
+	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
 	compat_count_release(&row->frees[turn]);
 	pcslab_unlock(&heap->large_lock, flags);
@@ -139,8 +138,8 @@ void pcslab_large_release(struct page *page)
 }
 
 /*
- * Take the object from the caller: true for one call only, debug or not, for
- * two that both gave the pages back would crash the kernel.
+ * Take the object from the caller. Returns true for one call only, in every
+ * heap, because giving the pages back twice would crash the kernel.
  */
 static bool claim(struct page *page)
 {
@@ -169,11 +168,11 @@ bool pcslab_large_free(const void *obj)
 }
 
 /**
- * pcslab_large_give_up() - make the pages of a large object nobody's
- * @heap: whose object
+ * pcslab_large_give_up() - take a large object's pages out of pcslab, for good
+ * @heap: the heap
  *
- * Return: the number of pages, 0 if there is no large object or somebody is
- *	freeing the one that is first.
+ * Return: the number of pages. 0 if there is no large object, or if the first
+ *	one is just being freed.
  */
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 {
@@ -211,11 +210,11 @@ size_t pcslab_large_size(const void *obj)
 /**
  * pcslab_large_walk() - visit the large objects of a heap one by one
  * @heap: the heap
- * @visit: called with the first page of each and @arg, interrupts off
- * @arg: for @visit
+ * @visit: called with the first page of each object and @arg, interrupts off
+ * @arg: passed to @visit
  *
- * Those that come meanwhile are not visited. Whoever frees the one that is next
- * moves the cursor on.
+ * Objects that are allocated meanwhile are not visited. A free of the object at
+ * the cursor moves the cursor on.
  *
  * Context: process. May sleep.
  */

@@ -2,30 +2,30 @@
 /*
  * Slabs on their way out
  *
- * An empty slab has all its objects in state PCSLAB_FREE, and no magazine has
- * one of them. But two CPUs that free one object at the same instant may both
- * find it live: then two magazines have it, and the first of them to be flushed
- * can make the slab empty. Its pages must not go while the other magazine could
- * hand the object out. A claim that no two CPUs can both make is an atomic
- * operation in every free; instead slabs go in two steps:
+ * All objects of an empty slab are in state PCSLAB_FREE, and no magazine should
+ * hold one of them. But two CPUs that free one object at the same instant may
+ * both find it live. Then two magazines hold it, and when the first of them is
+ * flushed the slab may become empty. Its pages must not go while the other
+ * magazine could hand the object out. To make the claim exclusive every free
+ * would need an atomic operation. Instead slabs go in two steps:
  *
- * 1. The slab leaves the depot's lists. All magazines of its class are put in
- *    doubt (pcslab_class_doubt()): the slots of the CPUs lead to a guard that is
- *    always held, so the next call on each CPU takes the slow path, which looks
- *    at every round first and drops those that do not lead to a cached object
- *    (verify() in cache.c). The same is done to a full magazine of a depot when
- *    a CPU loads it.
- * 2. After a grace period no call is left that found its cache before that. If
- *    all objects of the slab are still free, its pages go. If a call took one
- *    meanwhile, the slab goes back into the depot: that heap has handed this
- *    object out twice. If one was taken and came back, two CPUs may have freed
- *    it at the same instant again, after their rounds were verified: then the
- *    slab begins anew with step 1.
+ * 1. The slab leaves the depot's lists, and all magazines of its class are put
+ *    in doubt (pcslab_class_doubt()): the slots of the CPUs point to a guard
+ *    that is always held. So the next call on each CPU takes the slow path,
+ *    which verifies every round first and drops those that do not lead to a
+ *    cached object (verify() in cache.c). A full magazine of a depot is
+ *    verified when a CPU loads it.
+ * 2. After a grace period no call is left that found its cache before step 1.
+ *    If all objects of the slab are still free, its pages go. If a call took
+ *    one meanwhile, the slab goes back into the depot: the heap has handed this
+ *    object out twice. If one was taken and came back, two CPUs may again have
+ *    freed it at the same instant, after their rounds were verified: then the
+ *    slab starts again with step 1.
  *
- * One work item does so for all slabs that are in the list then. It runs on a
- * workqueue of ours, with a rescuer, since reclaim waits for pages.
+ * One work item does this for all slabs in the list. It runs on a workqueue of
+ * pcslab with a rescuer, because reclaim waits for pages.
  *
- * Context: pcslab_slabs_leave() any but NMI.
+ * Context: pcslab_slabs_leave(): any but NMI.
  */
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
@@ -77,7 +77,7 @@ static void leave(struct work_struct *work)
 
 /**
  * pcslab_slabs_leave() - have slabs given back soon
- * @doomed: slabs without an object outside, out of their depot's lists
+ * @doomed: slabs whose objects are all free, taken off their depot's lists
  *
  * Return: the number of their pages.
  */
@@ -96,7 +96,7 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
 }
 
 /**
- * pcslab_leave_wait() - wait until slabs that were on their way out are gone
+ * pcslab_leave_wait() - wait until slabs that are on their way out are gone
  *
  * A slab that begins anew with step 1 has the work done once more, which the first
  * wait does not cover.

@@ -2,21 +2,19 @@
 /*
  * The raw locks of pcslab: depot->lock, heap->large_lock and slots_lock
  *
- * All three are taken with interrupts off, so that no interrupt asks for a lock
- * that its own CPU holds. Two things still come in between: an NMI, and a
- * tracer, whose callback runs where a function that is called under the lock
- * begins or ends (_raw_spin_unlock(), list debugging, our own ones), or where a
- * kprobe was put. If the callback uses pcslab and waits for the lock, it waits
- * for itself. So the CPU says in pcslab_locked that it holds one of them, or is
- * about to take it, and a call that finds this does what a call in NMI does: a
- * free is put off (nmi.c), and an allocation fails unless the magazine serves
- * it.
+ * All three must be taken with interrupts off, so that no interrupt can wait
+ * for a lock that its own CPU holds. An NMI can still come in between, and so
+ * can a tracer, whose callback runs at the start or end of a function called
+ * under the lock (_raw_spin_unlock(), list debugging, our own ones), or at a
+ * kprobe. If such a callback waited for the lock, it would deadlock. So the CPU
+ * sets pcslab_locked before it takes one of the locks, and a call that finds it
+ * set behaves as in NMI: a free is deferred (nmi.c), and an allocation fails
+ * unless the magazine serves it.
  *
- * The word is set before raw_spin_lock() and cleared after raw_spin_unlock(),
- * as a CPU that queues for a lock, or gives it back, can be traced too. The
- * word belongs to the CPU, with interrupts off, so that program order is all it
- * needs: what comes in between runs on this CPU. The locks do not nest in each
- * other.
+ * The flag is set before raw_spin_lock() and cleared after raw_spin_unlock(),
+ * because a CPU that waits for a lock or releases it can be traced too. It is
+ * per CPU and written with interrupts off, so program order is enough: code
+ * that comes in between runs on this CPU. The locks do not nest in each other.
  */
 #ifndef _PCSLAB_LOCK_H
 #define _PCSLAB_LOCK_H
@@ -28,7 +26,7 @@
 
 DECLARE_PER_CPU(bool, pcslab_locked);
 
-/* Interrupts off until pcslab_unlock() gets what this returns. */
+/* Take a lock with interrupts off. Returns the flags for pcslab_unlock(). */
 static __always_inline unsigned long pcslab_lock(raw_spinlock_t *lock)
 	__acquires(lock)
 {
@@ -49,8 +47,8 @@ static __always_inline void pcslab_unlock(raw_spinlock_t *lock, unsigned long fl
 }
 
 /*
- * May this call not wait for a lock of pcslab? A caller that may be preempted
- * holds none, on whichever CPU the word is read.
+ * Must this call not wait for a lock of pcslab? A caller that can be preempted
+ * holds none, so it may read the flag of any CPU.
  */
 static __always_inline bool pcslab_must_defer(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Magazines: how many rounds they have, and how they come and go
+ * Magazines: their size, allocating and freeing them
  *
  * Context: as the caller's flags, not NMI; no locks.
  */
@@ -13,19 +13,19 @@
 #include "sanitize.h"
 
 /*
- * A magazine has rounds for 24 KiB of objects, or a few, and is not larger than
- * a KiB.
+ * A magazine has rounds for 24 KiB of objects, but at least MAG_MIN_ROUNDS, and
+ * takes at most MAG_MAX_BYTES.
  */
 #define MAG_OBJECTS	24576
 #define MAG_MIN_ROUNDS	7U
 #define MAG_MAX_BYTES	1024
 
 /**
- * pcslab_magazine_rounds() - how many rounds a magazine has
+ * pcslab_magazine_rounds() - number of rounds in a magazine
  * @size: bytes of an object
  *
- * Return: as many as all that kmalloc() gives for it has room for, which may
- *	double them.
+ * Return: the number of rounds. It uses all of the memory that kmalloc()
+ *	returns for the size, which may double the number.
  */
 unsigned int pcslab_magazine_rounds(u32 size)
 {
@@ -37,8 +37,8 @@ unsigned int pcslab_magazine_rounds(u32 size)
 }
 
 /*
- * Of this CPU's node if there is some. SLUB of 6.12 forgets __GFP_NOMEMALLOC
- * when it is asked for a node that may be another.
+ * Allocate from this CPU's node if possible. Two calls, because SLUB of 6.12
+ * forgets __GFP_NOMEMALLOC for kmalloc_node() without __GFP_THISNODE.
  */
 static void *near_memory(size_t bytes, gfp_t gfp)
 {
@@ -47,9 +47,9 @@ static void *near_memory(size_t bytes, gfp_t gfp)
 
 /**
  * pcslab_magazine_create() - allocate an empty magazine
- * @class: of the objects
- * @gfp: the caller's; what makes it try hard is not heeded, and the reserves
- *	for freeing memory are not touched
+ * @class: class of the objects
+ * @gfp: the caller's; flags that ask for more effort are ignored, and the page
+ *	allocator's reserves are not used
  *
  * Return: the magazine, or NULL.
  */
@@ -57,7 +57,9 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 {
 	struct pcslab_magazine *mag;
 
-	/* On RT kmalloc takes sleeping locks; a caller that may not, goes without. */
+	/*
+	 * On RT kmalloc() takes sleeping locks, which not all callers may take.
+	 */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
 		return NULL;
 	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE | __GFP_MEMALLOC);
@@ -73,8 +75,8 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 }
 
 /**
- * pcslab_magazines_free() - free empty magazines
- * @mag: the first; the others follow it
+ * pcslab_magazines_free() - free a list of empty magazines
+ * @mag: the first, or NULL
  */
 void pcslab_magazines_free(struct pcslab_magazine *mag)
 {

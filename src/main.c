@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: what is set up in which order, and taken down in the reverse one.
+ * The module: parameters, and the order of setup and teardown
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -56,8 +56,8 @@ err_site:
 }
 
 /*
- * Users pin the module by its symbols, zombies by a reference: no object is
- * left.
+ * No object is left: users pin the module by its symbols, zombies by a
+ * reference.
  */
 static void __exit pcslab_exit(void)
 {

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees that can't be done where they are called, and that the magazine did not
- * take
+ * Deferred frees: an irq_work frees what a call in NMI cannot
  *
- * A call in NMI may have come between any two instructions, under any of our
- * locks; a tracer's callback may have come while this CPU has one of them
- * (lock.h). Such a call only marks the object and puts the object's slab (or,
- * for a large object, its page) on a lock-free list; an irq_work does the rest.
- * The links are in the slab's metadata and in struct page, so nothing is
- * allocated and nothing is written into the object.
+ * A call in NMI may have interrupted any instruction, under any of our locks; a
+ * tracer's callback may run while this CPU holds one of them (lock.h). If the
+ * magazine does not take its object, such a call only marks the object and puts
+ * its slab (or, for a large object, its page) on a lock-free list; an irq_work
+ * does the rest. The links are in the slab's metadata and in struct page, so
+ * nothing is allocated and nothing is written into the object.
  *
- * The two lists are the machine's; each CPU has an irq_work of its own, which
- * frees all that is on them. So an irq_work that does not get to run, because
- * its CPU goes or a realtime task keeps its thread from running (PREEMPT_RT),
- * keeps no other CPU's from doing the work.
+ * The two lists are global. Each CPU has an irq_work, which frees all that is
+ * on them. So if the irq_work of one CPU does not run, because the CPU goes
+ * down or a realtime task keeps the irq_work's thread from running
+ * (PREEMPT_RT), any other CPU can still do the work.
  *
  * A CPU queues its irq_work only while it serves: from the startup to the
- * teardown of a hotplug state that is above the one which parks the threads of
- * irq_works. What a CPU puts on the lists before that or after it is freed by
- * whoever looks at them next:
+ * teardown of a hotplug state above the one that parks the threads of
+ * irq_works. Objects that a CPU puts on the lists before or after that are
+ * freed by the next to empty the lists:
  *
  *   the CPU comes up			its startup, which sets serving first
  *   the take-down is rolled back	its startup
@@ -26,14 +25,14 @@
  *   any time				the irq_work of another CPU
  *
  * Order: serving is written by a task of its CPU, and read on that CPU with
- * interrupts off, so program order is enough: a call that came before the
- * teardown cleared it has queued the irq_work, for which irq_work_sync() waits;
- * one that comes after its startup set it queues it; and what one that came in
- * between put on the lists, the startup sees or, as it runs after the CPU died,
- * the dead callback. Adding to a list (cmpxchg) pairs with taking all of it
- * (xchg). A CPU that finds its irq_work pending relies on the kernel: the full
- * barrier of irq_work_queue() pairs with the one in irq_work_single(), so that
- * the run it did not have to ask for sees what is on the lists.
+ * interrupts off, so program order is enough. A call before the teardown
+ * cleared serving has queued the irq_work, and irq_work_sync() waits for it. A
+ * call after the startup set serving queues it. A call in between leaves its
+ * entry on the lists; the startup sees it or, because it runs after the CPU
+ * died, the dead callback. Adding to a list (cmpxchg) pairs with emptying it
+ * (xchg). If the irq_work is pending already, the full barrier of
+ * irq_work_queue() pairs with the one in irq_work_single(), so that the pending
+ * run sees the new entry.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -50,8 +49,8 @@
 
 DEFINE_PER_CPU(bool, pcslab_locked);
 static DEFINE_PER_CPU(bool, serving);
-static DEFINE_PER_CPU(bool, running);	/* its irq_work */
-/* Pages are given back, so on RT this is not for hard interrupt context. */
+static DEFINE_PER_CPU(bool, running);	/* its irq_work runs */
+/* It frees pages, so on RT it must not run in hard interrupt context. */
 static DEFINE_PER_CPU(struct irq_work, work);
 static int hotplug_state;
 
@@ -59,8 +58,8 @@ static LLIST_HEAD(slabs);
 static LLIST_HEAD(pages);
 
 /*
- * page->mapping is free in a page of ours, and NULL again before it is given
- * back.
+ * page->mapping is unused in our pages, and must be NULL again before a page is
+ * given back.
  */
 static struct llist_node *page_node(struct page *page)
 {
@@ -68,11 +67,12 @@ static struct llist_node *page_node(struct page *page)
 }
 
 /*
- * pcslab_defer_finish() - do all that was put off
+ * pcslab_defer_finish() - do all deferred frees
  *
- * A slab stays until its link is reset, and that of the next one still is not.
+ * A slab stays until its link is reset. The link of the next slab is not reset
+ * yet, so it can be followed.
  *
- * Context: any but NMI; on RT any that may sleep.
+ * Context: any but NMI; on RT only contexts that may sleep.
  */
 void pcslab_defer_finish(void)
 {
@@ -99,17 +99,17 @@ static void finish_later(struct work_struct *unused)
 static DECLARE_DELAYED_WORK(later, finish_later);
 
 /*
- * A tracer may be called in here too, and have frees put off. They do not make
- * the irq_work come again, which it would do before any task runs, and so
- * without an end, but are left to a work item. What is added after the flag is
- * reset queues the irq_work.
+ * A tracer's callback may run in here, too, and have frees deferred. They must
+ * not queue the irq_work again: it would run again before any task does,
+ * without end. A work item frees them instead. Frees after the flag is reset
+ * queue the irq_work.
  */
 static void run(struct irq_work *unused)
 {
 	this_cpu_write(running, true);
 	pcslab_defer_finish();
 	this_cpu_write(running, false);
-	barrier();	/* see above: the flag, then the lists */
+	barrier();	/* reset the flag, then check the lists */
 	if (!llist_empty(&slabs) || !llist_empty(&pages))
 		queue_delayed_work(pcslab_wq, &later, 1);
 }
@@ -120,7 +120,7 @@ static void run_soon(void)
 		irq_work_queue(this_cpu_ptr(&work));
 }
 
-/* llist_add(), for a link that NMIs of other CPUs look at meanwhile. */
+/* llist_add() for a link that NMIs of other CPUs read meanwhile. */
 static void add_slab(struct llist_node *link)
 {
 	struct llist_node *first = READ_ONCE(slabs.first);
@@ -132,31 +132,33 @@ static void add_slab(struct llist_node *link)
 
 /**
  * pcslab_defer_slab() - have an object freed soon
- * @slab: of the object
- * @state: of the object, claimed
+ * @slab: slab of the object
+ * @state: state of the object, claimed
  *
- * No function is called while the object is PENDING, where a tracer could keep
- * another CPU waiting in pcslab_depot_free_deferred().
+ * While the object is PENDING this must call no function: a tracer could run
+ * there and keep another CPU waiting in pcslab_depot_free_deferred().
  *
- * Context: where pcslab_must_defer() says so, which is with interrupts off.
+ * Context: if pcslab_must_defer(), which implies that interrupts are off.
  */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 {
 	WRITE_ONCE(*state, PCSLAB_PENDING);
 	/*
-	 * The state is set before the link is looked at: pairs with smp_store_mb()
-	 * in pcslab_depot_free_deferred(). After DEFERRED the slab may be gone.
+	 * The state must be set before the link is read: pairs with
+	 * smp_store_mb() in pcslab_depot_free_deferred(). After DEFERRED the
+	 * slab may be gone.
 	 */
-	smp_mb();	/* see above: a cmpxchg() that fails orders nothing */
+	smp_mb();	/* needed: a failing cmpxchg() orders nothing */
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
 		add_slab(&slab->deferred);
-	smp_store_release(state, PCSLAB_DEFERRED);	/* pairs with the acquire there */
+	/* Release: pairs with the acquire there. */
+	smp_store_release(state, PCSLAB_DEFERRED);
 	run_soon();
 }
 
 /**
  * pcslab_defer_large() - have a large object freed soon
- * @page: claimed by the caller
+ * @page: its first page, claimed by the caller
  *
  * Context: as pcslab_defer_slab().
  */
@@ -166,7 +168,7 @@ void pcslab_defer_large(struct page *page)
 	run_soon();
 }
 
-/* On the CPU, in the order that the head of this file tells of. */
+/* Runs on the CPU. The order is explained at the top of this file. */
 static int start_serving(unsigned int cpu)
 {
 	this_cpu_write(serving, true);
@@ -175,7 +177,7 @@ static int start_serving(unsigned int cpu)
 	return 0;
 }
 
-/* On the CPU. The thread that runs its irq_work on RT is parked later. */
+/* Runs on the CPU. On RT the thread that runs its irq_work is parked later. */
 static int stop_serving(unsigned int cpu)
 {
 	this_cpu_write(serving, false);
@@ -184,15 +186,15 @@ static int stop_serving(unsigned int cpu)
 }
 
 /*
- * The callbacks are not called for the CPUs that are online, for the kernel
- * would wait for a task on each of them. There is no heap yet, so nothing is
- * ordered against this.
+ * Does not call the callbacks for CPUs that are online, because the kernel
+ * would wait for a task on each of them. No heap exists yet, so nothing needs
+ * to be ordered against this.
  */
 int __init pcslab_defer_init(void)
 {
 	unsigned int cpu;
 
-	/* Not by an initializer: 6.1 and 6.12 relocate no per-CPU data of a module. */
+	/* At run time: 6.1 and 6.12 do not relocate per-CPU data of modules. */
 	for_each_possible_cpu(cpu)
 		init_irq_work(per_cpu_ptr(&work, cpu), run);
 	cpus_read_lock();
@@ -208,9 +210,8 @@ int __init pcslab_defer_init(void)
 }
 
 /*
- * No heap is left, so the lists are empty and no irq_work is queued any more;
- * one may still be pending, or in its last instructions. On CPUs that are
- * offline none is.
+ * No heap is left, so the lists are empty and no irq_work is queued any more.
+ * One may still be pending or finishing, but not on a CPU that is offline.
  */
 void pcslab_defer_exit(void)
 {

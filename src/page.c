@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Getting pages, and marking them as ours; see page.h for what is written and
- * in which order. What is ours is in the kernel's books, too: it counts as the
- * large objects of kmalloc() do, as slab memory that can't be reclaimed.
+ * Getting pages, and marking them as ours
  *
- * No locks. Any context but for getting them, which is as the flags say.
+ * page.h describes which words are written and in which order. The kernel's
+ * counters include our pages: like large objects of kmalloc(), they count as
+ * unreclaimable slab memory.
+ *
+ * No locks. Any context, except that getting pages is limited by @gfp.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -31,13 +33,13 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
 /**
  * pcslab_pages_get() - get compound pages
  * @gfp: the caller's
- * @node: where, or NUMA_NO_NODE
- * @order: of how many
+ * @node: node, or NUMA_NO_NODE
+ * @order: get 2^@order pages
  *
- * The page allocator warns of __GFP_NOFAIL at an order above 1, and btrfs does
- * ask for it: the waiting is done here.
+ * With __GFP_NOFAIL this retries itself, because the page allocator warns about
+ * that flag with an order above 1, and btrfs does use both.
  *
- * Return: the first page, or NULL if there is none and no __GFP_NOFAIL.
+ * Return: the first page; NULL if there is none and @gfp has no __GFP_NOFAIL.
  */
 struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order)
 {
@@ -47,7 +49,8 @@ struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order)
 }
 
 /*
- * Only grows, so a reader that was handed an object sees a span that holds it.
+ * The span only grows, so every CPU that has an object sees a span that covers
+ * it.
  */
 static void span_cover(const void *end)
 {
@@ -59,7 +62,7 @@ static void span_cover(const void *end)
 }
 
 /*
- * Pages came or, with a negative number, went. The kernel counts them in bytes.
+ * Account for @pages new pages; negative when they go. The kernel counts bytes.
  */
 static void account(struct page *page, long pages)
 {
@@ -68,10 +71,10 @@ static void account(struct page *page, long pages)
 
 /**
  * pcslab_stamp() - mark pages as ours
- * @page: the first of 2^@order
+ * @page: the first page
  * @order: of the pages
- * @mark: what they are
- * @owner: whose
+ * @mark: the mark, stored in lru.next
+ * @owner: the owner, stored in private
  */
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner)
@@ -95,11 +98,11 @@ static unsigned int put_back(struct page *page, int lacking)
 }
 
 /**
- * pcslab_put_back() - undo what other allocators did to pages of ours
- * @page: the first, stamped; the caller keeps it so, and others from doing the
- *	same
+ * pcslab_put_back() - undo what other allocators did to our pages
+ * @page: the first page. The caller must keep it stamped and must exclude other
+ *	callers for this page
  *
- * Return: how often they freed it since the last look.
+ * Return: how many frees of the page were undone.
  */
 unsigned int pcslab_put_back(struct page *page)
 {
@@ -107,8 +110,8 @@ unsigned int pcslab_put_back(struct page *page)
 }
 
 /**
- * pcslab_untag() - have no new free find pages
- * @page: the first, which stays ours
+ * pcslab_untag() - hide pages from new frees
+ * @page: the first page; it still belongs to pcslab
  */
 void pcslab_untag(struct page *page)
 {
@@ -116,10 +119,10 @@ void pcslab_untag(struct page *page)
 }
 
 /**
- * pcslab_unstamp() - make pages nobody's
- * @page: the first
+ * pcslab_unstamp() - take the marks off pages
+ * @page: the first page
  *
- * They keep their references, in case somebody still uses them.
+ * The references are kept, in case somebody still uses the pages.
  */
 void pcslab_unstamp(struct page *page)
 {
@@ -131,10 +134,9 @@ void pcslab_unstamp(struct page *page)
 
 /**
  * pcslab_pages_put() - give pages back
- * @page: the first, unstamped
+ * @page: the first page, unstamped
  *
- * What another allocator did at the last moment is undone, but not counted any
- * more.
+ * Frees by another allocator up to this moment are undone, but not counted.
  */
 void pcslab_pages_put(struct page *page)
 {

@@ -1,44 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What pcslab writes into struct page, and how an address finds its owner
+ * The words of struct page that pcslab uses, and finding an address's owner
  *
  * The first page of a slab and of a large object carries
  *
- *   lru.next	a mark, which nobody else stores. Of a large object it is a tag, the
- *		address of something of ours; of a slab the sum of a tag and the
- *		slab's address.
- *   private	the slab, or the class of the large object; with bit 0 set the
- *		struct pcslab_note of a large object whose allocation is tracked
+ *   lru.next	a mark, which nobody else stores. For a large object it is a
+ *		tag, the address of a variable of pcslab; for a slab it is the
+ *		sum of a tag and the slab's address.
+ *   private	the slab, or the class of the large object; if bit 0 is set, the
+ *		struct pcslab_note of a large object that is tracked
  *
- * and a large object's first page also its links in heap->large: index (next)
- * and lru.prev (previous). The pages are compound: the others lead to the first
- * by lru.next, which then is odd, and hardened usercopy knows where they end.
+ * A large object's first page also carries the object's links in heap->large:
+ * index (next) and lru.prev (previous). The pages are compound: lru.next of the
+ * other pages is odd and leads to the first, and hardened usercopy knows where
+ * they end.
  *
- * Any address may be asked for, so the way there is: is it below the end of the
- * highest page we ever had, in the direct map? Is there a struct page (read
- * with a fixup, because the direct map has holes)? Does the page carry the
- * mark? If it looks like a tail page of ours: is its head so near that it may
- * be ours (memory that is not online yet has anything in its struct pages), and
- * does that carry the mark (read with a fixup, too)? Only then is private
- * followed.
+ * Any address may be looked up, so a lookup checks in this order: Is it in the
+ * direct map, and below the end of the highest page that pcslab ever had? Is
+ * there a struct page (read with a fixup, because the direct map has holes),
+ * and does it carry the mark? If it looks like one of our tail pages: is its
+ * head near enough to be ours (the struct pages of memory that is not online
+ * yet contain anything), and does the head carry the mark (also read with a
+ * fixup)? Only then private is followed.
  *
- * A legal free can't race with unstamping: its object keeps the page. A bad
- * free or heap_of() can, and must not follow what the next owner of the page
- * stores into private. The mark of a slab tells what is in private. So if both
- * are there, private is ours, in whatever order they were loaded: to be fooled,
- * a reader would have to find the address of a slab stored there by somebody
- * else. The smp_rmb() in find_slab() is for exact reads (stats.c).
+ * A legal free cannot race with unstamping, because its object keeps the page.
+ * A bad free or pcslab_heap_of() can, and must not follow what the next owner
+ * of the page stores into private. The mark of a slab contains the slab's
+ * address. So if mark and private match, private is ours, in whatever order
+ * they were loaded: to be misled, a reader would have to find the address of a
+ * slab stored there by somebody else. The smp_rmb() in find_slab() is for exact
+ * reads (stats.c).
  *
- * Private of a large object changes, so its tag is no such sum. Stamping stores
- * private, then the tag; unstamping clears the tag, then private. A reader
- * loads the tag, private, and the tag again: if it is there both times private
- * was ours. smp_wmb() in both pairs with the two smp_rmb() in large_owner().
+ * Private of a large object changes, so its tag cannot be such a sum. Stamping
+ * stores private, then the tag; unstamping clears the tag, then private. A
+ * reader loads the tag, private, and the tag again: if the tag is there both
+ * times, private was ours. smp_wmb() in both pairs with the two smp_rmb() in
+ * large_owner().
  *
- * Stamping also takes PCSLAB_REF_BIAS references, so that whoever drops one
- * that he does not have gives no page of ours back (foreign.c).
+ * Stamping also takes PCSLAB_REF_BIAS references, so that code which drops a
+ * reference that it does not hold cannot free one of our pages (foreign.c).
  *
- * What private points to is freed after an RCU grace period, and readers have
- * preemption off.
+ * The object that private points to is freed an RCU grace period later, and
+ * readers must have preemption off.
  */
 #ifndef _PCSLAB_PAGE_H
 #define _PCSLAB_PAGE_H
@@ -49,15 +52,15 @@
 #include "compat.h"
 #include "types.h"
 
-/* References that our pages have more than they need: see foreign.c. */
+/* Additional references of our pages: see foreign.c. */
 #define PCSLAB_REF_BIAS		0x100000
 
-/* Bytes of the direct map from its start to the end of our highest page. */
+/* Bytes from the start of the direct map to the end of our highest page. */
 extern unsigned long pcslab_span;
-/* Tags; only the addresses matter. */
+/* Tags; only their addresses are used. */
 extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
-/* Who allocated a large object. */
+/* The call site that allocated a large object. */
 struct pcslab_note {
 	struct pcslab_class *class;
 	struct pcslab_site *site;
@@ -73,15 +76,18 @@ unsigned int pcslab_put_back(struct page *page);
 void pcslab_pages_put(struct page *page);
 
 /*
- * References of pages of ours that others dropped; below zero if they have
- * taken some.
+ * Number of references of our page that others dropped; negative if others hold
+ * more.
  */
 static inline int pcslab_lacking(const struct page *page)
 {
 	return PCSLAB_REF_BIAS + 1 - page_ref_count(page);
 }
 
-/* False if there can't be a page of ours; the page need not exist. */
+/*
+ * Returns false if the address cannot be in one of our pages. The page need not
+ * exist.
+ */
 static __always_inline bool find_page(const void *obj, struct page **page)
 {
 	unsigned long addr = (unsigned long)obj;
@@ -95,13 +101,16 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 	return true;
 }
 
-/* What the first page of a slab carries. */
+/* The mark in the first page of a slab. */
 static __always_inline unsigned long slab_mark(const struct pcslab_slab *slab)
 {
 	return (unsigned long)slab + (unsigned long)&pcslab_slab_tag;
 }
 
-/* The slab of its first page; false if it is none. The page need not exist. */
+/*
+ * Find the slab whose first page this is; false if there is none. The page need
+ * not exist.
+ */
 static __always_inline bool slab_of_page(const struct page *page, struct pcslab_slab **slab)
 {
 	*slab = (struct pcslab_slab *)compat_load_nofault(&page->private);
@@ -109,9 +118,9 @@ static __always_inline bool slab_of_page(const struct page *page, struct pcslab_
 }
 
 /*
- * From what may be a tail page of ours to the head: no farther below than our
- * largest pages are long, so that nothing but the memory map is read, and that
- * with a fixup.
+ * Go from a possible tail page of ours to its head. The head must be no farther
+ * below than our largest pages are long, so that only the memory map is read,
+ * and that with a fixup.
  */
 static __always_inline bool find_head(struct page **page)
 {
@@ -125,7 +134,7 @@ static __always_inline bool find_head(struct page **page)
 	return true;
 }
 
-/* The slab an address is in; false if it is in none. */
+/* Find the slab an address is in; false if there is none. */
 static __always_inline bool find_slab(const void *obj, struct pcslab_slab **slab)
 {
 	struct page *page;
@@ -161,8 +170,8 @@ static inline struct page *large_page_of(const void *obj)
 }
 
 /*
- * What private of a large object has, if the page still is its first; loads as
- * told above.
+ * Read private of a large object. False if the page is no longer the first of
+ * one.
  */
 static inline bool large_owner(struct page *page, void **owner)
 {
@@ -173,8 +182,7 @@ static inline bool large_owner(struct page *page, void **owner)
 }
 
 /*
- * @owner is what the page of a large object has in private; NULL if that is its
- * class.
+ * The note of a large object; NULL if @owner, read from private, is its class.
  */
 static inline struct pcslab_note *large_note(void *owner)
 {
@@ -182,7 +190,7 @@ static inline struct pcslab_note *large_note(void *owner)
 }
 
 /*
- * The class of a large object, by its first page; NULL if it is none any more.
+ * The class of a large object by its first page; NULL if it is none any more.
  */
 static inline struct pcslab_class *large_class(struct page *page)
 {
@@ -203,7 +211,7 @@ static inline struct pcslab_class *large_class_of(const void *obj)
 	return page ? large_class(page) : NULL;
 }
 
-/* The class of the large object an address is in, else NULL. */
+/* The class of the large object that contains an address, else NULL. */
 static inline struct pcslab_class *large_class_around(const void *obj)
 {
 	struct page *page;
@@ -216,10 +224,10 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 }
 
 /*
- * The state of the object that starts at @obj; false if none does. The high
- * word of offset * recip is the index; the low word is below recip exactly if
- * the stride divides the offset (Lemire, Kaser, Kurz: "Faster remainder by
- * direct computation", 2019; exact here as offset * stride < 2^32).
+ * Find the state of the object that starts at @obj; false if none does. The
+ * high word of offset * recip is the index; the low word is below recip exactly
+ * if the stride divides the offset (Lemire, Kaser, Kurz: "Faster remainder by
+ * direct computation", 2019; exact here because offset * stride < 2^32).
  */
 static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj,
 				       u8 **state)
@@ -234,9 +242,9 @@ static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj
 }
 
 /*
- * The slab of a round, if the round leads to an object of it, which must be of
- * @class and
- * @node. It does not if two CPUs freed the object at the same instant. Preemption is off.
+ * Returns the slab of a round if the round leads to an object of @class and
+ * @node, else NULL. A round may lead nowhere if two CPUs freed its object at
+ * the same instant. Preemption must be off.
  */
 static inline struct pcslab_slab *slab_of_round(const struct pcslab_class *class, int node,
 						const struct pcslab_round *round)
@@ -251,7 +259,7 @@ static inline struct pcslab_slab *slab_of_round(const struct pcslab_class *class
 	return NULL;
 }
 
-/* What find_state() multiplies with: 2^BITS_PER_LONG / @stride, rounded up. */
+/* The factor for find_state(): 2^BITS_PER_LONG / @stride, rounded up. */
 static inline unsigned long stride_recip(u32 stride)
 {
 	return ULONG_MAX / stride + 1;

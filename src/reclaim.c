@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reclaim: what is free goes back to the page allocator
+ * Reclaim: free memory goes back to the page allocator
  *
- * All of a heap at once, when its owner asks (pcslab_heap_shrink()) or destroys
- * it; what no one used since the last look, every pcslab.idle seconds; and what
- * is in the depots, when the kernel is short of memory. The last is the
- * shrinker, which may be called from any allocation, whatever locks it was made
- * under, so it takes none but those of the depots and finds heaps under RCU. It
- * does not wait for anything either: it has the look come sooner, for the
- * caches.
+ * There are three ways. All free memory of a heap goes when its owner calls
+ * pcslab_heap_shrink() or destroys it. Every pcslab.idle seconds a look finds
+ * caches and depots that were not used since the last look, and empties them.
+ * And when memory is short, the shrinker empties depots. It may be called from
+ * any allocation, under any locks of the caller, so it takes no lock but those
+ * of the depots and finds heaps under RCU. It also waits for nothing: caches
+ * are left to a look, which the shrinker only starts earlier.
  *
- * A cache is emptied while its CPU is kept off it (slots.c). One is idle if its
- * CPU counted nothing in it from one look to the next, a depot if as much is
- * free in it as at the last look. (SLAB had such a look at its arrays; ZFS on
- * Linux kept idle magazines for ever.)
+ * A cache is emptied while its CPU is kept off it (slots.c). A cache is idle if
+ * its CPU counted nothing in it from one look to the next; a depot is idle if
+ * it has as many free objects as at the last look. (SLAB looked at its arrays
+ * in the same way; ZFS on Linux kept idle magazines for ever.)
  *
  * Locks: CPU hotplug lock > pcslab_heaps_lock.
  * Context: process, may sleep; the shrinker as its caller.
@@ -29,15 +29,12 @@
 #include "compat.h"
 #include "internal.h"
 
-/* Far from where a number of jiffies overflows. */
+/* Small enough that the number of jiffies does not overflow. */
 #define IDLE_MAX	86400
 
 static unsigned int idle = 10;
 
-/*
- * The kernel's own line for what is refused does not tell what would have been
- * right.
- */
+/* The kernel's message for a refused value does not name the allowed range. */
 static int set_idle(const char *val, const struct kernel_param *kp)
 {
 	if (!param_set_uint_minmax(val, kp, 0, IDLE_MAX))
@@ -57,9 +54,9 @@ MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to t
 
 static struct shrinker *shrinker;
 /*
- * Jiffies when nothing was found in the depots, and when a look at the caches
- * was asked for. Ages are compared, not times: on 32-bit kernels a time of long
- * ago is one to come.
+ * Jiffies when the depots were last found empty, and when the shrinker last
+ * started a look at the caches. Code must compare ages, not times: on 32-bit
+ * kernels a time that is long past seems to be in the future.
  */
 static unsigned long depots_quiet, caches_quiet;
 
@@ -67,8 +64,8 @@ static void look(struct work_struct *work);
 static DECLARE_DEFERRABLE_WORK(look_work, look);
 
 /*
- * Of calls that held the guard: all the calls that used a magazine; modulo
- * 2^32.
+ * Number of calls that held the guard, which are all that used a magazine;
+ * modulo 2^32.
  */
 static unsigned int nr_calls(const struct pcslab_cache *c)
 {
@@ -76,7 +73,7 @@ static unsigned int nr_calls(const struct pcslab_cache *c)
 	       READ_ONCE(c->count.frees[0]) + READ_ONCE(c->count.frees[1]);
 }
 
-/* Of a cache on the wrong node the magazines must go before it can move. */
+/* A cache on the wrong node must lose its magazines before it can move. */
 static bool is_idle(const struct pcslab_cache *c, unsigned int cpu)
 {
 	return READ_ONCE(c->node) != pcslab_home_of(cpu) ||
@@ -90,7 +87,7 @@ static void drain(struct pcslab_class *class, struct pcslab_cache *c, void *page
 
 typedef unsigned long (*depot_fn)(struct pcslab_class *class);
 
-/* The depots of a heap, until @fn has brought @enough. */
+/* Call @fn for the classes of a heap until it has returned @enough pages. */
 static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned long enough)
 {
 	struct pcslab_class *class = NULL;
@@ -104,20 +101,20 @@ static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned l
 	return pages;
 }
 
-/* All of them. */
+/* Drain all depots of a heap. */
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
 {
 	return depots_of(heap, pcslab_depot_drain, ULONG_MAX);
 }
 
 /**
- * pcslab_heap_shrink() - give back all that is free in a heap
+ * pcslab_heap_shrink() - give back all free memory of a heap
  * @heap: the heap, not NULL
  *
- * Magazines of all CPUs are emptied, and all slabs without a live object go
- * back to the page allocator. The heap goes on as if it were new. Allocations
- * and frees may go on meanwhile, and may keep some of it. Takes about an RCU
- * grace period if there is a magazine.
+ * Empties the magazines of all CPUs and gives all slabs without a live object
+ * back to the page allocator. The heap continues as if it were new. Allocations
+ * and frees may go on meanwhile, and may keep some of the memory. Takes about
+ * an RCU grace period if there is a magazine.
  *
  * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
  *	caller must not hold it, and must not be in reclaim.
@@ -187,14 +184,14 @@ static void look(struct work_struct *work)
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
-	look_at_classes();	/* last: what was drained is asked again */
+	look_at_classes();	/* last: is_idle() must see the old counts */
 	cpus_read_unlock();
 	look_for_foreign_frees();
 	if (idle)
 		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
 }
 
-/* Those of all heaps, likewise. */
+/* The same for all heaps. */
 static unsigned long all_depots(depot_fn fn, unsigned long enough)
 {
 	struct pcslab_heap *heap;
@@ -211,9 +208,9 @@ static unsigned long all_depots(depot_fn fn, unsigned long enough)
 }
 
 /*
- * Reclaim may ask thousands of times a second, each time to be told that there
- * is nothing; so that is only found out ten times a second, and the caches
- * looked at once.
+ * Reclaim may call this thousands of times per second when there is nothing to
+ * free. So after a call that found nothing the depots are checked only ten
+ * times per second, and the caches are looked at once per second.
  */
 static unsigned long count_pages(struct shrinker *unused, struct shrink_control *sc)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel's own bug finders are told of objects
+ * Telling KASAN and kmemleak about objects
  *
- * KASAN: an object is accessible to the byte that was asked for while a caller
- * has it, and not at all in a magazine or a slab. kmemleak: an object is a
- * block of its own that may leak and that holds pointers. Without them all of
- * this is nothing.
+ * KASAN: while a caller has an object, the object is accessible up to the
+ * requested size, to the byte; in a magazine or a slab it is not accessible.
+ * kmemleak: an object is a block that may leak and that may hold pointers.
+ * Without both all of this is empty.
  *
- * KASAN exports kasan_poison() but neither its declaration nor a way to
- * unpoison: a shadow byte of 0 is an accessible granule, one of n the first n
- * bytes of it.
+ * KASAN exports kasan_poison(), but not its declaration, and no function to
+ * unpoison. A shadow byte of 0 means an accessible granule, n means that the
+ * first n bytes of the granule are accessible.
  */
 #ifndef _PCSLAB_SANITIZE_H
 #define _PCSLAB_SANITIZE_H
@@ -19,7 +19,7 @@
 
 #include "lock.h"
 
-/* Are they there? */
+/* Is KASAN or kmemleak configured? */
 #define SANITIZE_OBJECTS \
 	(IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 
@@ -63,8 +63,8 @@ static inline void sanitize_trim(const void *obj, size_t size, size_t full) { }
 #endif
 
 /*
- * kmemleak takes locks, so with it a call that must not wait does not use the
- * fast paths, which tell it of each object.
+ * The fast paths call kmemleak for each object, and kmemleak takes locks. So a
+ * call that must not wait for a lock must not use the fast paths.
  */
 static __always_inline bool sanitize_forbids(void)
 {
@@ -72,8 +72,8 @@ static __always_inline bool sanitize_forbids(void)
 }
 
 /*
- * To be called when an accessible object goes to a caller who wants @size
- * bytes.
+ * Must be called when an accessible object goes to a caller that asked for
+ * @size bytes.
  */
 static inline void sanitize_alloc(const void *obj, size_t size, size_t full, gfp_t gfp)
 {
@@ -82,8 +82,8 @@ static inline void sanitize_alloc(const void *obj, size_t size, size_t full, gfp
 }
 
 /*
- * To be called when a caller has given an object back, before anyone can get
- * it.
+ * Must be called when a caller has given an object back, before another caller
+ * can get it.
  */
 static inline void sanitize_free(const void *obj, size_t full)
 {
@@ -92,9 +92,8 @@ static inline void sanitize_free(const void *obj, size_t full)
 }
 
 /*
- * To be called for new metadata that points to objects. It does so whether a
- * caller has them or not, so kmemleak must not look there for who still knows a
- * live one.
+ * Must be called for new metadata that points to objects. It points to free and
+ * live objects alike, so for kmemleak it must not count as a reference.
  */
 static inline void sanitize_hide(const void *metadata)
 {

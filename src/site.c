@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Call sites: return addresses as names that stay true
+ * Call sites: return addresses, stored as names that stay valid
  *
  *   address ---> caller ---> site (a name) <--- objects
  *
- * An address has a name only while its code is there: __init text is freed,
- * modules go, and later ones are loaded where they were. So the name is looked
- * up while the call runs, which keeps its code in place, and objects remember
- * the name. A caller remembers what was found for its address. Each module that
- * comes begins a new epoch; callers of an earlier one are looked up again when
- * they call.
+ * An address has a name only while its code is loaded: __init text is freed,
+ * modules are unloaded, and others are loaded at the same place. So the name is
+ * looked up during the call, which keeps its code in place, and objects refer
+ * to the name. A caller entry caches the name of an address. Each module that
+ * is loaded starts a new epoch; an entry of an earlier epoch is looked up again
+ * at the next call.
  *
- * Both tables only grow, until pcslab goes, and are bounded by the places that
- * call. So there are no locks and no RCU: entries are pushed with a cmpxchg,
- * and whoever finds one may keep it.
+ * Both tables only grow until pcslab is unloaded, and are bounded by the number
+ * of places that call. So they need no locks and no RCU: entries are pushed
+ * with a cmpxchg, and stay valid for everyone that finds them.
  *
- * Context: any, NMI included. Where kmalloc() must not be called a new name
- *	can't be
- * kept. Its site is NULL then, and read as "unknown".
+ * Context: any, including NMI. Where kmalloc() must not be called a new name
+ *	cannot be stored. Then the site is NULL, which is shown as "unknown".
  */
 #include <linux/atomic.h>
 #include <linux/ctype.h>
@@ -33,7 +32,7 @@
 #include "lock.h"
 
 #define BITS		8
-/* With its offset and module; longer ones are cut off. */
+/* Includes offset and module; longer names are cut off. */
 #define NAME_LEN	256
 
 struct caller {
@@ -47,13 +46,13 @@ static struct llist_head callers[1 << BITS], sites[1 << BITS];
 static atomic_t epoch;
 
 /**
- * pcslab_note_alloc() - memory for what is remembered of a call
- * @bytes: how many
+ * pcslab_note_alloc() - allocate memory for tracking
+ * @bytes: number of bytes
  *
- * Nothing may change for the caller of pcslab: no waiting, no waking of kswapd,
- * nothing from the reserves.
+ * Tracking must not change anything for the caller of pcslab: no waiting, no
+ * waking of kswapd, no use of the reserves.
  *
- * Out of line, for tests to make it fail.
+ * Out of line, so that tests can make it fail.
  *
  * Context: any.
  * Return: memory for kfree(), or NULL.
@@ -76,7 +75,10 @@ static struct pcslab_site *site_find(struct llist_node *first, const char *name)
 	return NULL;
 }
 
-/* Made if need be, never two of one name; NULL if there is no memory. */
+/*
+ * Find the site of a name, or make it; names are unique. NULL if there is no
+ * memory.
+ */
 static struct pcslab_site *site_get(const char *name)
 {
 	size_t len = strlen(name);
@@ -112,7 +114,7 @@ static struct caller *caller_find(struct llist_head *bucket, unsigned long addre
 	return NULL;
 }
 
-/* Two CPUs may add the same caller at the same time, which does no harm. */
+/* Two CPUs may add the same caller at the same time; that is harmless. */
 static void caller_add(struct llist_head *bucket, unsigned long address, int now,
 		       struct pcslab_site *site)
 {
@@ -131,13 +133,13 @@ static noinline struct pcslab_site *look_up(unsigned long address)
 	char name[NAME_LEN];
 
 	snprintf(name, sizeof(name), "%pS", (void *)address);
-	/* What has no name is printed as a number. */
+	/* An address without a name is printed as a number. */
 	return isdigit(name[0]) ? NULL : site_get(name);
 }
 
 /**
- * pcslab_site() - where a call comes from
- * @address: return address of a call that is running
+ * pcslab_site() - find the site of a call
+ * @address: return address of a running call
  *
  * Context: any.
  * Return: the site, or NULL if it has no name or there is no memory for it.
@@ -149,7 +151,7 @@ struct pcslab_site *pcslab_site(unsigned long address)
 	int now = atomic_read(&epoch);
 	struct pcslab_site *site;
 
-	/* Acquire: pairs with the release below, the site is of this epoch. */
+	/* Acquire: the site is of this epoch. Pairs with the release below. */
 	if (caller && smp_load_acquire(&caller->epoch) == now)
 		return READ_ONCE(caller->site);
 	site = look_up(address);
@@ -160,11 +162,12 @@ struct pcslab_site *pcslab_site(unsigned long address)
 		return site;
 	}
 	WRITE_ONCE(caller->site, site);
-	smp_store_release(&caller->epoch, now);	/* pairs with the acquire above */
+	/* Release: pairs with the acquire above. */
+	smp_store_release(&caller->epoch, now);
 	return site;
 }
 
-/* A name comes into use in no other way. */
+/* Only loading a module brings new names. */
 static int module_changes(struct notifier_block *nb, unsigned long state, void *unused)
 {
 	if (state == MODULE_STATE_COMING)
@@ -172,13 +175,16 @@ static int module_changes(struct notifier_block *nb, unsigned long state, void *
 	return NOTIFY_OK;
 }
 
-/* Before those that call the module: KUnit of 6.1 runs its suites then. */
+/*
+ * Must run before notifiers that call the module: KUnit of 6.1 runs its suites
+ * then.
+ */
 static struct notifier_block notifier = {
 	.notifier_call = module_changes,
 	.priority = INT_MAX,
 };
 
-/* Always: a heap that is to be checked remembers callers, too. */
+/* Needed even without tracking: heaps with checks record callers, too. */
 int __init pcslab_site_init(void)
 {
 	return register_module_notifier(&notifier);
@@ -197,7 +203,7 @@ static void free_entries(struct llist_head *table)
 	}
 }
 
-/* No heap is left. */
+/* No heap is left that could use a site. */
 void pcslab_site_exit(void)
 {
 	unregister_module_notifier(&notifier);

@@ -2,11 +2,11 @@
 /*
  * Slabs: pages cut into objects, and their metadata
  *
- * The metadata is allocated apart from the pages, so that no write through an
- * object, before or past its end, reaches it from the same slab. There is no
- * list of free objects: the state bytes say which are free.
+ * The metadata is allocated apart from the pages, so that a write past either
+ * end of an object cannot reach its own slab's metadata. There is no list of
+ * free objects: the state bytes tell which are free.
  *
- * Locks: none of its own; what changes in a slab is under its depot's lock.
+ * Locks: none taken here; the depot's lock protects what changes in a slab.
  * Context: creating as @gfp allows; destroying any but NMI.
  */
 #include <linux/rculist.h>
@@ -17,12 +17,15 @@
 #include "sanitize.h"
 
 /*
- * For metadata, and for pages: what of the caller's flags is not his object's
- * alone.
+ * Flags of the caller that are meant for its object only; removed when metadata
+ * and pages are allocated.
  */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
-/* At most 8 KiB: the page allocator warns of __GFP_NOFAIL for more. */
+/*
+ * At most 8 KiB, because the page allocator warns about __GFP_NOFAIL above
+ * that.
+ */
 static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 					   gfp_t gfp, int node)
 {
@@ -47,13 +50,13 @@ static void init_states(struct pcslab_slab *slab, unsigned int states)
 }
 
 /**
- * pcslab_slab_create() - get pages and cut them
- * @class: of the objects
- * @gfp: the caller's; a failure injected by fault.c respects __GFP_NOFAIL
- * @node: where the pages should be
- * @order: 2^@order of them
+ * pcslab_slab_create() - get pages and cut them into objects
+ * @class: class of the objects
+ * @gfp: the caller's; fault injection (fault.c) respects __GFP_NOFAIL
+ * @node: node the pages should be on
+ * @order: get 2^@order pages
  *
- * Return: the slab, of which no one else knows yet, or NULL.
+ * Return: the slab, which is in no depot yet, or NULL.
  */
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order)
@@ -97,8 +100,8 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 }
 
 /**
- * pcslab_slab_disown() - make a slab's pages nobody's
- * @slab: out of its depot, with nobody coming for its objects
+ * pcslab_slab_disown() - take a slab's pages out of pcslab
+ * @slab: out of its depot, and no call will free its objects
  *
  * Context: any but NMI.
  */
@@ -112,8 +115,8 @@ void pcslab_slab_disown(struct pcslab_slab *slab)
 }
 
 /**
- * pcslab_slab_destroy() - give a slab back
- * @slab: without an object outside, out of its depot, in no magazine
+ * pcslab_slab_destroy() - give a slab's pages back
+ * @slab: with all objects free, out of its depot, in no magazine
  *
  * Context: any but NMI.
  */
@@ -135,7 +138,7 @@ static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *
 }
 
 /**
- * pcslab_slab_count_free() - the objects in PCSLAB_FREE
+ * pcslab_slab_count_free() - count the objects in PCSLAB_FREE
  * @slab: with its depot locked
  *
  * Return: slab->nr_free, unless that is wrong; see pcslab_slab_take().
@@ -153,11 +156,11 @@ unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab)
  * pcslab_slab_take() - take free objects, in order of address
  * @slab: with its depot locked
  * @round: filled
- * @n: how many are wanted, slab->nr_free at most
+ * @n: number of objects wanted, at most slab->nr_free
  *
- * Return: how many were taken. Less than @n if two CPUs freed one object at the
- *	same instant and one of them was so late that it marked as cached what
- *	was in the slab again.
+ * Return: number of objects taken. It is less than @n if two CPUs freed one
+ *	object at the same instant and the later one marked it as cached after
+ *	it had returned to the slab.
  */
 unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
 			      unsigned int n)
@@ -174,14 +177,14 @@ unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *rou
 }
 
 /**
- * pcslab_slab_take_random() - take free objects, any of them, in order of address
+ * pcslab_slab_take_random() - take random free objects, in order of address
  * @slab: with its depot locked
  * @round: filled
- * @n: how many are wanted, slab->nr_free at most
+ * @n: number of objects wanted, at most slab->nr_free
  * @random: of the depot
  *
- * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): any @n are as likely as
- * any other.
+ * Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): all sets of @n objects
+ * are equally likely.
  *
  * Return: as pcslab_slab_take().
  */
@@ -195,7 +198,7 @@ unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_rou
 		    pcslab_random_below(random, left--) < n - taken)
 			take(slab, i, &round[taken++]);
 	}
-	/* With fewer than it thought, it may have passed some over. */
+	/* With fewer free objects than nr_free it may have skipped some. */
 	slab->nr_free = taken < n ? pcslab_slab_count_free(slab) : slab->nr_free - n;
 	return taken;
 }

@@ -2,33 +2,33 @@
 /*
  * Slots: how a CPU finds its caches, and how caches are taken out of service
  *
- * A heap has a slot per possible CPU and class. It leads to the CPU's cache: to
- * its start, where the guard is, while the cache is in service; to
- * @always_busy, one cache line further, while it is not. What is there looks
- * like a guard that is held, so the fast paths leave the cache alone without
- * asking anything. The cache of a slot is found by clearing the low bits of
- * either. Caches of heaps with PCSLAB_SLOW never have their start in a slot,
- * and with init_on_free no cache has: all calls take the slow path, which asks
- * @out instead. Slots of a class that is not made yet, and of a CPU that has no
- * cache, lead to the same place in @nobody.
+ * A heap has a slot per possible CPU and class, which points to the CPU's
+ * cache: to its start, where the guard is, while the cache is in service; to
+ * @always_busy, one cache line further, while it is not. The fast paths take
+ * @always_busy for a guard that is held, so they leave the cache alone without
+ * another check. Clearing the low bits of a slot gives the cache in both cases.
+ * In heaps with PCSLAB_SLOW, and everywhere with init_on_free, slots always
+ * point to @always_busy: all calls take the slow path, which checks @out
+ * instead. The slots of a class that is not made yet, and of a CPU that has no
+ * cache, point to @always_busy of @nobody.
  *
- * Somebody else than its CPU who wants a cache alone sets @out, has the slot
- * lead to @always_busy and waits for an RCU grace period. Calls look at both,
- * and use the cache, with preemption or interrupts off, which RCU waits for;
- * those that look later find it out of service and go to the depot. When it is
- * put back into service, @out and the slot are stored with release order, which
- * pairs with the acquire in cache_enter() and with the address dependency of
- * the fast paths: a call that finds the cache finds it as it was left. No task
- * runs on the CPU for that, so nobody waits for a CPU that is kept busy. All
- * who ask meanwhile share one grace period.
+ * A task that needs exclusive use of another CPU's cache sets @out, points the
+ * slot to @always_busy and waits for an RCU grace period. Calls read both, and
+ * use the cache, with preemption or interrupts off, which RCU waits for; later
+ * calls find the cache out of service and use the depot. To put it back into
+ * service the task stores @out and the slot with release order. That pairs with
+ * the acquire in cache_enter() and with the address dependency of the fast
+ * paths: a call that finds the cache sees all that the task did to it. Nothing
+ * has to run on the CPU itself, so a busy CPU delays nobody. All tasks that
+ * wait at the same time share one grace period.
  *
- * A class may be made in any context, CPU hotplug going on or not. It is made
- * with a cache for each of pcslab_cpus, and published under slots_lock if that
- * mask did not change meanwhile. The callback that adds a CPU changes the mask
- * first, then looks for published classes that miss the CPU.
+ * A class may be made in any context, even during CPU hotplug. It is made with
+ * a cache for each of pcslab_cpus, and published under slots_lock if that mask
+ * has not changed meanwhile. The callback that adds a CPU changes the mask
+ * first, then adds the caches that published classes lack for the CPU.
  *
  * Locks: CPU hotplug lock (held for reading by visitors) > service_lock >
- * pcslab_heaps_lock > slots_lock, which is raw, taken with interrupts off.
+ * pcslab_heaps_lock > slots_lock, which is raw and taken with interrupts off.
  */
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
@@ -49,17 +49,17 @@ static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1))
 static_assert(offsetof(struct pcslab_cache, busy) == 0);
 static_assert(offsetof(struct pcslab_cache, always_busy) == sizeof(struct pcslab_cache) / 2);
 
-/* Stands where there is no cache: it is out of service, and of no node. */
+/* The cache of slots that have none: out of service, and of no node. */
 static struct pcslab_cache nobody __aligned(sizeof(struct pcslab_cache)) = {
 	.node = NUMA_NO_NODE, .always_busy = 1, .out = true
 };
 
-/* Where slots lead that have no cache. */
+/* Value of a slot that has no cache. */
 #define NO_CACHE	((struct pcslab_cache *)&nobody.always_busy)
 
-/* More than an ordinary grace period takes where all CPUs answer. */
+/* Longer than an ordinary grace period if all CPUs respond. */
 #define GRACE_JIFFIES	(HZ / 10)
-/* For so long after one that took more, others are not tried. */
+/* After a longer one, use expedited grace periods for this time. */
 #define HURRY_JIFFIES	(10 * HZ)
 
 struct cpumask pcslab_cpus;
@@ -68,9 +68,9 @@ DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
 
-static DEFINE_MUTEX(service_lock);	/* held by who has caches out of service */
+static DEFINE_MUTEX(service_lock);	/* held during visits */
 static LIST_HEAD(visits_waiting);
-static DEFINE_SPINLOCK(visits_lock);	/* of that list */
+static DEFINE_SPINLOCK(visits_lock);	/* protects visits_waiting */
 
 void __init pcslab_slots_init(void)
 {
@@ -86,7 +86,7 @@ void __init pcslab_slots_init(void)
  * pcslab_slots_create() - the slots of a heap
  *
  * Context: process.
- * Return: for each CPU a slot for each class, without a cache; or NULL.
+ * Return: a slot per CPU and class, all without a cache, or NULL.
  */
 struct pcslab_cache * __percpu *pcslab_slots_create(void)
 {
@@ -103,9 +103,9 @@ struct pcslab_cache * __percpu *pcslab_slots_create(void)
 }
 
 /**
- * pcslab_cpus_set() - say which CPUs have caches
+ * pcslab_cpus_set() - set whether a CPU has caches
  * @cpu: the CPU
- * @present: whether it has from now on
+ * @present: true if it has caches from now on
  */
 void pcslab_cpus_set(unsigned int cpu, bool present)
 {
@@ -121,19 +121,20 @@ void pcslab_cpus_set(unsigned int cpu, bool present)
 	pcslab_unlock(&slots_lock, flags);
 }
 
-/* To be called before the mask is read; see pcslab_class_publish(). */
+/* Must be called before the mask is read; see pcslab_class_publish(). */
 unsigned long pcslab_cpus_seq(void)
 {
-	return smp_load_acquire(&cpus_seq);	/* pairs with pcslab_cpus_set() */
+	/* Acquire: pairs with pcslab_cpus_set(). */
+	return smp_load_acquire(&cpus_seq);
 }
 
 /**
  * pcslab_home_of() - the node a CPU allocates from
  * @cpu: the CPU
  *
- * cpu_to_mem() does not always know it: of a CPU on a node without memory it is
- * that node until zonelists are built for it. Movable memory alone, which may
- * have been plugged in, does not count: no slab can come from there.
+ * cpu_to_mem() is not always right: for a CPU on a node without memory it
+ * returns that node until zonelists are built for it. A node with movable
+ * memory only (memory hotplug) does not count, because slabs cannot use it.
  *
  * Return: the nearest node that has memory for the kernel.
  */
@@ -153,8 +154,8 @@ int pcslab_home_of(unsigned int cpu)
 }
 
 /**
- * pcslab_cache_create() - the cache of a CPU for one class
- * @cpu: whose
+ * pcslab_cache_create() - make the cache of a CPU for one class
+ * @cpu: the CPU
  * @gfp: of the caller
  *
  * Return: the cache, in no slot yet, or NULL.
@@ -173,7 +174,10 @@ struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
 	return cache;
 }
 
-/* Under slots_lock: where the slot of a cache in service leads. */
+/*
+ * Point a CPU's slot to its cache, which is in service. Caller holds
+ * slots_lock.
+ */
 static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
 {
 	struct pcslab_cache *to = cache;
@@ -181,25 +185,27 @@ static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcsl
 	if (class->flags & PCSLAB_SLOW || want_init_on_free() ||
 	    cache->verified != class->doubts)
 		to = (struct pcslab_cache *)&cache->always_busy;
-	/* Release: see above. */
+	/* Release: see the top of this file. */
 	smp_store_release(per_cpu_ptr(class->caches, cpu), to);
 }
 
-/* Under slots_lock, with the cache the caller's alone. */
+/* The caller must hold slots_lock and own the cache. */
 static void put_into_service(struct pcslab_class *class, unsigned int cpu,
 			     struct pcslab_cache *cache)
 {
 	if (class->heap->dying)
 		return;
-	/* An empty cache may change its node: nodes gain and lose memory. */
+	/*
+	 * Nodes gain and lose memory: an empty cache may move to another node.
+	 */
 	if (!cache->loaded && !cache->spare)
 		cache->node = pcslab_home_of(cpu);
-	/* Release: see above. */
+	/* Release: see the top of this file. */
 	smp_store_release(&cache->out, false);
 	point_slot(class, cpu, cache);
 }
 
-/* Under slots_lock, or of a heap that is dying. */
+/* The caller must hold slots_lock, unless the heap is dying. */
 static void take_out_of_service(struct pcslab_class *class, unsigned int cpu,
 				struct pcslab_cache *cache)
 {
@@ -233,9 +239,9 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 }
 
 /**
- * pcslab_cache_remove() - take a CPU's cache of a class away
- * @class: of the cache
- * @cpu: dead
+ * pcslab_cache_remove() - take a CPU's cache of a class away, and free it
+ * @class: class of the cache
+ * @cpu: a dead CPU
  *
  * Context: CPU hotplug held for writing.
  */
@@ -254,12 +260,12 @@ void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu)
 /**
  * pcslab_class_publish() - make a class known to its heap
  * @class: the class
- * @caches: one for each CPU that was in pcslab_cpus, in their order
- * @seq: pcslab_cpus_seq() from before they were made
+ * @caches: one for each CPU in pcslab_cpus, in order of the mask
+ * @seq: pcslab_cpus_seq(), read before the caches were made
  *
  * Context: any but NMI.
- * Return: false if the CPUs changed, the heap has this class already or is
- *	destroyed; the caller keeps @class and @caches.
+ * Return: false if the CPUs changed, if the heap has this class already or if
+ *	it is destroyed; then the caller keeps @class and @caches.
  */
 bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
 			  unsigned long seq)
@@ -278,7 +284,8 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 			cache->spare = NULL;
 			install(class, cpu, cache);
 		}
-		smp_store_release(slot, class);	/* pairs with pcslab_class_at() */
+		/* Release: pairs with pcslab_class_at(). */
+		smp_store_release(slot, class);
 		done = true;
 	}
 	pcslab_unlock(&slots_lock, flags);
@@ -289,11 +296,11 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
  * pcslab_heap_stop() - take all caches of a heap out of service for good
  * @heap: the heap
  *
- * No class of it is made any more either. Calls that found a cache before may
- * be using it until a grace period has passed.
+ * No more classes are made for it either. Calls that found a cache before may
+ * use it until a grace period has passed.
  *
  * Context: process, the CPU hotplug lock held for reading.
- * Return: false if that was done before.
+ * Return: false if the heap was stopped before.
  */
 bool pcslab_heap_stop(struct pcslab_heap *heap)
 {
@@ -306,7 +313,7 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 	first = !heap->dying;
 	WRITE_ONCE(heap->dying, true);
 	pcslab_unlock(&slots_lock, flags);
-	/* From here on nothing of this heap is put into service. */
+	/* From here on no cache of this heap is put into service. */
 	while ((class = pcslab_next_class(heap, class))) {
 		for_each_cpu(cpu, &pcslab_cpus)
 			take_out_of_service(class, cpu, pcslab_cache_of(class, cpu));
@@ -315,8 +322,8 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 }
 
 /**
- * pcslab_class_doubt() - have the rounds in all magazines verified before they are used
- * @class: of the magazines; slabs of it are about to go (leave.c)
+ * pcslab_class_doubt() - have all rounds in magazines verified before use
+ * @class: class of the magazines; slabs of it are about to go (leave.c)
  *
  * Context: process.
  */
@@ -331,7 +338,7 @@ void pcslab_class_doubt(struct pcslab_class *class)
 	smp_store_release(&class->doubts, class->doubts + 1);
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
-		/* A CPU that is coming up has none yet. */
+		/* A CPU that is coming up has no cache yet. */
 		if (c && !READ_ONCE(c->out))
 			point_slot(class, cpu, c);
 	}
@@ -339,10 +346,10 @@ void pcslab_class_doubt(struct pcslab_class *class)
 }
 
 /**
- * pcslab_cache_trust() - use a cache's magazines without a look again
- * @class: of the cache
+ * pcslab_cache_trust() - use a cache's magazines without further verification
+ * @class: class of the cache
  * @cache: this CPU's, in service, with the guard held
- * @doubts: the class's, from before its rounds were verified
+ * @doubts: the class's @doubts, read before the rounds were verified
  */
 void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts)
 {
@@ -355,7 +362,7 @@ void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, 
 	pcslab_unlock(&slots_lock, flags);
 }
 
-/* Steps of a visit, for one class each; what is returned is ored. */
+/* A step of a visit, for one class. The results of all classes are ORed. */
 typedef bool (*visit_step)(const struct pcslab_visit *visit, struct pcslab_class *class);
 
 static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *class)
@@ -452,11 +459,11 @@ static bool wait_a_while(void)
 /*
  * pcslab_grace_period() - wait for an RCU grace period
  *
- * A CPU tells RCU of it in a softirq. While a realtime task in user space keeps
- * the CPU's ksoftirqd from running that may not happen, and the grace period
- * lasts as long as the task. An expedited one asks by an interrupt. So this
- * waits for an ordinary one for a while, and hurries only then, and for some
- * time after: CPUs are not to be interrupted for us without need.
+ * A CPU reports its quiescent states to RCU in a softirq. A realtime task in
+ * user space can keep the CPU's ksoftirqd from running, and the grace period
+ * then lasts as long as the task. An expedited grace period interrupts the CPU
+ * instead. To interrupt CPUs only if necessary, this waits for an ordinary one
+ * first and switches to expedited ones after GRACE_JIFFIES, for HURRY_JIFFIES.
  *
  * Context: process.
  */
@@ -472,7 +479,7 @@ void pcslab_grace_period(void)
 	}
 }
 
-/* Make all visits that wait, the caller's among them. */
+/* Make all waiting visits, including the caller's. */
 static void make_visits(void)
 {
 	struct pcslab_visit *visit, *next;
@@ -492,15 +499,15 @@ static void make_visits(void)
 		take_step(visit_class, visit);
 	list_for_each_entry_safe(visit, next, &visits, node) {
 		take_step(start_class, visit);
-		list_del_init(&visit->node);	/* on its owner's stack or in a heap */
+		list_del_init(&visit->node);	/* on a stack or in a heap */
 	}
 }
 
 /**
- * pcslab_visit_announce() - ask for a visit
+ * pcslab_visit_announce() - queue a visit
  * @visit: what to do, and to which caches
  *
- * Context: any task; pcslab_visit_make() must follow.
+ * Context: any task; it must call pcslab_visit_make() next.
  */
 void pcslab_visit_announce(struct pcslab_visit *visit)
 {
@@ -510,13 +517,14 @@ void pcslab_visit_announce(struct pcslab_visit *visit)
 }
 
 /**
- * pcslab_visit_make() - do something to caches, one by one, as their CPUs could
+ * pcslab_visit_make() - make a queued visit
  * @visit: announced
  *
- * Calls that come meanwhile are served by the depots. All visits that were
- * announced are made together: they take a grace period if any has something to
- * do, and this call may have to wait for that of visits before it. No CPU is
- * waited for.
+ * The visit's function runs on one cache at a time and may do all that the
+ * cache's CPU could do. Calls on these CPUs are served by the depots meanwhile.
+ * All announced visits are made together: they share a grace period, if any of
+ * them has something to do. This call may have to wait for the grace period of
+ * earlier visits. It waits for no CPU.
  *
  * Context: process, the CPU hotplug lock held for reading.
  */

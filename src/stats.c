@@ -1,31 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading the books: sums over the record, which is all there is
+ * Reading statistics: sums over the record, the only counters there are
  *
- * The CPU hotplug lock is held for reading, so that no donation is half done
- * and pcslab_cpus does not change. Nothing else is locked; the counting CPUs do
- * not notice.
+ * A reader must hold the CPU hotplug lock for reading, so that no donation is
+ * half done and pcslab_cpus does not change. Nothing else is locked, and
+ * counting CPUs are not slowed down.
  *
- * All frees are read before any allocation: an object's free is counted with
- * release order after its allocation was counted, so with smp_rmb() between the
- * two passes whoever is seen freed is seen allocated, and live = allocs - frees
- * is never negative, on any memory model. Counters may wrap on 32-bit kernels;
- * live is a difference modulo a word, and right as long as it fits one.
+ * A reader reads all frees before any allocation. A free is counted with
+ * release order after the object's allocation was counted, and smp_rmb()
+ * separates the reader's two passes. So each object that is seen freed is also
+ * seen allocated, and live = allocs - frees is never negative, on any memory
+ * model. Counters may wrap on 32-bit kernels; live is a difference modulo a
+ * word, so it is right as long as it fits one.
  *
- * An exact read is a cut. A counter is two words; every call looks at
- * pcslab_turn for which of them it counts in, and does so with preemption or
- * interrupts off from before the look until it has counted. Between two exact
- * reads nobody counts but in the words of the present turn. A reader sums the
- * others, which stand still; changes the turn; waits for a grace period for all
- * who may have looked before, for a section with preemption off is one RCU
- * waits for; and sums the words of the turn that ended, which now stand still
- * in turn. What was counted is what looked before the change, all of it and
- * nothing else: the values were true together when the turn changed. A call
- * that looked before was not caused by one that looked after. That one looked
- * before it handed its object over, with release order as anyone should; the
- * other got the object before it looked, and for a free the smp_rmb() in
- * find_slab() keeps it so; and nobody sees one word change back. (The Go
- * runtime's consistentHeapStats has generations to the same end.)
+ * An exact read is a cut. Each counter is two words. Every call reads
+ * pcslab_turn to choose the word it counts in, and must keep preemption or
+ * interrupts off from before that read until it has counted. Between two exact
+ * reads calls only count in the words of the present turn. An exact read sums
+ * the words of the other turn, which do not change; changes the turn; waits for
+ * an RCU grace period, which waits for all preemption-off sections and so for
+ * all calls that may have read the old turn; and sums the words of the old
+ * turn, which now do not change either.
+ *
+ * The sums contain exactly the calls that read the turn before it changed, so
+ * the values were all true together when it changed. They are also consistent
+ * with causality: no call that read the old turn was caused by one that read
+ * the new turn. The latter read the turn before it handed its object over, with
+ * release order as usual; the former got the object before it read the turn,
+ * which for a free the smp_rmb() in find_slab() ensures; and a word, once seen
+ * changed, is not seen unchanged afterwards. (The Go runtime's
+ * consistentHeapStats uses generations for the same purpose.)
  *
  * Context: process, may sleep.
  */
@@ -40,15 +44,15 @@
 #include "compat.h"
 #include "internal.h"
 
-/* Written under turn_lock by exact reads, seldom; read by every call. */
+/* Exact reads write it, seldom, under turn_lock; every call reads it. */
 unsigned int pcslab_turn __read_mostly;
-/* Inside the CPU hotplug lock. */
+/* Taken inside the CPU hotplug lock. */
 static DEFINE_MUTEX(turn_lock);
 
 /*
- * An exact read that waits for turn_lock, on its reader's stack. Whoever gets
- * the lock does all that wait by then, so nobody waits for more than two grace
- * periods.
+ * An exact read that waits for turn_lock; on its reader's stack. The next
+ * reader to get the lock makes one cut for all that wait, so nobody waits for
+ * more than two grace periods.
  */
 struct cut {
 	struct list_head node;
@@ -57,15 +61,15 @@ struct cut {
 };
 
 static LIST_HEAD(cuts_waiting);
-static DEFINE_SPINLOCK(cuts_lock);	/* inside turn_lock */
+static DEFINE_SPINLOCK(cuts_lock);	/* taken inside turn_lock */
 
-/* Parts of a counter, to be ored together. */
+/* Parts of a counter, to be ORed together. */
 #define WORD(turn)	BIT(turn)
 #define OWN		(WORD(0) | WORD(1))
 #define INHERITED	BIT(2)
 #define ALL		(OWN | INHERITED)
 
-/* Sums wrap as the words do, so that what is added to them later fits. */
+/* Sums are words and wrap like the words, so that later additions are right. */
 static unsigned long sum_words(const unsigned long *words, unsigned int parts)
 {
 	unsigned long sum = 0;
@@ -82,7 +86,7 @@ static unsigned long sum_frees(const struct pcslab_cache *c, unsigned int parts)
 	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts);
 }
 
-/* Of large objects these are bytes. */
+/* For large objects these are bytes. */
 static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts)
 {
 	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts);
@@ -97,12 +101,12 @@ static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs
 }
 
 /**
- * pcslab_own_sum() - what one CPU counted itself
- * @class: of what
+ * pcslab_own_sum() - sum of what one CPU counted itself
+ * @class: the class
  * @c: the CPU's cache
  *
  * Context: as pcslab_class_sum().
- * Return: the sums, as pcslab_class_sum() gives them.
+ * Return: the sums, as from pcslab_class_sum().
  */
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cache *c)
@@ -131,8 +135,8 @@ static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int part
 }
 
 /**
- * pcslab_class_sum() - the sum over all CPUs
- * @class: of what
+ * pcslab_class_sum() - sum over all CPUs
+ * @class: the class
  *
  * Context: the CPU hotplug lock is held for reading.
  * Return: the sums; allocs is 0 for large objects, which the heap counts.
@@ -170,10 +174,10 @@ static unsigned long sum_pair(const atomic_long_t *a, const atomic_long_t *b,
 }
 
 /**
- * pcslab_large_allocs() - large objects handed out
- * @heap: by which heap
+ * pcslab_large_allocs() - number of large objects handed out
+ * @heap: the heap
  *
- * Context: any; after pcslab_class_sum() of the large ones.
+ * Context: any; must be called after pcslab_class_sum() of the large class.
  * Return: their number.
  */
 unsigned long pcslab_large_allocs(struct pcslab_heap *heap)
@@ -230,9 +234,9 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
 }
 
 /*
- * Counters of 32-bit kernels wrap, each at a time of its own. Of a pair the
- * frees are shown as they are, and the allocations as what is live above them;
- * or below them, if two CPUs freed one object at the same instant.
+ * On 32-bit kernels counters wrap independently. So of a pair the frees are
+ * shown as they are, and the allocations as frees plus live. Live is negative
+ * if two CPUs freed one object at the same instant.
  */
 static void settle(u64 *allocs, u64 *frees)
 {
@@ -240,7 +244,7 @@ static void settle(u64 *allocs, u64 *frees)
 	*allocs = *frees + (long)(*allocs - *frees);
 }
 
-/* To be called when all parts of all counters have been added. */
+/* Must be called after all parts of all counters were added. */
 static void settle_counters(struct pcslab_stats *st)
 {
 	unsigned int i;
@@ -251,7 +255,10 @@ static void settle_counters(struct pcslab_stats *st)
 	settle(&st->large_alloc_bytes, &st->large_free_bytes);
 }
 
-/* What a heap has now, after @st was cleared. */
+/*
+ * Fill in the gauges and the counters of the whole heap. The caller must have
+ * cleared @st.
+ */
 static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
 	struct pcslab_class *class;
@@ -270,7 +277,7 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 }
 
 /**
- * pcslab_heap_read() - read the books of a heap, the caller having seen to the locks
+ * pcslab_heap_read() - read the statistics of a heap, with locks held
  * @heap: the heap
  * @st: filled
  *
@@ -285,17 +292,17 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st)
 }
 
 /**
- * pcslab_heap_stats() - read the books of a heap
+ * pcslab_heap_stats() - read the statistics of a heap
  * @heap: the heap
  * @st: filled; about 4 KiB, too large for the stack
  *
  * Each counter is exact. Counters are read one after the other while CPUs go on
- * counting, so two of them need not be of the same instant; but live, allocs -
+ * counting, so two of them may belong to different instants; but live, allocs -
  * frees, is never negative, and no counter ever falls, unless it wraps on a
  * 32-bit kernel.
  *
- * Context: process. May sleep; takes the CPU hotplug lock for reading, so not
- * from under it.
+ * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
+ *	caller must not hold it.
  * Return: 0, or -EINVAL if @heap or @st is NULL.
  */
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
@@ -309,7 +316,7 @@ int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st)
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_stats, "PCSLAB");
 
-/* Takes all who wait to one cut, the caller among them. */
+/* Make one cut for all waiting readers, including the caller. */
 static void cut_for_all(void)
 {
 	struct cut *cut, *next;
@@ -323,7 +330,7 @@ static void cut_for_all(void)
 
 	list_for_each_entry(cut, &cuts, node)
 		add_counters(cut->heap, cut->st, WORD(!turn) | INHERITED);
-	/* Release: the sums so far must not see what the change brings about. */
+	/* Release: the sums so far must not see effects of the change. */
 	smp_store_release(&pcslab_turn, !turn);
 	pcslab_grace_period();
 	list_for_each_entry_safe(cut, next, &cuts, node) {
@@ -333,17 +340,18 @@ static void cut_for_all(void)
 }
 
 /**
- * pcslab_heap_stats_exact() - read the books of a heap at one instant
+ * pcslab_heap_stats_exact() - read the statistics of a heap at one instant
  * @heap: the heap
  * @st: filled; about 4 KiB, too large for the stack
  *
  * Allocations, frees, failures and bytes were all true together, at an instant
- * between call and return; no CPU is stopped or interrupted for that. The
- * gauges (cached, depot, slabs, pages) and bad_frees are read after it, one by
- * one.
+ * between call and return. No CPU is stopped or interrupted for that. The
+ * gauges (cached, depot, slabs, pages) and bad_frees are read after that, one
+ * by one.
  *
- * It takes an RCU grace period, some milliseconds to tens of them, and may have
- * to wait for that of another exact read first; all who wait then share one.
+ * Takes an RCU grace period, some milliseconds to tens of them, and may have to
+ * wait for that of another exact read first; all readers that wait then share
+ * one.
  *
  * Context: as pcslab_heap_stats().
  * Return: 0, or -EINVAL if @heap or @st is NULL.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tracking: who allocated what is live, with pcslab.track=1
+ * Tracking: which call sites allocated the live objects, with pcslab.track=1
  *
- * The site of every allocation (site.c) is kept beside the states of its slab,
- * or for a large object in a note that the private word of its page leads to.
- * It is written by the caller's own CPU before the object is handed out, and
- * only means something while the object is live.
+ * The site of an allocation (site.c) is stored behind the states of the slab
+ * or, for a large object, in a note that private of its page leads to. The
+ * allocating call writes it before the object is handed out. It is valid only
+ * while the object is live.
  *
  * Context: recording, any; collecting, process. Locks: heap->large_lock.
  */
@@ -18,7 +18,7 @@
 #include "internal.h"
 #include "page.h"
 
-#define NR_ROWS		64	/* told apart; more are summed up in others */
+#define NR_ROWS		64	/* sites shown; the rest are summed in others */
 
 struct row {
 	const struct pcslab_site *site;
@@ -32,19 +32,19 @@ struct table {
 };
 
 /**
- * pcslab_track_object() - remember the last call for an object
- * @slab: of the object
- * @index: of the object, which is the caller's
+ * pcslab_track_object() - record the last call for an object
+ * @slab: slab of the object
+ * @index: index of the object, which the caller must own
  * @caller: return address of the call
  */
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller)
 {
-	/* Release: pairs with the address dependency of those who read the name. */
+	/* Release: pairs with the address dependency of readers of the name. */
 	smp_store_release(&pcslab_sites(slab)[index], pcslab_site(caller));
 }
 
-/* Without memory the object stays one of nobody. */
+/* Without memory the object's site is unknown. */
 static void track_large(struct page *page, unsigned long caller)
 {
 	struct pcslab_note *note = pcslab_note_alloc(sizeof(*note));
@@ -58,7 +58,7 @@ static void track_large(struct page *page, unsigned long caller)
 }
 
 /**
- * pcslab_track_alloc() - remember who allocated an object
+ * pcslab_track_alloc() - record the site that allocated an object
  * @obj: just allocated
  * @caller: return address of the call
  */
@@ -74,13 +74,13 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 }
 
 /**
- * pcslab_untrack_large() - forget who allocated a large object
+ * pcslab_untrack_large() - drop the note of a large object
  * @page: its first page, claimed
  *
- * The note stays for those who have found it under its tag: heap_of(), bad
- * frees, and walks of the large objects.
+ * The note is freed a grace period later, because readers may have found it:
+ * pcslab_heap_of(), bad frees, and walks of the large objects.
  *
- * Return: its class, which private leads to from now on.
+ * Return: the object's class, which private leads to from now on.
  */
 struct pcslab_class *pcslab_untrack_large(struct page *page)
 {
@@ -139,7 +139,7 @@ static void add_large(struct page *page, void *table)
 	void *owner;
 
 	if (!large_owner(page, &owner))
-		return;		/* it is just being freed */
+		return;		/* it is being freed */
 	note = large_note(owner);
 	add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));
 }
@@ -166,7 +166,7 @@ static struct table *collect(struct pcslab_heap *heap)
 }
 
 /**
- * pcslab_track_report() - say in the log who allocated what is live
+ * pcslab_track_report() - log which sites allocated the live objects
  * @heap: the heap
  */
 void pcslab_track_report(struct pcslab_heap *heap)
@@ -187,8 +187,8 @@ void pcslab_track_report(struct pcslab_heap *heap)
 }
 
 /**
- * pcslab_track_show() - the same as lines of a file
- * @m: where to
+ * pcslab_track_show() - print the same as lines of a file
+ * @m: the file
  * @heap: the heap
  *
  * Return: 0 or -ENOMEM.

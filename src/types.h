@@ -2,23 +2,23 @@
 /*
  * The objects of pcslab, from the caller inwards
  *
- *   heap ---> class [64 + large] --- for each CPU ----> cache
- *               |                                      | loaded, spare
- *               |                                      v
- *               +----- for each node ----> depot     magazine {object, state}...
+ *   heap ---> class [64 + large] --- for each CPU ---> cache
+ *               |                                     | loaded, spare
+ *               |                                     v
+ *               +----- for each node ----> depot    magazine {object, state}...
  *                                            | full and empty magazines
  *                                            v
  *                                          slab ---> pages
  *                                            | a state byte per object
  *
- * A class is what one heap keeps for one size; it is made when its first
- * object is asked for. The cache holds the part of a CPU: two magazines and
- * the record, the counters that are the statistics. The depot holds the part
- * of a node. A slab's metadata is never in its pages: pages carry objects only.
+ * A class serves one size of one heap; the first allocation of that size makes
+ * it. Each CPU has a cache per class: two magazines and the record, which is
+ * the counters that the statistics are summed from. Each node has a depot per
+ * class. A slab's metadata is never in its pages: pages carry objects only.
  *
  * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
- * slots_lock (slots.c) and depot->lock. The last two are raw, taken with
- * interrupts off, and not nested in each other.
+ * slots_lock (slots.c) and depot->lock. The last two are raw, are taken with
+ * interrupts off, and do not nest in each other.
  */
 #ifndef _PCSLAB_TYPES_H
 #define _PCSLAB_TYPES_H
@@ -37,31 +37,33 @@
 #include <pcslab/pcslab.h>
 
 /*
- * The pseudo class of large objects: it has caches (for the record), no slabs.
+ * The pseudo class of large objects. It has caches, for the record, but no
+ * slabs.
  */
 #define PCSLAB_LARGE		PCSLAB_NR_CLASSES
 
-/* A slab has 2^3 pages at most, or the largest class may not need more. */
+/* A slab has at most 2^3 pages; the largest class must not need more. */
 #define PCSLAB_SLAB_MAX_ORDER	3
 
 /*
- * The state of an object, a byte in its slab's metadata. Who owns the object
- * writes it: the caller who frees it, the CPU whose magazine it is in, or the
- * depot's lock while it is in the slab. A byte, not a bit: bits of different
- * owners in one word would need atomic operations.
+ * The state of an object: one byte in its slab's metadata. Only the owner of
+ * the object writes it: the caller that frees it, the CPU whose magazine holds
+ * it, or the holder of the depot's lock while it is in the slab. It is a byte
+ * and not two bits, because bits of different owners in one word would need
+ * atomic operations.
  */
 enum pcslab_state {
 	PCSLAB_FREE = 0,	/* in its slab */
 	PCSLAB_CACHED,		/* in a magazine */
 	PCSLAB_LIVE,		/* with a caller */
-	PCSLAB_PENDING,		/* a call is just putting off its free (nmi.c) */
+	PCSLAB_PENDING,		/* its free is being deferred */
 	PCSLAB_DEFERRED,	/* freed, waits for an irq_work */
-	PCSLAB_NONE,		/* no object: behind the last one */
+	PCSLAB_NONE,		/* no object: past the last one */
 };
 
 /*
- * Flags of a heap beside the public ones: it remembers who allocated what.
- * Calls on a heap that has any of PCSLAB_SLOW take the slow path.
+ * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember who allocated what.
+ * Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
  */
 #define PCSLAB_HEAP_TRACK	BIT(7)
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
@@ -69,15 +71,15 @@ enum pcslab_state {
 
 /**
  * struct pcslab_site - a place that calls pcslab
- * @link: in a table of site.c; entries stay until pcslab goes
- * @name: function, offset and module; no two have the same
+ * @link: in a table of site.c; entries stay until pcslab is unloaded
+ * @name: function, offset and module; unique
  */
 struct pcslab_site {
 	struct llist_node link;
 	char name[];
 };
 
-/* A free object in a magazine, and where its state is kept. */
+/* A free object in a magazine, and the address of its state byte. */
 struct pcslab_round {
 	void *obj;
 	u8 *state;
@@ -86,8 +88,9 @@ struct pcslab_round {
 /**
  * struct pcslab_magazine - an array of free objects of one class
  * @next: in a depot's stack
- * @n: rounds in it while in a depot; a cache knows that of its own two
- * @verified: while in a depot: as in the cache
+ * @n: number of rounds, valid while in a depot; a cache knows the number of its
+ *	own two
+ * @verified: like @verified of the cache, valid while in a depot
  * @round: class->cap of them
  *
  * The term and the exchange of whole magazines with a depot are from Bonwick
@@ -100,27 +103,31 @@ struct pcslab_magazine {
 	struct pcslab_round round[];
 };
 
-/* Magazines in a depot. */
+/* A stack of magazines in a depot. */
 struct pcslab_stack {
 	struct pcslab_magazine *top;
 	unsigned int nr;
 };
 
 /*
- * A row of the record. A counter is two words: a call counts in that of the
- * turn (stats.c) it sees, and the counter's value is their sum. Words are
- * native: 64 bits on 64-bit kernels, and never torn on any.
+ * A row of the record. Each counter is two words, one per turn (stats.c): a
+ * call adds to the word of the turn that it reads, and the counter's value is
+ * the sum of both. The words are native: 64 bits on 64-bit kernels, and never
+ * torn on any kernel.
  */
 struct pcslab_count {
 	union {
 		unsigned long allocs[2];
-		/* Freed; of large objects, whose allocations the heap counts. */
+		/*
+		 * Large objects: bytes freed. The heap counts what was
+		 * allocated.
+		 */
 		unsigned long bytes[2];
 	};
 	unsigned long frees[2];
 };
 
-/* What dead CPUs counted, in whatever turn, and CPU 0 inherited. */
+/* What dead CPUs counted, summed over both turns; shown with CPU 0. */
 struct pcslab_inherited {
 	union {
 		unsigned long allocs;
@@ -132,35 +139,36 @@ struct pcslab_inherited {
 /**
  * struct pcslab_cache - what one CPU keeps of one class of one heap
  * @busy: the guard: set while a call on this CPU is between its first look at
- *	the magazine and its count; a call that interrupts it then does not
- *	touch the rest of this line
+ *	the magazine and its count; a call that interrupts it must not touch the
+ *	rest of this line
  * @node: the node this CPU allocates from
- * @top: where the next round goes. The round below is the next one to be handed
- *	out; below the first of a loaded magazine, and without one, is a NULL
- *	(cache.c)
- * @full: what @top is when @loaded has no room, or there is none
+ * @top: where the next freed round goes. The round below is handed out next;
+ *	below the first round of a loaded magazine, and without a magazine, that
+ *	is a NULL (cache.c)
+ * @full: value of @top when @loaded has no room or is NULL
  * @loaded: the magazine in use, or NULL
  * @count: the record of calls that held the guard
- * @always_busy: what the slot leads to while the cache is out of service
+ * @always_busy: where the slot points while the cache is out of service
  *	(slots.c): it looks like @busy of a cache whose guard is held
- * @seen: calls counted at the last look at what is idle, modulo 2^32; written
- *	by that alone
- * @direct: the record of calls that did not hold the guard; written with
- *	interrupts off, by this CPU
+ * @seen: number of calls at the last look for idle caches, modulo 2^32; only
+ *	that look writes it
+ * @direct: the record of calls that did not hold the guard; only this CPU
+ *	writes it, with interrupts off
  * @spare: the other magazine, full or empty, or NULL
  * @next: in a list of caches that are in no slot yet
- * @verified: the class's @doubts when every round here was last seen to be one
- * @frees: of @count when the CPU last needed a slab, modulo 2^32
+ * @verified: the class's @doubts when all rounds here were last verified
+ * @frees: frees in @count when the CPU last needed a slab, modulo 2^32
  * @nr_spare: rounds in @spare
  * @needed: slabs that the CPU needed in a row without a free in between, up to
  *	a limit
- * @out: out of service: the CPU leaves all but @direct alone
- * @visited: somebody has taken it out of service for a visit (slots.c)
+ * @out: out of service: the CPU must leave everything but @direct alone
+ * @visited: a visit has taken it out of service (slots.c)
  *
- * What has no other rule here is written by the one CPU alone, or, while the
- * cache is out of service, by who has it; none of it with an atomic operation.
- * Two rows, because a call that interrupts another must not count in the words
- * that the other is just counting in.
+ * Unless stated otherwise only this CPU writes a member or, while the cache is
+ * out of service, only the task that took it out; none is written with an
+ * atomic operation. There are two rows of counters, because a call that
+ * interrupts another must not count in the words that the other is just
+ * incrementing.
  */
 struct pcslab_cache {
 	unsigned int busy;
@@ -189,31 +197,32 @@ struct pcslab_cache {
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
  * @recip: 2^BITS_PER_LONG / stride, rounded up
- * @node: of the pages; NUMA_NO_NODE if they came from the reserves for freeing
- *	memory, so that no magazine takes objects of theirs
- * @caches: the slots that frees look at: class->caches, to spare them a load;
- *	or, so that no magazine takes an object of the reserves, slots of
- *	nobody
- * @class: what it belongs to
- * @list: in the depot's partial or empty list, or in none when all is handed
- *	out
- * @leaving: in the list of those that go (leave.c)
- * @rcu: when it is gone; heap_of() and bad frees may still be looking
- * @all: in the depot's list of all slabs, walked under RCU by the audit
- * @nr: objects in it
+ * @node: of the pages; NUMA_NO_NODE if they came from the page allocator's
+ *	reserves, whose objects must enter no magazine
+ * @caches: the slots that a free looks at: a copy of class->caches, which saves
+ *	a load; for a slab of the reserves slots without a cache, so that no
+ *	magazine takes its objects
+ * @class: the class it belongs to
+ * @list: in the depot's partial, empty or reserve list; in none when no object
+ *	is free
+ * @leaving: in the list of slabs on their way out (leave.c)
+ * @rcu: frees the metadata; pcslab_heap_of() and bad frees may still read it
+ * @all: in the depot's list of all slabs; the audit walks it under RCU
+ * @nr: number of objects
  * @nr_free: objects in PCSLAB_FREE
  * @hint: no object below this index is PCSLAB_FREE
  * @order: of the pages
- * @leaves: it was empty and is about to go (leave.c)
- * @returned: since then an object was handed out and came back
+ * @leaves: it was empty and is on its way out (leave.c)
+ * @returned: after @leaves was set an object was handed out and came back
  * @deferred: in the list of slabs with objects freed in NMI; points to itself
- *	when no NMI has claimed the slab for it, and only then may the slab go
- * @state: enum pcslab_state of every object; beyond @nr PCSLAB_NONE, for each
- *	index that an address in the pages can lead to, and up to a whole word;
- *	then, in heaps with PCSLAB_SLOW, pcslab_sites() and pcslab_sizes()
+ *	while no NMI has put the slab there, and the slab may go only then
+ * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_NONE, for
+ *	each index that an address in the pages can lead to, and up to a whole
+ *	word. In heaps with PCSLAB_SLOW pcslab_sites() and pcslab_sizes() follow
  *
- * @list, @nr_free, @hint, @leaves and @returned: under the depot's lock. @deferred and @state
- * are shared, as nmi.c and enum pcslab_state say. The rest does not change.
+ * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
+ * rules for @deferred and @state are in nmi.c and at enum pcslab_state. The
+ * other members do not change.
  */
 struct pcslab_slab {
 	char *base;
@@ -240,26 +249,26 @@ struct pcslab_slab {
 
 /**
  * struct pcslab_depot - what one node keeps of one class of one heap
- * @lock: of all of it; innermost, a bounded number of objects at a time
- * @full: full magazines; from some objects may have been taken one by one
+ * @lock: protects all members; innermost, held for a bounded number of objects
+ * @full: full magazines; some may have lost objects that were taken one by one
  * @idle: empty magazines
- * @cursor: where an audit is in @full
+ * @cursor: position of an audit in @full
  * @nr_rounds: objects in @full
- * @max_rounds: how many it keeps
- * @nr_missed: objects put into slabs because there were as many, since a drain,
- *	and not taken out again yet
+ * @max_rounds: limit of @nr_rounds
+ * @nr_missed: since the last drain, objects put into slabs because @nr_rounds
+ *	was at its limit, and not taken out again yet
  * @partial: slabs with some objects free
  * @empty: slabs with all objects free
- * @nr_empty: of them
- * @reserve: slabs of the reserves with objects free, which are in neither of
- *	the two
+ * @nr_empty: slabs in @empty
+ * @reserve: slabs of the reserves with objects free; they are in neither
+ *	@partial nor @empty
  * @all: every slab of this class and node
- * @nr_slabs: of them
- * @nr_pages: held by them
- * @nr_free: objects free in them
+ * @nr_slabs: slabs in @all
+ * @nr_pages: pages of these slabs
+ * @nr_free: free objects in these slabs
  * @random: for PCSLAB_HEAP_RANDOM
- * @seen: objects free here at the last look at what is idle; written by that
- *	alone
+ * @seen: objects free here at the last look for idle depots; only that look
+ *	writes it
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
@@ -283,21 +292,21 @@ struct pcslab_depot {
 
 /**
  * struct pcslab_class - one size class of one heap
- * @caches: the heap's slots of this class: they lead to the caches of
+ * @caches: the heap's slots of this class; they point to the caches of
  *	pcslab_cpus (slots.c)
- * @inherited: a part of CPU 0's record, written with CPU hotplug held for
- *	writing
+ * @inherited: counts of dead CPUs, part of CPU 0's record; written with CPU
+ *	hotplug held for writing
  * @size: bytes of an object
- * @stride: from one to the next: more than @size if there is a redzone
+ * @stride: bytes from one object to the next: more than @size with a redzone
  * @recip: as in the slab
- * @doubts: changes when slabs are about to go, and rounds have to be verified
- *	(leave.c)
+ * @doubts: incremented when slabs are about to go, after which rounds must be
+ *	verified (leave.c)
  * @cap: rounds in a magazine
  * @index: in heap->class
  * @order: of a slab
- * @min_order: of the smallest slab that holds an object
+ * @min_order: order of the smallest slab that holds an object
  * @flags: of the heap
- * @heap: what it belongs to
+ * @heap: the heap it belongs to
  * @depot: per node
  */
 struct pcslab_class {
@@ -317,12 +326,12 @@ struct pcslab_class {
 };
 
 /**
- * struct pcslab_visit - something to be done to caches while they are out of service
- * @node: in the list of those that wait (slots.c)
- * @heap: whose caches, or NULL for those of every heap
- * @wants: is it to be done to this cache? Asked with interrupts off
- * @fn: does it; the cache is nobody else's meanwhile
- * @arg: for @fn
+ * struct pcslab_visit - work to be done on caches while they are out of service
+ * @node: in the list of waiting visits (slots.c)
+ * @heap: visit the caches of this heap, or of every heap if NULL
+ * @wants: returns true for each cache to be visited; called with interrupts off
+ * @fn: does the work; nobody else uses the cache meanwhile
+ * @arg: passed to @fn
  */
 struct pcslab_visit {
 	struct list_head node;
@@ -333,13 +342,13 @@ struct pcslab_visit {
 };
 
 /**
- * struct pcslab_heap_count - what a heap counts itself, one of each turn
+ * struct pcslab_heap_count - counters of a whole heap, one set per turn
  * @fails: allocations that returned NULL, by class
  * @large_allocs: large objects handed out
- * @large_alloc_bytes: and their bytes
+ * @large_alloc_bytes: bytes of these objects
  *
- * Not on any fast path, and failures are counted in NMI too, hence atomic and
- * not per CPU.
+ * No fast path uses them, and failures are counted in NMI too: so they are
+ * atomic and not per CPU.
  */
 struct pcslab_heap_count {
 	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
@@ -349,33 +358,34 @@ struct pcslab_heap_count {
 
 /**
  * struct pcslab_heap - a named, private allocator
- * @class: by index, NULL until used, with the large one; first, for the fast
- *	path to find it without adding anything
- * @slots: for each class, with the large one, a pointer per possible CPU
+ * @class: by index, the class of large objects last; NULL until used. First
+ *	member, so that the fast path adds no offset
+ * @slots: for each class, including the large one, a pointer per possible CPU
  *	(slots.c)
  * @name: as given
  * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period
- *	later
- * @by_name: while the name is taken, under pcslab_heaps_lock
- * @id: of later heaps is larger
- * @owner: the module that made it; only compared
- * @owner_name: its name, for when it is gone
- * @refs: one of the owner, one per slab, one per large object
- * @flags: PCSLAB_HEAP_* and internal ones; do not change
- * @dying: destroyed: its caches are out of service for good; under slots_lock
- * @zombie: destroyed with objects live
- * @emptied: destroyed, and nothing is free in its caches and depots any more
- * @grave: in a list of heap.c, of those to be emptied or of those to be freed
- * @visit: the visit that empties its caches in the end
+ *	after removal
+ * @by_name: in the table of names while the name is taken, under
+ *	pcslab_heaps_lock
+ * @id: unique; later heaps have larger ones
+ * @owner: the module that created the heap; only compared, never followed
+ * @owner_name: the module's name, for messages after it is gone
+ * @refs: one for the owner, one per slab, one per large object
+ * @flags: PCSLAB_HEAP_* and internal ones; constant
+ * @dying: destroyed, its caches are out of service for good; under slots_lock
+ * @zombie: destroyed while objects were live
+ * @emptied: destroyed, and its caches and depots were emptied
+ * @grave: in one of the lists of heap.c: heaps to be emptied, or to be freed
+ * @visit: the visit that empties the caches when the heap is destroyed
  * @dir: in debugfs
- * @count: what is not counted per CPU
+ * @count: counters that are not per CPU
  * @bad_frees: refused frees of this heap's memory
- * @corruptions: objects of which a pattern was found damaged
+ * @corruptions: objects found with a damaged pattern
  * @foreign: frees of its objects by other allocators that were found
- * @foreign_seen: those that were seen when they were made
- * @large_lock: of @large; innermost, interrupts off
- * @large: all large objects, for the audit
- * @large_cursor: where a walk is in @large
+ * @foreign_seen: those that the kprobe saw when they were made
+ * @large_lock: protects @large and @large_cursor; innermost, interrupts off
+ * @large: list of all large objects
+ * @large_cursor: position of a walk in @large
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];

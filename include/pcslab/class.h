@@ -2,7 +2,7 @@
 /*
  * The size classes: which class serves a size, computed when the caller is
  * compiled if the size is a constant. <pcslab/pcslab.h> includes this file;
- * callers need nothing of it.
+ * callers do not need it.
  */
 #ifndef _PCSLAB_CLASS_H
 #define _PCSLAB_CLASS_H
@@ -20,20 +20,20 @@
 #define PCSLAB_NR_CLASSES	64
 
 /*
- * Eight classes of 8 to 64 bytes in steps of 8, then eight to each doubling, so
- * that above 64 bytes no class wastes more than an eighth of what it serves.
- * With s the largest index of a requested byte and k the number of its highest
- * bit (6 at least), a class is the top four bits of s, eight classes to a k.
- * jemalloc has the same spacing, with four classes to a doubling.
+ * Eight classes of 8 to 64 bytes in steps of 8, then eight classes per
+ * doubling, so that above 64 bytes no class wastes more than an eighth of what
+ * it serves. Let s be the size minus one, and k the number of its highest bit,
+ * at least 6. Then the class follows from the top four bits of s, eight classes
+ * per k. jemalloc has the same spacing, with four classes to a doubling.
  *
- * A class is skipped if the architecture wants more alignment than it has.
- * Where kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5), only
- * the multiples of that are used. On other architectures DMA that is not
- * coherent needs more alignment than kmalloc() gives (arm64 from 6.5, riscv
- * from 6.6). There the kernel decides by the size of a buffer whether it may be
- * mapped without a bounce buffer. It assumes the alignment that kmalloc() has
- * for that size: 32 for the bucket of 96, 64 for that of 192, the bucket's size
- * for any other, and ARCH_DMA_MINALIGN at most. The sizes here give the same
+ * A class is skipped if the architecture needs more alignment than the class
+ * has. Where kmalloc() aligns to more than 8 bytes (128 on arm64 before 6.5),
+ * only multiples of that are used. On other architectures non-coherent DMA
+ * needs more alignment than kmalloc() gives (arm64 from 6.5, riscv from 6.6).
+ * There the kernel decides by the size of a buffer whether it can be mapped
+ * without a bounce buffer. It assumes the alignment that kmalloc() has for that
+ * size: 32 for the bucket of 96, 64 for the bucket of 192, the bucket's size
+ * for all others, and at most ARCH_DMA_MINALIGN. The sizes here give the same
  * alignment. On arm64 that leaves 8, 16, 32, 64, 96, 128, 192 and the multiples
  * of 128.
  */
@@ -44,8 +44,8 @@
 #endif
 
 /*
- * The number of bytes that the class of @size must be a multiple of. Every
- * class is a multiple of 8 bytes, so nothing up to that skips a class.
+ * The class of @size must be a multiple of the returned number of bytes. Every
+ * class is a multiple of 8 bytes, so a result of up to 8 skips no class.
  */
 static __always_inline size_t pcslab_class_align(size_t size)
 {

@@ -19,23 +19,23 @@
  *	pcslab_free(rq);
  *	pcslab_heap_destroy(heap);
  *
- * The calls, by what they are for:
+ * The calls:
  *
  * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink()
  * * an object: pcslab_alloc(), pcslab_zalloc(), pcslab_alloc_node(),
  *   pcslab_realloc(), pcslab_free()
  * * an array: pcslab_alloc_array(), pcslab_calloc()
- * * what is behind a pointer: pcslab_usable_size(), pcslab_heap_of()
+ * * information on a pointer: pcslab_usable_size(), pcslab_heap_of()
  * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
  *   in /sys/kernel/debug/pcslab/
  *
- * Objects are allocated and freed in any context that may call kmalloc() with
- * the same flags. pcslab_free() finds the heap by itself. Creating and
- * destroying a heap, and reading its statistics, may sleep.
+ * Any context that may call kmalloc() with the same flags may allocate and free
+ * objects. pcslab_free() finds the heap by itself. Creating or destroying a
+ * heap and reading its statistics may sleep.
  *
- * A module that calls pcslab must import the symbol namespace PCSLAB. On any
- * kernel ``MODULE_INFO(import_ns, "PCSLAB")`` does it; MODULE_IMPORT_NS() has
- * different arguments on different kernels.
+ * A module that calls pcslab must import the symbol namespace PCSLAB.
+ * ``MODULE_INFO(import_ns, "PCSLAB")`` does that on every kernel; the argument
+ * of MODULE_IMPORT_NS() depends on the kernel.
  */
 
 #include <linux/bits.h>
@@ -48,18 +48,18 @@
 
 #include <pcslab/class.h>
 
-/* The version, also of the module (modinfo) and in CHANGELOG.md */
+/* The version; also in the module (modinfo) and in CHANGELOG.md */
 #define PCSLAB_VERSION		"0.9.0"
 
 struct pcslab_heap;
 
-/* Bytes of a heap's name, the final NUL included */
+/* Bytes of a heap's name, including the final NUL */
 #define PCSLAB_NAME_LEN		32
 
 /**
  * DOC: Flags of a heap
  *
- * Each turns on a check, which has a price: see Documentation/security.rst.
+ * Each flag turns on a check, which has a cost: see Documentation/security.rst.
  * With pcslab.debug=1 every heap has all of them.
  *
  * ``PCSLAB_HEAP_RANDOM``
@@ -76,7 +76,7 @@ struct pcslab_heap;
 #define PCSLAB_HEAP_REDZONE	BIT(2)
 
 /**
- * struct pcslab_heap_attr - how a heap differs from the default
+ * struct pcslab_heap_attr - options of a new heap
  * @flags: PCSLAB_HEAP_RANDOM, PCSLAB_HEAP_POISON, PCSLAB_HEAP_REDZONE or 0
  *
  * All zeroes means the defaults.
@@ -86,22 +86,22 @@ struct pcslab_heap_attr {
 };
 
 /**
- * struct pcslab_class_stats - the books of one size class of one heap
+ * struct pcslab_class_stats - statistics of one size class of one heap
  * @size: bytes of an object
  * @objects_per_slab: objects in a slab of the usual order
  * @allocs: objects handed out since the heap was created
  * @frees: objects given back; live = @allocs - @frees
  * @fails: allocations that returned NULL
- * @cached: free objects in the magazines of the CPUs
+ * @cached: free objects in the CPUs' magazines
  * @depot: free objects in the depots, in full magazines and in slabs
  * @slabs: slabs held
  * @pages: pages held by these slabs
  *
- * @allocs, @frees and @fails are the record and exact. The other four are
- * gauges, read while they move.
+ * @allocs, @frees and @fails are exact. The last four are gauges: racy reads,
+ * which may be out of date.
  *
  * A 32-bit kernel counts modulo 2^32: @frees and @fails wrap. @allocs is @frees
- * plus the live objects, so the difference stays right. The same is true of
+ * plus the live objects, so the difference stays right. This is also true for
  * large objects and their bytes.
  */
 struct pcslab_class_stats {
@@ -117,18 +117,18 @@ struct pcslab_class_stats {
 };
 
 /**
- * struct pcslab_stats - the books of one heap
+ * struct pcslab_stats - statistics of one heap
  * @nr_classes: valid entries of @class
  * @class: per size class, in ascending order of size
  * @large_allocs: large objects handed out
  * @large_frees: large objects given back
- * @large_alloc_bytes: bytes of the large objects handed out, as whole pages
+ * @large_alloc_bytes: bytes of the large objects handed out, in whole pages
  * @large_free_bytes: bytes of the large objects given back
  * @large_fails: large allocations that returned NULL
  * @bad_frees: frees of this heap's memory that were refused
- * @corruptions: objects whose pattern was found damaged
- * @foreign: calls of kfree() and its kin on this heap's objects that were found
- *	so far; the objects stay live
+ * @corruptions: objects that were found with a damaged pattern
+ * @foreign: calls of kfree() and similar functions on this heap's objects that
+ *	were found so far; the objects stay live
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -152,7 +152,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
  * @name: as for pcslab_heap_create_for()
  * @attr: as for pcslab_heap_create_for()
  *
- * A macro, because THIS_MODULE must be that of the caller.
+ * A macro, so that THIS_MODULE is the caller's.
  *
  * Context: as pcslab_heap_create_for().
  * Return: as pcslab_heap_create_for().
@@ -163,11 +163,11 @@ void pcslab_heap_destroy(struct pcslab_heap *heap);
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
 
 /*
- * The inlines below call these; callers must not. The class is all that an
- * allocation needs. The size is passed for the compiler: FORTIFY_SOURCE asks
- * how large the returned object is, and the compiler knows that only from an
- * argument. __pcslab_alloc_plain() is for flags that are neither refused nor
- * ask for zeroes, so that no call has to look at them.
+ * The inlines below call these; callers must not. An allocation needs only the
+ * class. @size is there for the compiler: FORTIFY_SOURCE asks it how large the
+ * returned object is, and it can tell that only from an argument.
+ * __pcslab_alloc_plain() is for a @gfp that is not refused and does not ask for
+ * zeroes, so it need not check these flags.
  */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __alloc_size(2);
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
@@ -175,7 +175,7 @@ void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t 
 void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t size) __alloc_size(4);
 
-/* Flags that are refused: zones, and memory charged to a cgroup. */
+/* Flags that are refused: zones, and charging memory to a cgroup. */
 #define PCSLAB_GFP_REFUSED \
 	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
@@ -186,20 +186,20 @@ void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t 
  * @gfp: as for kmalloc(); zones (GFP_DMA, GFP_DMA32, __GFP_HIGHMEM) and
  *	__GFP_ACCOUNT are refused with a line in the log
  *
- * The object is aligned and, with __GFP_ZERO or init_on_alloc, zeroed as
- * kmalloc() does. A size that is a constant is resolved to its class when the
- * caller is compiled.
+ * The object is aligned as by kmalloc(), and zeroed as by kmalloc() with
+ * __GFP_ZERO or init_on_alloc. A constant size is resolved to its class when
+ * the caller is compiled.
  *
  * Context: any that may call kmalloc() with the same @gfp. In NMI, and in a
- *	tracer's callback where pcslab holds a lock, it fails unless the CPU's
- *	own magazine serves it. Sleeps only if @gfp allows it.
+ *	tracer's callback under a lock of pcslab, it fails unless the CPU's own
+ *	magazine can serve it. Sleeps only if @gfp allows it.
  * Return: the object, ZERO_SIZE_PTR for a @size of 0, or NULL. A NULL is
  *	counted in the heap's fails.
  */
 static __always_inline __alloc_size(2) void *pcslab_alloc(struct pcslab_heap *heap,
 							  size_t size, gfp_t gfp)
 {
-	/* KASAN and kmemleak must know the size to the byte. */
+	/* KASAN and kmemleak must know the exact size. */
 	if (!__builtin_constant_p(size) || size - 1 >= PCSLAB_MAX_SIZE ||
 	    IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return __pcslab_alloc(heap, size, gfp);
@@ -234,8 +234,8 @@ void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
  * @gfp: as for pcslab_alloc()
  *
  * Context: as pcslab_alloc().
- * Return: as pcslab_alloc(); NULL, a failed large allocation, if @n * @size
- *	overflows.
+ * Return: as pcslab_alloc(). If @n * @size overflows, NULL, counted as a failed
+ *	large allocation.
  */
 static __always_inline __alloc_size(2, 3) void *
 pcslab_alloc_array(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
