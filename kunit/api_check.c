@@ -226,9 +226,7 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/*
- * Counts objects whose next one in memory was handed out just before or after.
- */
+/* Counts objects whose next one in memory was handed out next to them. */
 static unsigned int neighbours(u8 **obj, unsigned int n, size_t stride)
 {
 	unsigned int i, found = 0;

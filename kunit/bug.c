@@ -123,7 +123,7 @@ static void leak(void)
 	hidden = ~(unsigned long)obj;
 }
 
-/* The first object points to one of kmalloc's, and objs[] points to the first. */
+/* The kmalloc object is reachable through a pcslab object in objs[]. */
 static void no_leak(void)
 {
 	void **obj = pcslab_alloc(heap, 80, GFP_KERNEL);
