@@ -9,7 +9,7 @@
  *
  *   first		one CPU, freed in the order of the allocations
  *   first-random	one CPU, freed in random order
- *   first-busy		all of FIRST_CPUS at once, N each, in turns of TURN calls
+ *   first-busy		all FIRST_CPUS at once, N each, in turns of TURN calls
  *   first-remote	CPU 0 allocates, CPU 1 frees
  *   create-first	create a heap or a cache, and allocate its first object
  *   create-merged	the same, if the kernel may merge it with another cache
