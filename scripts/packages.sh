@@ -56,8 +56,8 @@ gcc gcc
 # 7.2 corrupts the flags after cmpxchg16b; 8.1 introduced one-insn-per-tb.
 QEMU_NEEDED=8.1
 BACKPORTS=bookworm-backports
-# QEMU's name of the machine, Debian's package with it, and the packages that must
-# match it.
+# QEMU's name of the machine, Debian's package with it, and the packages that
+# must match it.
 QEMU_PACKAGES="
 x86_64 qemu-system-x86 qemu-system-common qemu-system-data seabios
 aarch64 qemu-system-arm qemu-system-common qemu-system-data
