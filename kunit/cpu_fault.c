@@ -112,8 +112,8 @@ static void exhausted_class_fails(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	move_to(test, 1);
 	/*
-	 * Make the class of large objects here: the failures below must be of
-	 * pages.
+	 * Make the class of large objects here, so that below only pages are
+	 * missing.
 	 */
 	pcslab_free(pcslab_alloc(heap, 3 * PAGE_SIZE, GFP_KERNEL));
 	for (i = 0; i < ARRAY_SIZE(fault_sizes) - 1; i++) {

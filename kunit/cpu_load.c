@@ -3,8 +3,8 @@
  * Load: millions of operations on all CPUs while CPUs come and go and a reader
  * reads
  *
- * Workers exchange objects through slots, so another CPU than the one that
- * allocated an object mostly frees it. Each object carries a description of
+ * Workers exchange objects through slots, so most objects are freed by another
+ * CPU than the one that allocated them. Each object carries a description of
  * itself (see stamp()), which is checked before the free. There are two heaps.
  * Operations on the first run with preemption off, so the oracle knows their
  * CPU. Those on the second may sleep, migrate and be preempted in the middle,

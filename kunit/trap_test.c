@@ -116,9 +116,9 @@ static struct pcslab_heap *heap_of_cpu0(struct kunit *test)
 }
 
 /*
- * Frees deferred by a dying CPU are done when it is dead. Frees that others
- * defer meanwhile are done by those. Frees that a CPU defers before it is
- * online again are done by itself.
+ * Frees deferred by a dying CPU are done when it is dead. Frees that other CPUs
+ * defer while it is dead are done by those CPUs. Frees that the CPU defers
+ * before it is online again are done by itself.
  */
 static void check_death(struct kunit *test, size_t size)
 {
@@ -155,9 +155,9 @@ static void freed_by_a_dying_cpu(struct kunit *test)
 /*
  * Stations on a CPU's way up and down. On PREEMPT_RT the thread of irq_work
  * runs from smpboot_unpark_threads() to smpboot_park_threads(). pcslab's state
- * is between those of the workqueues and of the scheduler. On the way
- * up no station comes after the point where the CPU serves again: its irq_work
- * would do there what the startup callback forgot.
+ * is between those of the workqueues and of the scheduler. On the way up no
+ * station comes after the point where the CPU serves again: its irq_work would
+ * do there what the startup callback forgot.
  */
 struct station {
 	struct kprobe probe;

@@ -5,8 +5,8 @@
  * A worker is a task that moves from CPU to CPU. It starts a timer, which
  * interrupts the worker, or whatever runs on that CPU by then; the timer
  * schedules a tasklet. All three make calls. Objects wait in slots for anyone
- * to free or change them, so another CPU than the one that allocated them frees
- * most of them, often in another kind of context.
+ * to free or change them, so most are freed by another CPU than the one that
+ * allocated them, and often in another kind of context.
  *
  * Locks: none. The actor that made a slot busy owns it, and nobody waits for
  * it.
