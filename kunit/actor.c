@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Those who allocate and free objects of one class, and know them again: an
- * object carries the token of who holds it. Handed out twice, it is seen by the
- * second who gets it, or by the first when it frees it. Included by the one file
- * of each module.
+ * Actors allocate and free objects of one class, and recognize their own: each
+ * object carries the token of the actor that holds it. If the heap hands an
+ * object out twice, the second actor sees this when it gets the object, or the
+ * first one when it frees it. One file of each module includes this one.
  */
 #include <linux/percpu.h>
 
@@ -17,17 +17,17 @@
 enum { ALLOCATING, FREEING, NR_PHASES };
 
 /**
- * struct actor - who allocates and frees: one kind of context on one CPU
- * @token: what its objects carry
+ * struct actor - one kind of context on one CPU that allocates and frees
+ * @token: written into its objects
  * @held: its objects
- * @at: which of them is next
- * @allocs: what it did
+ * @at: index of the next one
+ * @allocs: calls it has made
  * @frees: same
  * @fails: same
- * @bad: objects that carried another's token
+ * @bad: objects that carried the token of another actor
  * @entries: interruptions of the task
- * @hits: of its calls, by what they were, that were interrupted in the middle
- * @last_step: the call that was
+ * @hits: interruptions in the middle of a call, by the kind of that call
+ * @last_step: the call that was interrupted last
  */
 struct actor {
 	u64 token;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the suites of pcslab_api_test share. Included by one file of each other module
- * that uses it.
+ * Helpers that the suites of pcslab_api_test share. One file of each other
+ * module that needs them includes this file.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -56,7 +56,7 @@ void api_snapshot(struct kunit *test)
 	api->refused = api_refused(test);
 }
 
-/* Allocations and frees of every class and of large objects. */
+/* Compares allocations and frees of every class and of large objects. */
 bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
 {
 	unsigned int i;
@@ -73,8 +73,9 @@ bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
 }
 
 /*
- * A file by its path in debugfs. Kernel threads need not see what processes have
- * mounted (in 7.3 they don't), so debugfs is mounted for the time of the open.
+ * Opens a file by its path in debugfs. Kernel threads need not see what
+ * processes have mounted (in 7.3 they don't), so this mounts debugfs until the
+ * file is open.
  */
 static struct file *open_in_debugfs(const char *path)
 {
@@ -92,8 +93,8 @@ static struct file *open_in_debugfs(const char *path)
 
 /*
  * debugfs files have no read_iter, so kernel_read() refuses them; seq_file's
- * own does. Put back at once: the work that fput() leaves to others would hold
- * the module for a while.
+ * own read works. Close the file at once: fput() defers its work, which would
+ * keep the module in use for a while.
  */
 ssize_t api_read_file(const char *path, char *buf, size_t size)
 {
@@ -113,7 +114,7 @@ ssize_t api_read_file(const char *path, char *buf, size_t size)
 	return n;
 }
 
-/* pcslab/stats; the buffer is the test's. */
+/* Reads pcslab/stats. The test owns the buffer. */
 char *api_summary(struct kunit *test)
 {
 	char *text = kunit_kzalloc(test, SUMMARY_BYTES, GFP_KERNEL);
@@ -125,7 +126,7 @@ char *api_summary(struct kunit *test)
 	return text;
 }
 
-/* The bad frees of all heaps and of memory that is no heap's. */
+/* Bad frees of all heaps, and of memory that belongs to no heap. */
 u64 api_refused(struct kunit *test)
 {
 	char *text = api_summary(test);
@@ -145,7 +146,7 @@ static u8 filler(u32 seed)
 	return (seed * 0x9e3779b1U) >> 24;
 }
 
-/* The seed where it fits, and a byte of it everywhere else. */
+/* Writes the seed where it fits, and one byte of it everywhere else. */
 void api_fill(void *obj, u32 seed, size_t size)
 {
 	memset(obj, filler(seed), size);
@@ -164,7 +165,7 @@ bool api_filled(const void *obj, u32 seed, size_t size)
 
 #define FAIL_PAGES	"/sys/kernel/debug/pcslab/fail_pages/"
 
-/* debugfs is written from user space only, so a shell does it. */
+/* Only user space can write to debugfs files, so a shell does it. */
 void api_fail_pages(struct kunit *test, bool on)
 {
 	const char *command = on ?

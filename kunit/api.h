@@ -14,11 +14,11 @@
 #define API_MAX_LARGE	(PAGE_SIZE << MAX_PAGE_ORDER)
 
 /**
- * struct api - what a case starts with
- * @heap: empty
+ * struct api - state of a test case
+ * @heap: empty at the start
  * @before: books as of api_snapshot()
- * @now: books as of the last look
- * @refused: bad frees of the whole of pcslab as of api_snapshot()
+ * @now: books as last read
+ * @refused: bad frees in all of pcslab as of api_snapshot()
  */
 struct api {
 	struct pcslab_heap *heap;
@@ -27,25 +27,28 @@ struct api {
 	u64 refused;
 };
 
-/* For kunit_suite: test->priv becomes a struct api; what stays live is a failure. */
+/*
+ * Init function of a suite: sets test->priv to a struct api. The case fails if
+ * objects are still live at its end.
+ */
 int api_init(struct kunit *test);
 void api_exit(struct kunit *test);
 
-/* The books, before and after */
+/* Read the books, before and after */
 void api_snapshot(struct kunit *test);
 struct pcslab_stats *api_books(struct kunit *test);
 bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b);
 u64 api_refused(struct kunit *test);
 
-/* debugfs: the content of a seq_file, NUL terminated; its length or an error */
+/* Read a seq_file in debugfs, NUL terminated; returns its length or an error */
 ssize_t api_read_file(const char *path, char *buf, size_t size);
 char *api_summary(struct kunit *test);
 
-/* Fill an object so that a write by another one shows; and look. */
+/* Fill an object so that a write through another object shows; and check it. */
 void api_fill(void *obj, u32 seed, size_t size);
 bool api_filled(const void *obj, u32 seed, size_t size);
 
-/* Let all of pcslab's own page and metadata allocations fail, or none. */
+/* Make all page and metadata allocations of pcslab itself fail, or none. */
 void api_fail_pages(struct kunit *test, bool on);
 
 static inline struct pcslab_heap *api_heap(struct kunit *test)

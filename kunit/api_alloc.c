@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Allocating, by kmalloc's rules. */
+/* Allocation follows kmalloc's rules. */
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -10,7 +10,7 @@
 
 #include "api.h"
 
-/* Small ones of several kinds, the largest, and large objects. */
+/* Several kinds of small ones, the largest of them, and large objects. */
 static const size_t sizes[] = {
 	1, 8, 24, 64, 65, 100, 512, 1000, 4096, 5000, 8192, 8193, 20000, 65536,
 };
@@ -66,13 +66,16 @@ static void *by_remote_node(struct pcslab_heap *heap, size_t size)
 
 #define DIRTY	16
 
-/* What a CPU frees is what it gets next. The case's thread ends with the case. */
+/*
+ * Needed because a CPU gets back what it freed last. Each case has its own
+ * thread, so this lasts until the end of the case.
+ */
 static void stay_on_this_cpu(void)
 {
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 }
 
-/* Objects of a size that were written to all over, free. */
+/* Allocates objects of a size, writes to every byte of them, and frees them. */
 static void make_dirty(struct kunit *test, size_t size, void **objs)
 {
 	unsigned int i;
@@ -97,7 +100,7 @@ static bool is_one_of(void *obj, void **objs)
 	return false;
 }
 
-/* All usable bytes are zero. Returns how many objects had been used before. */
+/* Checks that all usable bytes are zero. Returns how many were reused. */
 static unsigned int check_zeroed(struct kunit *test, alloc_fn alloc, size_t size)
 {
 	void *dirty[DIRTY], *objs[DIRTY];
@@ -124,7 +127,7 @@ static void check_zeroed_sizes(struct kunit *test, alloc_fn alloc)
 	stay_on_this_cpu();
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		recycled = check_zeroed(test, alloc, sizes[i]);
-		/* Else nothing was there to be zeroed. */
+		/* If no object is reused, the test proves nothing. */
 		if (sizes[i] <= PCSLAB_MAX_SIZE && alloc != by_remote_node)
 			KUNIT_EXPECT_GT(test, recycled, 0);
 	}
@@ -151,7 +154,7 @@ static void alloc_node_zeroes(struct kunit *test)
 	check_zeroed_sizes(test, by_remote_node);
 }
 
-/* The path of a constant size has its own way to the zeroing. */
+/* A constant size takes a path that zeroes in its own place. */
 static void constant_zalloc_zeroes(struct kunit *test)
 {
 	void *dirty[DIRTY], *obj;
@@ -176,7 +179,7 @@ static const struct {
 	{ SIZE_MAX, SIZE_MAX },
 };
 
-/* NULL without a warning, which the guest's log would show; each is counted. */
+/* Each returns NULL and is counted, without a warning in the guest's log. */
 static void array_overflow(struct kunit *test)
 {
 	struct pcslab_heap *heap = api_heap(test);
@@ -223,7 +226,7 @@ static void check_large(struct kunit *test, size_t size, unsigned int order)
 	KUNIT_EXPECT_EQ(test, st->large_alloc_bytes, st->large_free_bytes);
 }
 
-/* Both ends of every order up to the page allocator's largest. */
+/* The smallest and the largest size of every order the page allocator has. */
 static void large_sizes(struct kunit *test)
 {
 	unsigned int order;
@@ -270,7 +273,7 @@ static void usable_size(struct kunit *test)
 	}
 }
 
-/* Returns how many objects, of all sizes, were not on the node. */
+/* Returns how many objects of all sizes were not on the node. */
 static unsigned int not_on_node(struct kunit *test, int node)
 {
 	unsigned int i, wrong = 0;
@@ -285,7 +288,10 @@ static unsigned int not_on_node(struct kunit *test, int node)
 	return wrong;
 }
 
-/* Again and again: what a CPU of another node freed goes back where it belongs. */
+/*
+ * Many rounds: objects freed by a CPU of another node must return to their
+ * node.
+ */
 static void node_is_respected(struct kunit *test)
 {
 	unsigned int round, wrong = 0;
@@ -302,7 +308,7 @@ static void node_is_respected(struct kunit *test)
 	KUNIT_EXPECT_GT_MSG(test, nodes, 1, "the guest has one node only");
 }
 
-/* NUMA_NO_NODE, and what is no node with memory, is no preference. */
+/* Anything but the number of a node with memory means no preference. */
 static void node_that_is_none(struct kunit *test)
 {
 	static const int none[] = { NUMA_NO_NODE, -2, INT_MIN, MAX_NUMNODES, INT_MAX };
@@ -319,7 +325,10 @@ static void node_that_is_none(struct kunit *test)
 	}
 }
 
-/* Judging waits: the caller may have interrupts off. */
+/*
+ * Does not check the objects: that may sleep, and the caller may have
+ * interrupts off.
+ */
 static void alloc_and_free_all(struct kunit *test, gfp_t gfp, void **objs)
 {
 	unsigned int i;
@@ -330,7 +339,7 @@ static void alloc_and_free_all(struct kunit *test, gfp_t gfp, void **objs)
 		pcslab_free(objs[i]);
 }
 
-/* From the first object of each class on, with interrupts off. */
+/* Interrupts are off from the first object of each class on. */
 static void atomic_with_interrupts_off(struct kunit *test)
 {
 	static const gfp_t flags[] = { GFP_ATOMIC, GFP_NOWAIT };
@@ -370,7 +379,10 @@ static void other_flags(struct kunit *test)
 
 static const gfp_t refused[] = { GFP_DMA, GFP_DMA32, __GFP_HIGHMEM, __GFP_ACCOUNT };
 
-/* Each way in, small and large; 5 calls for class 64, 2 for large objects. */
+/*
+ * Tries every function, small and large: 5 calls for class 64, 2 for large
+ * objects.
+ */
 static void refuse(struct kunit *test, gfp_t gfp)
 {
 	struct pcslab_heap *heap = api_heap(test);
@@ -400,7 +412,7 @@ static u64 refuse_all(struct kunit *test)
 	return st->class[pcslab_class_index(64)].fails;
 }
 
-/* Before the class is there, and when the fast path could serve it. */
+/* Before the class exists, and when the fast path could serve the call. */
 static void refused_flags(struct kunit *test)
 {
 	void *obj;
@@ -413,7 +425,10 @@ static void refused_flags(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, api_books(test)->large_fails, 2 * 2 * ARRAY_SIZE(refused));
 }
 
-/* The page allocator warns of __GFP_NOFAIL above order 1: the guest's log tells. */
+/*
+ * The page allocator warns of __GFP_NOFAIL above order 1; the run finds such a
+ * warning in the guest's log.
+ */
 static void check_nofail(struct kunit *test, void **objs)
 {
 	unsigned int i;
@@ -433,7 +448,7 @@ static void nofail(struct kunit *test)
 	check_nofail(test, objs);
 }
 
-/* That the failures are real is seen by a call that may fail. */
+/* A call that may fail shows that the injected failures are real. */
 static void nofail_when_all_fails(struct kunit *test)
 {
 	void *objs[ARRAY_SIZE(sizes)], *obj;
@@ -455,7 +470,7 @@ struct slot {
 	size_t size;
 };
 
-/* Mostly small, some of any class, few large. */
+/* Mostly small objects, some of any class, few large ones. */
 static size_t random_size(struct rnd_state *rnd)
 {
 	u32 kind = prandom_u32_state(rnd) % 100;
@@ -468,7 +483,7 @@ static size_t random_size(struct rnd_state *rnd)
 	return PCSLAB_MAX_SIZE + 1 + any % 30000;
 }
 
-/* Returns 1 if something else wrote to the object. */
+/* Returns 1 if anybody else wrote to the object. */
 static unsigned int toggle(struct kunit *test, struct slot *slot, u32 seed,
 			   struct rnd_state *rnd)
 {
@@ -488,7 +503,7 @@ static unsigned int toggle(struct kunit *test, struct slot *slot, u32 seed,
 	return wrong;
 }
 
-/* Each live object is full of its own pattern, so that an overlap is seen. */
+/* Each live object is filled with its own pattern, which exposes an overlap. */
 static void objects_do_not_overlap(struct kunit *test)
 {
 	struct slot *slots = kvcalloc(SLOTS, sizeof(*slots), GFP_KERNEL);

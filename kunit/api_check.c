@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a heap with checks notices, and what any heap endures. */
+/* Errors that a heap with checks detects, and errors that any heap survives. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -9,12 +9,12 @@
 #include "poke.h"
 
 #define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
-/* Objects of a class: more than a slab and than a magazine of most. */
+/* Number of objects: more than a slab or a magazine of most classes holds. */
 #define MANY		(PAGE_SIZE / 16)
 
 /*
- * Sizes the compiler must not know: an object of a constant size is the caller's up to
- * the size of its class.
+ * The compiler must not know these sizes: with a constant size the caller may
+ * use the whole size of the class.
  */
 static size_t sixty_bytes = 60, sixty_four_bytes = 64;
 
@@ -41,7 +41,7 @@ static void overflow_by_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, corruptions(), 1);
 }
 
-/* Behind the class there is something too, of every class. */
+/* Every class has a redzone behind objects that fill it completely. */
 static void overflow_of_a_full_class(struct kunit *test)
 {
 	unsigned int i;
@@ -59,7 +59,7 @@ static void overflow_of_a_full_class(struct kunit *test)
 	}
 }
 
-/* The zero that ends a string is not taken for the zeroes of zalloc. */
+/* The zero that ends a string must not pass for a zero written by zalloc. */
 static void overflow_of_a_zeroed_object(struct kunit *test)
 {
 	u8 *obj = pcslab_zalloc(checked, sixty, GFP_KERNEL);
@@ -74,7 +74,7 @@ static void write_after_free(struct kunit *test)
 {
 	u8 *obj, *again;
 
-	migrate_disable();	/* what was freed last is handed out next */
+	migrate_disable();	/* the object freed last is handed out next */
 	obj = pcslab_alloc(checked, 64, GFP_KERNEL);
 	pcslab_free(obj);
 	poke(obj + 63, 1, 0);
@@ -87,8 +87,8 @@ static void write_after_free(struct kunit *test)
 }
 
 /*
- * One byte wrong at @at, found once when the object is freed, and put right
- * then.
+ * Overwrites one byte of a live object at @at. The free must find this once,
+ * and repair it.
  */
 static void damage_live(struct kunit *test, size_t size, u32 at)
 {
@@ -104,7 +104,7 @@ static void damage_live(struct kunit *test, size_t size, u32 at)
 	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
 }
 
-/* The same with an object that is free: found once when it is handed out. */
+/* Same for a free object: the next allocation must find it once. */
 static void damage_free(struct kunit *test, size_t size, u32 at)
 {
 	u64 before = corruptions();
@@ -120,18 +120,18 @@ static void damage_free(struct kunit *test, size_t size, u32 at)
 	KUNIT_EXPECT_EQ_MSG(test, corruptions(), before + 1, "size %zu, byte %u", size, at);
 }
 
-/* The first and the last byte of all that is looked at, for every class. */
+/* Damages both ends of each checked range, for every class. */
 static void ends_of_every_pattern(struct kunit *test)
 {
 	struct pcslab_class *class;
 	unsigned int i;
 	size_t size;
 
-	migrate_disable();	/* what was freed last is handed out next */
+	migrate_disable();	/* the object freed last is handed out next */
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		size = pcslab_class_size(i) - 3;
 		if (pcslab_class_index(size) != i)
-			continue;	/* a class that is skipped here */
+			continue;	/* this architecture skips the class */
 		pcslab_free(pcslab_alloc(checked, size, GFP_KERNEL));
 		class = pcslab_class_at(checked, i);
 		KUNIT_ASSERT_NOT_NULL(test, class);
@@ -147,7 +147,10 @@ static void ends_of_every_pattern(struct kunit *test)
 	migrate_enable();
 }
 
-/* It may be used to the end then, and the end is as clean as zalloc's. */
+/*
+ * After usable_size the caller may use all bytes, and the tail is zero like
+ * zalloc's.
+ */
 static void usable_size_opens_the_object(struct kunit *test)
 {
 	u8 *obj = whole(pcslab_zalloc(checked, 50, GFP_KERNEL));
@@ -184,7 +187,7 @@ static void realloc_moves_the_redzone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, corruptions(), 1);
 }
 
-/* Writes behind an object, and into it when it is free. */
+/* Overflows an object, and writes into it after the free. */
 static void check_alone(struct kunit *test, unsigned long flag)
 {
 	const struct pcslab_heap_attr attr = { .flags = flag };
@@ -207,7 +210,7 @@ static void check_alone(struct kunit *test, unsigned long flag)
 	pcslab_heap_destroy(heap);
 }
 
-/* Each notices what is its own, and nothing else. */
+/* Each check detects its own kind of error, and no other. */
 static void poison_or_redzone_alone(struct kunit *test)
 {
 	if (checked->flags != CHECKS)
@@ -223,7 +226,7 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Objects whose next one in memory was also the next or the last one handed out. */
+/* Counts objects whose next one in memory was handed out next to them. */
 static unsigned int neighbours(u8 **obj, unsigned int n, size_t stride)
 {
 	unsigned int i, found = 0;
@@ -233,7 +236,10 @@ static unsigned int neighbours(u8 **obj, unsigned int n, size_t stride)
 	return found;
 }
 
-/* The first magazine of a class with many to a slab has them from everywhere in it. */
+/*
+ * If a slab has many objects, the first magazine gets them from all over the
+ * slab.
+ */
 static void picked_from_the_whole_slab(struct kunit *test)
 {
 	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_RANDOM };
@@ -261,7 +267,7 @@ static void picked_from_the_whole_slab(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* The objects of one slab: all of them, each once, in an order that tells nothing. */
+/* Each object of a slab comes once, in an order that cannot be guessed. */
 static void order_is_random(struct kunit *test)
 {
 	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_RANDOM };
@@ -309,8 +315,9 @@ static void take_many(struct kunit *test, struct scribble *s, size_t size, u32 s
 }
 
 /*
- * All objects but the first of each slab, which keeps the slab, are freed and then
- * overwritten, as is all that is behind the others up to the size of the class.
+ * Frees all objects but the first of each slab, which keeps the slab in place,
+ * and overwrites them. Also overwrites the bytes behind the live ones, up to
+ * the size of the class.
  */
 static void scribble_over(struct scribble *s, unsigned int index, size_t size)
 {
@@ -338,8 +345,8 @@ static void expect_filled(struct kunit *test, struct scribble *s, size_t size, u
 }
 
 /*
- * No pointer of the allocator is in memory it gives out. In a heap without checks:
- * those would tell.
+ * The allocator keeps no pointers in memory that it hands out. The heap has no
+ * checks: they would report the writes.
  */
 static void scribbled_memory_does_no_harm(struct kunit *test)
 {
@@ -353,7 +360,7 @@ static void scribbled_memory_does_no_harm(struct kunit *test)
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		size = pcslab_class_size(i) - 1;
 		if (pcslab_class_index(size) != i)
-			continue;	/* a class that is skipped here */
+			continue;	/* this architecture skips the class */
 		for (round = 0; round < 3; round++) {
 			take_many(test, s, size, i);
 			expect_filled(test, s, size, i);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of size classes, every size of it. */
+/* The table of size classes, for every size. */
 #include <linux/align.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
 
 #include "api.h"
 
-/* Objects of each size that alignment is checked on. */
+/* How many objects of each size are checked for their alignment. */
 #define OBJECTS_PER_SIZE	8
 
 static void every_size_fits(struct kunit *test)
@@ -29,7 +29,7 @@ static bool is_used(unsigned int i)
 	return pcslab_class_index(pcslab_class_size(i)) == i;
 }
 
-/* The smallest of those that are aligned as the size wants it. */
+/* The class is the smallest one that fits and has the alignment of the size. */
 static void smallest_that_fits(struct kunit *test)
 {
 	unsigned int i, wrong = 0;
@@ -58,7 +58,10 @@ static void index_and_size_agree(struct kunit *test)
 	}
 }
 
-/* Contract 11. Of the request, which is stricter than of the object. */
+/*
+ * Contract 11. Waste is at most an eighth of the request, which is stricter
+ * than an eighth of the object.
+ */
 static void waste_is_an_eighth(struct kunit *test)
 {
 	unsigned int wrong = 0;
@@ -74,7 +77,10 @@ static void waste_is_an_eighth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 }
 
-/* @obj came by the path for constants; what does the path for variables give? */
+/*
+ * @obj came from the path for constant sizes; compares the path for variable
+ * ones.
+ */
 static noinline void check_constant(struct kunit *test, void *obj, size_t size)
 {
 	void *other = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
@@ -89,14 +95,17 @@ static noinline void check_constant(struct kunit *test, void *obj, size_t size)
 	pcslab_free(other);
 }
 
-/* Inline, and @size a constant: builds only if the compiler knows the class. */
+/*
+ * Always inline, so @size is a constant: builds only if the compiler knows the
+ * class.
+ */
 static __always_inline void constant(struct kunit *test, size_t size)
 {
 	BUILD_BUG_ON(pcslab_class_size(pcslab_class_index(size)) < size);
 	check_constant(test, pcslab_alloc(api_heap(test), size, GFP_KERNEL), size);
 }
 
-/* The smallest and the largest, and both sides of the borders between. */
+/* The smallest and the largest size, and both sides of each class boundary. */
 static void constants_as_variables(struct kunit *test)
 {
 	constant(test, 1);
@@ -131,8 +140,8 @@ static size_t kmalloc_alignment(size_t size)
 }
 
 /*
- * All objects are held until the class is done: the first one of a slab is
- * aligned whatever its size. Returns the objects that were not.
+ * Holds all objects until the class is done, because the first one of a slab is
+ * aligned for any size. Returns the number of misaligned objects.
  */
 static unsigned int misaligned_in_class(struct kunit *test, size_t from, size_t to)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every column of every file, by its name, beside what a client counted
+ * Compares every column of every file, by its name, with what a client counted
  *
- * The client knows what it called and which pages its objects are in, and
- * nothing of pcslab; what no caller can bring about (an object that waits for
- * an irq_work, a round that is wrong) is done to the states by hand. As far as
- * possible no two columns of a row have the same number.
+ * The client knows only which calls it made and which pages its objects are in,
+ * and nothing of pcslab. Where no caller can produce a state (an object that
+ * waits for an irq_work, a round that is wrong), the test writes it by hand. As
+ * far as possible no two columns of a row have the same number.
  */
 #include <linux/cpu.h>
 #include <linux/ctype.h>
@@ -28,14 +28,14 @@
 static struct pcslab_heap *heap;
 static char text[TEXT_BYTES];
 
-/* What the client did with one size. */
+/* What the client did with one size */
 struct mine {
 	size_t size;
 	u64 allocs, frees, fails;
-	u64 gone_allocs, gone_frees;	/* of these, on a CPU that went */
+	u64 gone_allocs, gone_frees;	/* of these, on a dead CPU */
 	unsigned int nr, nr_pages;
 	void *obj[OBJECTS];
-	struct page *page[OBJECTS];	/* the first one of each slab it saw */
+	struct page *page[OBJECTS];	/* the first page of each slab it saw */
 };
 
 static struct mine small = { .size = 64 }, middle = { .size = 256 };
@@ -72,7 +72,7 @@ static void give(struct mine *mine, unsigned int i)
 	mine->frees++;
 }
 
-/* From all over the slabs, so that none becomes empty. */
+/* Frees objects from all over the slabs, so that no slab becomes empty. */
 static void give_some(struct mine *mine, unsigned int n)
 {
 	unsigned int i;
@@ -102,7 +102,7 @@ static u64 bytes_of_pages(const struct mine *mine)
 	return bytes;
 }
 
-/* As far as two objects of one slab are apart, at the least. */
+/* The smallest distance between two objects of one slab. */
 static unsigned long distance(const struct mine *mine)
 {
 	unsigned int i, k;
@@ -154,7 +154,7 @@ static bool is_word(const char *at, const char *name)
 	return at && !strncmp(at, name, len) && (!at[len] || isspace(at[len]));
 }
 
-/* Which column has that name: the second line has them, behind a #. */
+/* The index of the column @name: the second line has the names, behind a #. */
 static int column_of(const char *name)
 {
 	const char *line = strchr(text, '\n') + 1, *at;
@@ -185,7 +185,7 @@ static void read_file(struct kunit *test, const char *path)
 	KUNIT_ASSERT_LT(test, strlen(text), sizeof(text) - 1);
 }
 
-/* What is below @name in the row that begins with @first and @second. */
+/* The cell in column @name of the row that begins with @first and @second. */
 static const char *cell(struct kunit *test, const char *first, const char *second,
 			const char *name)
 {
@@ -219,9 +219,7 @@ static void expect_word(struct kunit *test, const char *first, const char *name,
 			      "%s of %s", name, first);
 }
 
-/*
- * The file has no more of them: one that is new has to be looked at here, too.
- */
+/* The file has exactly @n columns. A new column must be tested here. */
 static void expect_columns(struct kunit *test, unsigned int n)
 {
 	const char *line = strchr(text, '\n') + 1;
@@ -230,7 +228,7 @@ static void expect_columns(struct kunit *test, unsigned int n)
 	KUNIT_EXPECT_NULL(test, word(line, n + 1));
 }
 
-/* On a CPU that then goes: its counts are inherited. */
+/* The CPU then goes offline, and CPU 0 inherits its counts. */
 static void use_gone_cpu(struct kunit *test)
 {
 	struct mine *all[] = { &small, &middle, &large };
@@ -271,7 +269,7 @@ static void do_wrong(struct kunit *test)
 		small.allocs++;
 		small.frees++;
 	}
-	/* What makes it grow is for foreign.run. */
+	/* Set by hand: foreign.run tests what makes it grow. */
 	atomic_long_set(&heap->foreign, FOREIGN);
 }
 
@@ -281,7 +279,7 @@ static void forget_mine(struct mine *mine)
 }
 
 /*
- * Free objects are in slabs, but for the last ones freed, which are in a
+ * All free objects are in slabs, except for the ones freed last, which are in a
  * magazine.
  */
 #define SMALL_CACHED	5
@@ -333,7 +331,7 @@ static void columns_exit(struct kunit *test)
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
 
-/* What a row must show. */
+/* The expected values of a row */
 struct row {
 	u64 allocs, frees, live, fails, live_bytes, cached, depot, slabs, pages;
 };
@@ -391,7 +389,7 @@ static struct row row_of_total(void)
 	return total;
 }
 
-/* The columns that all files with a line per heap or class have. */
+/* The columns that every file with a line per heap or class has. */
 static void expect_counts(struct kunit *test, const char *key, struct row row)
 {
 	expect_cell(test, key, NULL, "allocs", row.allocs);
@@ -448,7 +446,7 @@ static void exact(struct kunit *test)
 	expect_table(test, PATH("exact"));
 }
 
-/* Of large objects CPUs count frees alone. */
+/* CPUs count only the frees of large objects, not their allocations. */
 static void expect_cpu0(struct kunit *test, const char *size, const struct mine *mine,
 			u64 cached)
 {
@@ -473,7 +471,7 @@ static void percpu(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, row_of("1", NULL));
 }
 
-/* An audit of one class, or of all. */
+/* Expected result of the audit of one class, or of all */
 struct found {
 	u64 slabs, objects, live, cached, free, rounds, deferred, wrong;
 };
@@ -507,8 +505,8 @@ static u8 *state_of(const void *obj)
 }
 
 /*
- * Two objects wait for an irq_work, and one in a magazine is not what it should
- * be.
+ * Makes two objects wait for an irq_work, and gives one object in a magazine a
+ * wrong state.
  */
 static void change_states(bool back)
 {
@@ -554,7 +552,8 @@ static void audit(struct kunit *test)
 }
 
 /*
- * Of a heap as it is by default; the magazine as it is in a CPU that uses it.
+ * Uses a heap with default attributes; the magazine column is that of a CPU
+ * that uses the class.
  */
 static void size_classes(struct kunit *test)
 {

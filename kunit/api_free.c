@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad frees, contract 12 of Documentation/contracts.rst: each is refused,
- * counted once, and touches nothing.
+ * Bad frees, contract 12 of Documentation/contracts.rst: pcslab refuses and
+ * counts each of them once, and touches nothing.
  */
 #include <linux/mm.h>
 #include <linux/poison.h>
@@ -40,7 +40,7 @@ static void *new_object(struct kunit *test, size_t size)
 	return obj;
 }
 
-/* The object is as it was and can be freed, which counts. */
+/* The object is unchanged and can be freed, which is counted. */
 static void expect_intact(struct kunit *test, void *obj)
 {
 	u64 live = stats_live(api_books(test));
@@ -52,8 +52,8 @@ static void expect_intact(struct kunit *test, void *obj)
 }
 
 /*
- * First, while the log is not ratelimited yet: the run file looks for the lines
- * of these three.
+ * These three cases come first, before the log is ratelimited: the run file
+ * looks for their lines.
  */
 static void double_free_at_once(struct kunit *test)
 {
@@ -90,7 +90,7 @@ static void inside_a_large_object(struct kunit *test)
 	expect_intact(test, obj);
 }
 
-/* How many addresses of a range are taken for an object. */
+/* How many addresses of a range does pcslab accept as an object? */
 static unsigned int accepted_in(void *from, void *to)
 {
 	unsigned int accepted = 0;
@@ -108,12 +108,12 @@ static void check_slab(struct kunit *test, size_t size)
 	struct pcslab_class_stats *class;
 	size_t bytes, used, stride;
 
-	/* The class's first object, so of its only slab. */
+	/* The class has one object, so this is its only slab. */
 	class = &api_books(test)->class[index];
 	stride = api_heap(test)->class[index]->stride;
 	bytes = class->pages * PAGE_SIZE;
 	used = class->objects_per_slab * stride;
-	/* With pcslab.debug=1 the redzones may leave nothing. */
+	/* With pcslab.debug=1 the redzones may leave no spare bytes. */
 	KUNIT_ASSERT_TRUE(test, used < bytes || stride > size);
 	base = (void *)round_down((unsigned long)obj, bytes);
 
@@ -125,7 +125,7 @@ static void check_slab(struct kunit *test, size_t size)
 	KUNIT_EXPECT_EQ_MSG(test, accepted_in(base, base + bytes), 0, "class %zu", size);
 }
 
-/* Classes whose slabs have some bytes left. */
+/* For all classes whose slabs have spare bytes at the end. */
 static void tail_of_a_slab(struct kunit *test)
 {
 	static const size_t with_tail[] = { 24, 72, 104, 144, 352, 1152, 3584, 7168 };
@@ -135,7 +135,7 @@ static void tail_of_a_slab(struct kunit *test)
 		check_slab(test, with_tail[i]);
 }
 
-/* Never handed out, though a slab has it: the neighbour of a first object. */
+/* The neighbour of a first object is in the slab, but was never handed out. */
 static void object_never_handed_out(struct kunit *test)
 {
 	void *obj = new_object(test, PAGE_SIZE / 8);
@@ -152,7 +152,7 @@ static void object_never_handed_out(struct kunit *test)
 
 #define MANY	3000
 
-/* More than all magazines hold, so that many are back in their slabs. */
+/* Frees more than all magazines hold, so many objects return to slabs. */
 static void double_free_after_others(struct kunit *test)
 {
 	void **objs = kvmalloc_array(MANY, sizeof(*objs), GFP_KERNEL);
@@ -161,7 +161,7 @@ static void double_free_after_others(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < MANY; i++)
 		objs[i] = new_object(test, 64);
-	/* One of two stays, which keeps the slabs. */
+	/* Every second object stays live, which keeps the slabs. */
 	for (i = 0; i < MANY; i += 2)
 		pcslab_free(objs[i]);
 	api_snapshot(test);
@@ -176,7 +176,7 @@ static void double_free_after_others(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, damaged, 0);
 	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
-	/* Most of the slabs are gone now. */
+	/* Now most of the slabs are freed. */
 	api_snapshot(test);
 	for (i = 0; i < MANY; i++)
 		pcslab_free(objs[i]);
@@ -195,7 +195,7 @@ static int other_cpu(void)
 	return cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 }
 
-/* Both ways: it was freed there, it is freed there. */
+/* First freed there and then here; then the other way round. */
 static void double_free_on_another_cpu(struct kunit *test)
 {
 	void *obj = new_object(test, 64);
@@ -246,8 +246,8 @@ static void nothing_is_fine(struct kunit *test)
 }
 
 /*
- * An address that can't be memory: what uninitialized and stale pointers hold.
- * Half of one on 32-bit.
+ * Addresses that can't be memory, as uninitialized and stale pointers hold.
+ * 32-bit kernels use half of one.
  */
 static const u64 nonsense[] = {
 	17, 4095, 0x400000, 0x7fffffffe000, 0x0000800000001000, 0x6b6b6b6b6b6b6b6b,
@@ -264,7 +264,10 @@ static void nonsense_addresses(struct kunit *test)
 		refuse(test, (void *)(unsigned long)nonsense[i], "nonsense");
 }
 
-/* In the direct map, but without memory, and where the kernel has its own. */
+/*
+ * Addresses in the direct map without memory, and memory the kernel has
+ * reserved.
+ */
 static void unmapped_and_reserved(struct kunit *test)
 {
 	refuse(test, high_memory, "end of memory");
@@ -282,7 +285,7 @@ static void unmapped_and_reserved(struct kunit *test)
 
 static char module_data[64] = "data";
 
-/* Memory of others; each has its way to look like ours. */
+/* Memory of other allocators; each kind resembles pcslab's in its own way. */
 static void memory_of_others(struct kunit *test)
 {
 	void *small = kmalloc(64, GFP_KERNEL), *large = kmalloc(40000, GFP_KERNEL);
@@ -302,7 +305,10 @@ static void memory_of_others(struct kunit *test)
 	vfree(virtual);
 }
 
-/* page->private is anything in pages of others: never followed without our tag. */
+/*
+ * Other owners put anything into page->private: pcslab must not follow it
+ * unless the page has pcslab's tag.
+ */
 static void pages_of_others(struct kunit *test)
 {
 	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
@@ -317,7 +323,7 @@ static void pages_of_others(struct kunit *test)
 	__free_pages(page, 2);
 }
 
-/* The heap itself, and what hangs on it, is kmalloc's. */
+/* The heap itself and its metadata come from kmalloc. */
 static void metadata_of_ours(struct kunit *test)
 {
 	void *obj = new_object(test, 64);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Heaps: names, attributes, life, and the life after. */
+/* Heaps: names, attributes, life, and what happens after destruction. */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
@@ -94,7 +94,7 @@ static void stats_need_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pcslab_heap_stats_exact(api->heap, NULL), -EINVAL);
 }
 
-/* The line of a heap in the summary, from its state on; NULL if it has none. */
+/* The line of a heap in the summary, from its state on, or NULL. */
 static const char *summary_of(struct kunit *test, const char *name)
 {
 	char *key = kunit_kzalloc(test, PCSLAB_NAME_LEN + 2, GFP_KERNEL), *line;
@@ -124,7 +124,7 @@ static u64 live_of(struct kunit *test, const char *name)
 	return live;
 }
 
-/* A work item releases it, soon after the last free. */
+/* A work item releases the heap soon after the last free. */
 static bool goes(struct kunit *test, const char *name)
 {
 	unsigned int i;
@@ -144,7 +144,10 @@ struct remains {
 	void *obj[ARRAY_SIZE(left)];
 };
 
-/* A destroyed heap with these live, and cached ones, which must go at once. */
+/*
+ * Destroys a heap that has live objects, and cached ones, which must go at
+ * once.
+ */
 static void make_zombie(struct kunit *test, const char *name, struct remains *r)
 {
 	void *cached;
@@ -173,7 +176,7 @@ static void expect_usable(struct kunit *test, struct remains *r, unsigned int i)
 
 typedef void (*free_fn)(const void *obj);
 
-/* It lives exactly as long as its last object, whoever frees that. */
+/* The zombie lives until its last object is freed, in whichever context. */
 static void free_remains(struct kunit *test, const char *name, free_fn free)
 {
 	struct remains r;
@@ -213,7 +216,7 @@ static void free_in_softirq(const void *obj)
 
 	tasklet_setup(&softirq.tasklet, free_in_tasklet);
 	tasklet_schedule(&softirq.tasklet);
-	tasklet_kill(&softirq.tasklet);		/* waits until it ran */
+	tasklet_kill(&softirq.tasklet);		/* waits until it has run */
 }
 
 static void zombie_freed_from_softirq(struct kunit *test)
@@ -226,7 +229,7 @@ static void free_arg(void *obj)
 	pcslab_free(obj);
 }
 
-/* On each CPU in turn. */
+/* Each object is freed on the next CPU. */
 static void free_in_hardirq(const void *obj)
 {
 	static int cpu = -1;
@@ -242,7 +245,7 @@ static void zombie_freed_from_hardirq(struct kunit *test)
 	free_remains(test, "kunit-hardirq", free_in_hardirq);
 }
 
-/* The name is free at once, and the new heap has nothing to do with the old. */
+/* The name is free at once, and the new heap is independent of the old one. */
 static void name_of_a_zombie_is_free(struct kunit *test)
 {
 	struct pcslab_heap *heap;
@@ -283,7 +286,7 @@ static void fill_job(struct kunit *test, struct pcslab_heap *heap, struct job *j
 	unsigned int i;
 
 	for (i = 0; i < JOB_OBJECTS; i++) {
-		/* Few of the large ones: memory is small. */
+		/* Few large objects, because the guest has little memory. */
 		job->obj[i] = pcslab_alloc(heap, i % 50 ? left[i % 4] : 20000, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, job->obj[i]);
 	}
@@ -327,8 +330,8 @@ static void frees_race_with_destroy(struct kunit *test)
 #define SLEEPER_OBJECTS	400
 
 /*
- * Frees its objects, now and then asleep, so that it takes longer than a grace
- * period.
+ * Frees its objects and sleeps now and then, so that it takes longer than a
+ * grace period.
  */
 struct sleeper {
 	struct task_struct *task;
@@ -380,8 +383,9 @@ static void destroy_among_sleepers(struct kunit *test, struct sleeper *sleepers)
 }
 
 /*
- * What is freed before, while and after the heap is emptied, each on its CPU:
- * no free may leave its object where nobody comes for it.
+ * Objects are freed before, while and after the heap is emptied, each on its
+ * own CPU. No free may leave an object in a magazine that is never emptied
+ * again.
  */
 static void frees_sleep_while_destroyed(struct kunit *test)
 {
@@ -404,7 +408,7 @@ static long free_pages_now(void)
 	return info.freeram;
 }
 
-/* One object of several classes; by those alone a cycle holds some 30 pages. */
+/* One object of several classes, which alone takes some 30 pages a cycle. */
 static void one_life(struct kunit *test)
 {
 	static const size_t some[] = { 8, 64, 1000, 4096, 8192, 20000 };
@@ -417,7 +421,10 @@ static void one_life(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* What destroyed heaps held is back some grace periods later; in seconds or never. */
+/*
+ * Pages of destroyed heaps are back after some grace periods: within seconds,
+ * or never.
+ */
 static long missing_soon(long before, long some)
 {
 	unsigned int tries;
@@ -434,9 +441,9 @@ static long missing_soon(long before, long some)
 }
 
 /*
- * Warm first, with as many, for all of them may be on their way out together;
- * then less than two pages a cycle may be missing at the end. KASAN keeps what
- * was freed for a while.
+ * A first pass of as many cycles warms up, because the pages of all cycles may
+ * be on their way back together. After the second pass fewer than two pages a
+ * cycle may be missing. KASAN keeps freed memory for a while, so it gets more.
  */
 static void cycles_leave_nothing(struct kunit *test)
 {
@@ -459,8 +466,8 @@ static void cycles_leave_nothing(struct kunit *test)
 }
 
 /*
- * More pages than anything else here, if each heap that could not be made were
- * kept.
+ * If each refused heap were leaked, more pages would be missing than anything
+ * else here could explain.
  */
 #define REFUSED		2000
 
@@ -472,7 +479,7 @@ static void refuse_names(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, PTR_ERR(pcslab_heap_create("kunit-api", NULL)), -EEXIST);
 }
 
-/* api_init() has the name. */
+/* api_init() already uses the name. */
 static void taken_name_leaves_nothing(struct kunit *test)
 {
 	long before;

@@ -2,8 +2,8 @@
 /*
  * Reading while another CPU counts: live is never below zero
  *
- * A heap with many objects live would hide it: here there is one object at a
- * time, so that a free which is seen before its allocation shows.
+ * There is only one object at a time, so a free that is seen before its
+ * allocation shows. In a heap with many live objects it would not.
  */
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
@@ -14,12 +14,12 @@
 #define NAME		"kunit-read"
 #define READER_CPU	0
 #define MOVER_CPU	1
-/* What looks at every access is slow. */
+/* These tools check every memory access, which is slow. */
 #define SLOW		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN))
 #define READS		(SLOW ? 1000 : 20000)
 #define FILE_READS	(SLOW ? 50 : 300)
 
-/* Allocates an object and frees it, all the time. */
+/* Allocates and frees one object in a loop */
 struct mover {
 	struct task_struct *task;
 	struct pcslab_heap *heap;
@@ -54,7 +54,7 @@ static void start_mover(struct kunit *test, struct mover *mover, size_t size)
 	wake_up_process(mover->task);
 }
 
-/* It moved while there were reads. */
+/* Checks that the mover made progress during the reads. */
 static void stop_mover(struct kunit *test, struct mover *mover, unsigned long reads)
 {
 	kthread_stop(mover->task);
@@ -62,7 +62,7 @@ static void stop_mover(struct kunit *test, struct mover *mover, unsigned long re
 	pcslab_heap_destroy(mover->heap);
 }
 
-/* No reader is so slow that this many objects are allocated meanwhile. */
+/* No reader is so slow that this many objects are allocated during one read. */
 static bool below_zero(u64 allocs, u64 frees)
 {
 	return allocs - frees > BIT(30);
@@ -105,7 +105,7 @@ static void one_large_object_at_a_time(struct kunit *test)
 	read_beside(test, 3 * PAGE_SIZE);
 }
 
-/* The row of the CPU that does both, in a file. */
+/* Reads the row of the CPU that does both calls, in a file. */
 static void one_object_in_percpu(struct kunit *test)
 {
 	char *text = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL), *line;

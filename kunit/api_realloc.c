@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* pcslab_realloc(), by krealloc's rules. */
+/* pcslab_realloc() follows krealloc's rules. */
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
@@ -8,7 +8,7 @@
 #define SEED	7
 #define STEPS	400
 
-/* An object of @size, all of it filled. */
+/* An object of @size, completely filled. */
 static void *filled_object(struct kunit *test, size_t size)
 {
 	void *obj = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
@@ -46,7 +46,7 @@ static const struct {
 	{ 100, 100 }, { 100, 4 }, { 97, 104 }, { 8192, 20 }, { 20000, 32768 }, { 20000, 4 },
 };
 
-/* Nothing is counted, for nothing was handed out. */
+/* Nothing is counted, because no object is handed out. */
 static void fitting_stays(struct kunit *test)
 {
 	unsigned int i;
@@ -89,7 +89,7 @@ static void growing_keeps_content(struct kunit *test)
 	}
 }
 
-/* What is new is zero, what was there is not touched. */
+/* New bytes are zero, old ones are unchanged. */
 static void growing_zeroes_the_rest(struct kunit *test)
 {
 	void *obj = filled_object(test, 64), *got;
@@ -101,7 +101,7 @@ static void growing_zeroes_the_rest(struct kunit *test)
 	pcslab_free(got);
 }
 
-/* In a heap with redzones it is the look at the usable size that zeroes. */
+/* In a heap with redzones, asking for the usable size zeroes the rest. */
 static void shrinking_zeroes_the_rest(struct kunit *test)
 {
 	unsigned int i;
@@ -118,15 +118,16 @@ static void shrinking_zeroes_the_rest(struct kunit *test)
 	}
 }
 
-/* Both sides of classes and pages, for objects to stay and to move. */
+/* Both sides of class and page boundaries, so that objects stay and move. */
 static const size_t sizes[] = {
 	1, 7, 8, 40, 57, 64, 65, 96, 97, 100, 104, 128, 250, 1000, 1024, 4096, 4097, 8000,
 	8192, 8193, 9000, 16384, 16385, 20000, 32768, 70000,
 };
 
 /*
- * A buffer that grows and shrinks at random, always with __GFP_ZERO and written to its
- * end after every step, beside one of krealloc(): each step must leave the same content.
+ * A buffer grows and shrinks at random, always with __GFP_ZERO, and is filled
+ * to its end after every step. A krealloc() buffer does the same beside it:
+ * after each step both must have the same content.
  */
 static void check_beside_krealloc(struct kunit *test, struct pcslab_heap *heap)
 {
@@ -179,7 +180,7 @@ static const struct {
 	{ 64, 20 }, { 128, 60 }, { 1000, 500 }, { 8192, 4090 },
 };
 
-/* Into a heap that tells of each byte behind what was asked for. */
+/* The redzones of the new heap detect each byte written behind the request. */
 static void copies_no_more_than_wanted(struct kunit *test)
 {
 	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_REDZONE };
@@ -208,7 +209,7 @@ static const struct {
 	{ 1000, 500 }, { 1000, 1000 }, { 20000, 500 }, { 20000, 17000 }, { 500, 20000 },
 };
 
-/* The result is of the heap that was named, even if the object had room. */
+/* The result belongs to the named heap, even if the old object had room. */
 static void moves_to_the_heap_named(struct kunit *test)
 {
 	struct pcslab_heap *other = pcslab_heap_create("kunit-other", NULL);
@@ -253,7 +254,7 @@ static void failure_keeps_the_object(struct kunit *test)
 	pcslab_free(obj);
 }
 
-/* As a bad free: NULL, counted once, and nothing is allocated. */
+/* Like a bad free: returns NULL, is counted once, and allocates nothing. */
 static void bad_pointer(struct kunit *test)
 {
 	struct pcslab_heap *heap = api_heap(test);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The compiler knows how large an object is, for FORTIFY_SOURCE to see who writes past it. */
+/*
+ * The compiler knows the size of an object, so that FORTIFY_SOURCE can detect
+ * writes past its end.
+ */
 #include "api.h"
 
 static size_t some_bytes = 60, some_elements = 7, many_bytes = 20000;
 
-/* What is known of an object, as memset() and its kin ask; SIZE_MAX is nothing. */
+/* The size as memset() would ask for it; SIZE_MAX means unknown. */
 #define KNOWN(builtin, alloc)			\
 ({						\
 	void *__obj = (alloc);			\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters about to wrap: every reader tells what is live all the same. On 32-bit kernels
- * a counter is a sum of words that wrap at times of their own; on 64-bit ones no word
- * ever does but here.
+ * Counters that are about to wrap: every reader still returns the right number
+ * of live objects. On 32-bit kernels a counter is a sum of words that wrap at
+ * different times; on 64-bit kernels no word ever wraps outside of this test.
  */
 #include <linux/cpu.h>
 #include <linux/kmsg_dump.h>
@@ -15,7 +15,10 @@
 #define SIZE		64
 #define LARGE_SIZE	20000
 #define LARGE_BYTES	(PAGE_SIZE << get_order(LARGE_SIZE))
-/* Calls until each word of this CPU has wrapped; the bytes of large objects first. */
+/*
+ * Number of calls after which each word of this CPU has wrapped; the bytes of
+ * large objects wrap first.
+ */
 #define STEPS		8
 #define NEARLY		(ULONG_MAX - STEPS / 2)
 
@@ -24,7 +27,10 @@ static void *small[STEPS], *large[STEPS];
 static struct pcslab_stats st;
 static char text[16384];
 
-/* Allocations and frees alike; those of large objects the heap counts, and their bytes. */
+/*
+ * Presets allocations and frees alike. The heap counts the allocations of large
+ * objects, and their bytes.
+ */
 static void add_row(struct pcslab_count *row, bool is_large)
 {
 	unsigned int turn;
@@ -39,7 +45,7 @@ static void add_row(struct pcslab_count *row, bool is_large)
 	}
 }
 
-/* Nobody else uses the heap. */
+/* The caller must be the only user of the heap. */
 static void preset(unsigned int index)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, index);
@@ -55,7 +61,10 @@ static void preset(unsigned int index)
 	cpus_read_unlock();
 }
 
-/* Classes made, nothing live, all words near their end. */
+/*
+ * Makes the classes, leaves nothing live, and sets all words close to their
+ * end.
+ */
 static int wrap_init(struct kunit *test)
 {
 	heap = pcslab_heap_create(NAME, NULL);
@@ -87,7 +96,7 @@ static void give_back(unsigned int i)
 	pcslab_free(large[i]);
 }
 
-/* Live by the 64 bits of a reader, as whoever asks subtracts them. */
+/* Subtracts in 64 bits, as every user of the counters does. */
 static void expect_live(struct kunit *test, u64 live)
 {
 	const struct pcslab_class_stats *class = &st.class[pcslab_class_index(SIZE)];
@@ -105,7 +114,7 @@ static void read_both(struct kunit *test, u64 live)
 	expect_live(test, live);
 }
 
-/* The words of one CPU wrap, one after the other. */
+/* The words of one CPU wrap one after the other. */
 static void stats_are_right(struct kunit *test)
 {
 	unsigned int i;
@@ -121,7 +130,10 @@ static void stats_are_right(struct kunit *test)
 	}
 }
 
-/* The live column of a row, by its name, and the bytes two columns behind. */
+/*
+ * Checks the live column of a row, by its name, and the bytes two columns
+ * behind.
+ */
 static void expect_row(struct kunit *test, const char *path, const char *row, u64 live,
 		       u64 bytes)
 {
@@ -148,7 +160,7 @@ static void expect_table(struct kunit *test, const char *path, u64 live)
 	expect_row(test, path, "\n total ", 2 * live, bytes + large_bytes);
 }
 
-/* What all rows of the 64-byte class come to, modulo a word. */
+/* The sum of all rows of the 64-byte class, modulo a word. */
 static unsigned long live_per_cpu(struct kunit *test)
 {
 	ssize_t n = api_read_file("pcslab/heaps/" NAME "/percpu", text, sizeof(text));

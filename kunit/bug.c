@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Deliberate bugs, one for each of the kernel's bug finders: bug=NAME makes one
- * when the module is loaded. That the finder reports it shows that a log without
- * a report means something. For guests that run nothing else.
+ * of them when the module is loaded. If the finder reports it, a log without a
+ * report means something. Load this only into guests that run nothing else.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -25,7 +25,7 @@ MODULE_PARM_DESC(bug, "which");
 
 static struct pcslab_heap *heap;
 static void *objs[4000];
-/* An object that points to another, in a form kmemleak does not know. */
+/* Pointer to an object, in a form that kmemleak does not recognize */
 static unsigned long hidden;
 
 static noinline void touch(u8 *byte)
@@ -33,7 +33,7 @@ static noinline void touch(u8 *byte)
 	WRITE_ONCE(*byte, READ_ONCE(*byte) + 1);
 }
 
-/* The last one freed is in a magazine. */
+/* The object freed last is in a magazine. */
 static void use_after_free(void)
 {
 	u8 *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
@@ -51,8 +51,8 @@ static void free_every_second(unsigned int from)
 }
 
 /*
- * More than magazines and depot keep, so some went back to their slabs, which stay
- * for the other half's sake.
+ * Frees more objects than magazines and depot keep, so some return to their
+ * slabs. The live half keeps the slabs.
  */
 static void use_after_long_free(void)
 {
@@ -65,7 +65,7 @@ static void use_after_long_free(void)
 	free_every_second(1);
 }
 
-/* Its class has 104. */
+/* The class has 104 bytes. */
 static void one_byte_too_far(void)
 {
 	u8 *obj = pcslab_alloc(heap, 100, GFP_KERNEL);
@@ -74,7 +74,10 @@ static void one_byte_too_far(void)
 	pcslab_free(obj);
 }
 
-/* Of two the higher one: before it is an object, if it should be a free one. */
+/*
+ * Touches the byte before the higher one of two objects: that belongs to
+ * another object, even if that object is free.
+ */
 static void one_byte_before(void)
 {
 	u8 *a = pcslab_alloc(heap, 100, GFP_KERNEL);
@@ -85,7 +88,7 @@ static void one_byte_before(void)
 	pcslab_free(b);
 }
 
-/* Two pages and one byte of four. */
+/* Uses two pages and one byte of the four pages. */
 static void large_overflow(void)
 {
 	u8 *obj = pcslab_alloc(heap, 2 * PAGE_SIZE + 1, GFP_KERNEL);
@@ -111,7 +114,7 @@ static void double_free(void)
 	pcslab_free(obj);
 }
 
-/* The kmalloc object is held by a pcslab object, which is held by nobody. */
+/* One object points to the other; nothing points to the first. */
 static void leak(void)
 {
 	void **obj = pcslab_alloc(heap, 72, GFP_KERNEL);
@@ -120,7 +123,7 @@ static void leak(void)
 	hidden = ~(unsigned long)obj;
 }
 
-/* The same, but held. */
+/* The kmalloc object is reachable through a pcslab object in objs[]. */
 static void no_leak(void)
 {
 	void **obj = pcslab_alloc(heap, 80, GFP_KERNEL);
@@ -137,7 +140,7 @@ static void sleep_in_atomic(void)
 	preempt_enable();
 }
 
-/* Reclaim takes the lock, and an allocation under the lock may reclaim. */
+/* Reclaim takes the lock, and an allocation made under the lock may reclaim. */
 static void reclaim_deadlock(void)
 {
 	static DEFINE_MUTEX(lock);
@@ -185,7 +188,10 @@ static void be_slow(struct work_struct *work)
 	msleep(100);
 }
 
-/* Behind another one it waits, and is initialised while it does. */
+/*
+ * The second work item waits behind the first, and is initialised while it
+ * waits.
+ */
 static void init_active_work(void)
 {
 	struct workqueue_struct *queue = alloc_ordered_workqueue("bug", 0);
@@ -238,7 +244,7 @@ static int count_up(void *counter)
 
 	while (time_before(jiffies, end)) {
 		(*(int *)counter)++;
-		/* Else one read would do for all of them. */
+		/* Keeps the compiler from merging all the reads into one. */
 		barrier();
 	}
 	while (!kthread_should_stop())
@@ -246,7 +252,7 @@ static int count_up(void *counter)
 	return 0;
 }
 
-/* In an object, which is memory like any other. */
+/* The counter is in a pcslab object, which is checked like any other memory. */
 static void unlocked_counter(void)
 {
 	int *counter = pcslab_zalloc(heap, sizeof(int), GFP_KERNEL);
@@ -260,7 +266,10 @@ static void unlocked_counter(void)
 	pcslab_free(counter);
 }
 
-/* Does not survive it. The address does not matter: the object is looked at first. */
+/*
+ * The task does not survive the report. The user address does not matter,
+ * because the object is checked first.
+ */
 static int copy_too_much(void *obj)
 {
 	/* More than a slab, and than the large object below. */
@@ -281,8 +290,8 @@ static void copied(size_t size)
 }
 
 /*
- * Beyond a slab of several pages: one of a single page looks like any page. Where in
- * it an object ends only a kmem_cache can say.
+ * Copies beyond a slab of several pages, because a slab of a single page looks
+ * like any page. Only a kmem_cache could tell where in the slab an object ends.
  */
 static void copied_beyond_slab(void)
 {
@@ -294,7 +303,7 @@ static void copied_beyond_large(void)
 	copied(2 * PCSLAB_MAX_SIZE);
 }
 
-/* Sleeps with PREEMPT_RT only. */
+/* Sleeps only with PREEMPT_RT. */
 static void sleeping_lock(void)
 {
 	static DEFINE_SPINLOCK(lock);

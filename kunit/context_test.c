@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every public function in every context that its kernel-doc names. The module
- * is loaded with pcslab as it is, with debug=1 and with track=1: that must not
- * make a difference.
+ * Calls every public function in every context that its kernel-doc names. The
+ * run loads the module with pcslab as it is, with debug=1 and with track=1:
+ * that must not make a difference.
  */
 #include <kunit/test.h>
 #include <linux/bottom_half.h>
@@ -33,14 +33,14 @@ static const struct pcslab_heap_attr checked = {
 	.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
 };
 
-/* A class that is new, one that is not, and a large object. */
+/* A class that is new, the same class again, another one, and a large object */
 static const size_t sizes[] = { 64, 64, 1500, 3 * PAGE_SIZE };
 
 /**
- * struct calls - what is called somewhere
- * @heap: from which
- * @gfp: with which flags
- * @bad: what returned something else than it must
+ * struct calls - the calls to make in some context
+ * @heap: the heap to use
+ * @gfp: the flags to use
+ * @bad: calls that returned a wrong result
  */
 struct calls {
 	struct pcslab_heap *heap;
@@ -71,7 +71,7 @@ static void call_with_size(struct calls *c, size_t size)
 	pcslab_free(NULL);
 }
 
-/* What may be called anywhere. */
+/* Calls everything that is allowed in any context. */
 static void call_all(void *calls)
 {
 	unsigned int i;
@@ -89,7 +89,7 @@ static struct pcslab_heap *new_heap(const char *name, const struct pcslab_heap_a
 	return heap;
 }
 
-/* All was counted, and nothing is live. */
+/* All calls were counted, and nothing is live. */
 static void expect_counted(struct kunit *test, const struct calls *c, const char *where)
 {
 	static struct pcslab_stats st;
@@ -201,8 +201,8 @@ static const struct {
 };
 
 /*
- * The first object of a heap, and others. With PREEMPT_RT what is atomic is not
- * for us.
+ * The first object of a heap, then others. With PREEMPT_RT pcslab may not be
+ * used in the atomic contexts.
  */
 static void calls_anywhere(struct kunit *test)
 {
@@ -220,7 +220,7 @@ static void calls_anywhere(struct kunit *test)
 	}
 }
 
-/* What needs a task that may sleep. @arg counts what fails. */
+/* Calls everything that may sleep. @arg counts the failures. */
 static void call_process(void *arg)
 {
 	static struct pcslab_stats st;
@@ -290,8 +290,8 @@ static void calls_that_sleep(struct kunit *test)
 }
 
 /*
- * Callbacks of CPU hotplug create a heap of each kind, use it, and use another
- * one.
+ * CPU hotplug callbacks create a heap of each kind, use it, and use another
+ * heap.
  */
 struct made {
 	struct calls plain, checked;
@@ -377,8 +377,8 @@ static void heaps_in_hotplug_callbacks(struct kunit *test)
 }
 
 /*
- * Whoever reads the books waits until CPUs have changed: what a dead CPU
- * counted is on its way to CPU 0 meanwhile.
+ * Readers of the books wait until a CPU change is complete, because the counts
+ * of the dead CPU are on their way to CPU 0 until then.
  */
 static struct reader {
 	const char *path;
@@ -394,7 +394,7 @@ static struct reader {
 	{ "pcslab/heaps/read/audit" },
 };
 
-/* Far more than a reader takes whom nobody keeps waiting. */
+/* Far more than a reader takes that does not have to wait */
 #define READ_MS		300
 
 static int read_one(void *arg)
@@ -408,7 +408,7 @@ static int read_one(void *arg)
 	return 0;
 }
 
-/* In the callback, with CPU hotplug held for writing. */
+/* Runs in the callback, while CPU hotplug is held for writing. */
 static int let_them_read(unsigned int cpu)
 {
 	unsigned int i;

@@ -11,15 +11,15 @@
 #include "live.h"
 #include "quiet.h"
 
-/* The guest's CPUs; a larger one is told by cpu_suite_init(). */
+/* CPUs of the guest; cpu_suite_init() detects a larger guest. */
 #define TEST_CPUS	8
 
 /**
- * struct oracle - what a test thinks the books say
- * @allocs: by the CPU that did it; large objects in the last column
+ * struct oracle - what the books must say according to the test
+ * @allocs: by the CPU that made the call; large objects in the last column
  * @frees: same
  * @fails: by class
- * @large_alloc_bytes: of the large objects
+ * @large_alloc_bytes: of large objects
  * @large_free_bytes: same
  */
 struct oracle {

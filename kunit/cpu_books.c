@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The books: after every operation what an oracle says, on the CPU that did it. */
+/*
+ * Books: after every operation they agree with an oracle, for the CPU that made
+ * it.
+ */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -70,7 +73,7 @@ static void do_free(struct bookkeeper *keeper, unsigned int i)
 	count_free(&keeper->oracle, held.index, held.usable);
 }
 
-/* In place, or an allocation and a free. */
+/* Counts as nothing if in place, else as an allocation and a free. */
 static void do_realloc(struct kunit *test, struct bookkeeper *keeper, unsigned int i)
 {
 	struct held *held = &keeper->held[i];
@@ -86,7 +89,7 @@ static void do_realloc(struct kunit *test, struct bookkeeper *keeper, unsigned i
 	count_alloc(&keeper->oracle, held->index, held->usable);
 }
 
-/* Refused: counted as a failure of its class and nothing else. */
+/* A refused call counts as one failure of its class and nothing else. */
 static void do_fail(struct kunit *test, struct bookkeeper *keeper)
 {
 	size_t size = random_size();
@@ -111,7 +114,10 @@ static void do_something(struct kunit *test, struct bookkeeper *keeper)
 		do_free(keeper, random_u32() % keeper->nr);
 }
 
-/* Random calls on all CPUs in turn; the totals are looked at after each of them. */
+/*
+ * Makes random calls on all CPUs in turn, and checks the totals after each
+ * call.
+ */
 static void keep_books(struct kunit *test, struct pcslab_heap *heap)
 {
 	struct bookkeeper *keeper = kunit_kzalloc(test, sizeof(*keeper), GFP_KERNEL);
@@ -164,12 +170,15 @@ static void across(struct kunit *test, struct pcslab_heap *heap, struct oracle *
 		pcslab_free(obj[i]);
 		count_free(oracle, size_index(size), usable);
 	}
-	/* Not at the end only: there the pairs make up for each other. */
+	/* Check now, because later errors of the pairs could cancel out. */
 	expect_rows(test, heap, oracle, from);
 	expect_rows(test, heap, oracle, to);
 }
 
-/* For every pair: the alloc is counted where it was done, the free where it was. */
+/*
+ * For every pair of CPUs: the CPU that allocates counts that, the CPU that
+ * frees counts that.
+ */
 static void freed_on_another_cpu(struct kunit *test)
 {
 	struct oracle *oracle = kunit_kzalloc(test, sizeof(*oracle), GFP_KERNEL);
@@ -195,7 +204,7 @@ struct from_interrupt {
 	void *obj[64];
 };
 
-/* Allocates what is missing and frees what is there. */
+/* Allocates the objects that are missing, and frees those that are there. */
 static void interrupt_handler(void *arg)
 {
 	struct from_interrupt *call = arg;
@@ -216,7 +225,7 @@ static void interrupt_handler(void *arg)
 	}
 }
 
-/* In hard interrupts it is the same, the first use of a class included. */
+/* Hard interrupts count the same way, even with the first use of a class. */
 static void in_interrupts(struct kunit *test)
 {
 	struct from_interrupt *call = kunit_kzalloc(test, sizeof(*call), GFP_KERNEL);
@@ -271,8 +280,8 @@ static void fill_from(struct kunit *test, struct pcslab_heap *heap, void **obj, 
 }
 
 /*
- * What CPUs of node 0 free of node 1 goes to node 1's depot, none of it into
- * their own magazines, and a CPU of node 0 is never handed it.
+ * When CPUs of node 0 free objects of node 1, these go to node 1's depot. None
+ * goes to the magazines of those CPUs, and no CPU of node 0 gets it.
  */
 static void node_gets_its_own_back(struct kunit *test)
 {
@@ -290,7 +299,10 @@ static void node_gets_its_own_back(struct kunit *test)
 	far = cpu_of_node(test, 1);
 	heap = new_heap(test, "nodes");
 
-	/* A magazine with room, for what must not go there. */
+	/*
+	 * Fill a magazine and leave room for the objects that must not go
+	 * there.
+	 */
 	move_to(test, near);
 	fill_from(test, heap, obj, 0);
 	for (i = 0; i < NODE_OBJECTS; i++)
@@ -309,7 +321,7 @@ static void node_gets_its_own_back(struct kunit *test)
 		pcslab_free(obj[i]);
 	KUNIT_EXPECT_EQ(test, mine, pcslab_cached(class, pcslab_cache_of(class, near)) +
 				    depot_objects(class, 0));
-	/* Slabs that became empty may have gone back as pages. */
+	/* Slabs that became empty may have been freed. */
 	KUNIT_EXPECT_GT(test, depot_objects(class, 1), before);
 	KUNIT_EXPECT_EQ(test, own_frees(class, near), frees + NODE_OBJECTS);
 	pcslab_free(last);
@@ -322,7 +334,7 @@ static void node_gets_its_own_back(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* From every CPU, of every class and large: the node asked for. */
+/* Every CPU gets objects of the requested node, of every class and large. */
 static void node_asked_for(struct kunit *test)
 {
 	struct pcslab_heap *heap = new_heap(test, "asked");
@@ -349,7 +361,10 @@ static void node_asked_for(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* What only full magazines have is handed out one by one, to CPUs of other nodes. */
+/*
+ * Objects that only full magazines hold are handed out one by one to CPUs of
+ * other nodes.
+ */
 static void full_magazines_serve_other_nodes(struct kunit *test)
 {
 	void **obj = kunit_kcalloc(test, NODE_OBJECTS, sizeof(*obj), GFP_KERNEL);
@@ -386,7 +401,7 @@ static void full_magazines_serve_other_nodes(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* Where one of a class's objects has its state, if it is @state. */
+/* The state of any object of a class that has the state @state. */
 static u8 *find_state_of(struct pcslab_class *class, enum pcslab_state state)
 {
 	struct pcslab_slab *slab;
@@ -410,7 +425,10 @@ static void expect_audit(struct kunit *test, const char *live_deferred_wrong)
 	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0, "not %s", live_deferred_wrong);
 }
 
-/* A round that leads to no object, into one, or to the state of another. */
+/*
+ * Rounds that point outside of any object, into an object, or to the state of
+ * another object.
+ */
 static void check_rounds(struct kunit *test, struct pcslab_round *round, u8 *state)
 {
 	struct pcslab_round was = *round;
@@ -424,7 +442,10 @@ static void check_rounds(struct kunit *test, struct pcslab_round *round, u8 *sta
 	*round = was;
 }
 
-/* No counter tells it that an object is not what it was: states and magazines do. */
+/*
+ * The audit finds wrong states without the counters: it reads states and
+ * magazines.
+ */
 static void audit_looks_itself(struct kunit *test)
 {
 	struct pcslab_heap *heap = new_heap(test, "audit");
@@ -455,7 +476,10 @@ static void audit_looks_itself(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* Whoever takes the object or the magazine that a walk comes to next moves it on. */
+/*
+ * A walk keeps a pointer to the next object or magazine. Taking that one must
+ * move the walk on.
+ */
 static void walks_are_moved_on(struct kunit *test)
 {
 	void **obj = kunit_kcalloc(test, NODE_OBJECTS, sizeof(*obj), GFP_KERNEL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No memory: the failures of src/fault.c, at will
+ * No memory: src/fault.c injects failures on demand
  *
- * They are confined to the test's own task (task-filter), so that nothing else
- * has a part in them.
+ * The failures are confined to the test's own task (task-filter), so that they
+ * hit nothing else.
  */
 #include <linux/fault-inject.h>
 #include <linux/mm.h>
@@ -17,7 +17,7 @@
 
 static const size_t fault_sizes[] = { 8, 64, 200, 1024, 3000, 8192, 30000 };
 
-/* Of @percent of the requests, every @interval-th. */
+/* Fails @percent of the requests, looking only at every @interval-th. */
 static void start_failing(struct kunit *test, unsigned int percent, unsigned int interval)
 {
 	char command[256];
@@ -55,7 +55,7 @@ static void expect_only_fails(struct kunit *test, struct pcslab_heap *heap,
 	*before = after;
 }
 
-/* Every class and large: all that changes is one counter, by one. */
+/* Every class and large: one counter changes, by one, and nothing else. */
 static void fail_everywhere(struct kunit *test, struct pcslab_heap *heap)
 {
 	static struct pcslab_stats st;
@@ -99,8 +99,8 @@ static unsigned int exhaust(struct pcslab_heap *heap, size_t size, void **obj, u
 }
 
 /*
- * With objects cached: they are handed out to the last one, then it fails, and
- * again only the one counter moves; a realloc leaves the object as it was.
+ * With cached objects: all of them are handed out, then the call fails. Again
+ * only one counter changes. A failed realloc leaves the object as it was.
  */
 static void exhausted_class_fails(struct kunit *test)
 {
@@ -111,7 +111,10 @@ static void exhausted_class_fails(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	move_to(test, 1);
-	/* The class of large objects is made here: below it is pages that are missing. */
+	/*
+	 * Make the class of large objects here, so that below only pages are
+	 * missing.
+	 */
 	pcslab_free(pcslab_alloc(heap, 3 * PAGE_SIZE, GFP_KERNEL));
 	for (i = 0; i < ARRAY_SIZE(fault_sizes) - 1; i++) {
 		pcslab_free(pcslab_alloc(heap, fault_sizes[i], GFP_KERNEL));
@@ -206,7 +209,10 @@ static void fail_at(struct kunit *test, unsigned int percent)
 	destroy_heap(test, faulty->heap);
 }
 
-/* No object and no page is lost: freed, the heap goes without a trace. */
+/*
+ * No object and no page is lost: after the frees the heap leaves nothing
+ * behind.
+ */
 static void some_fail(struct kunit *test)
 {
 	fail_at(test, 10);
@@ -214,7 +220,10 @@ static void some_fail(struct kunit *test)
 	fail_at(test, 90);
 }
 
-/* No memory for a magazine, on a CPU that has none yet: a free is done all the same. */
+/*
+ * A CPU without a magazine gets no memory for one: the free succeeds all the
+ * same.
+ */
 static void free_never_fails(struct kunit *test)
 {
 	void **obj = kunit_kcalloc(test, FAULT_OBJECTS, sizeof(*obj), GFP_KERNEL);
@@ -244,8 +253,8 @@ static void free_never_fails(struct kunit *test)
 }
 
 /*
- * A CPU that can't have its caches stays down, whichever of them is missing,
- * and nothing is counted for it.
+ * A CPU stays down if any of its caches can't be allocated, and nothing is
+ * counted for it.
  */
 static void cpu_stays_down(struct kunit *test)
 {
@@ -276,8 +285,8 @@ static void cpu_stays_down(struct kunit *test)
 }
 
 /*
- * What is free on node 0 is no answer to who asks for node 1 alone, and is one
- * to who only would like to have it from there.
+ * Free objects of node 0 must not serve a call that insists on node 1, but must
+ * serve a call that only prefers node 1.
  */
 static void this_node_or_none(struct kunit *test)
 {
@@ -302,7 +311,7 @@ static void this_node_or_none(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* The page allocator has nothing of this order and above, for this task. */
+/* The page allocator fails requests of this order and above, for this task. */
 static void fail_large_pages(struct kunit *test, bool on, unsigned int order)
 {
 	char command[256];
@@ -327,8 +336,8 @@ static int order_of_first_slab(struct kunit *test, size_t size)
 }
 
 /*
- * Where full-size slabs can't be had, any class makes do with the pages of one
- * object.
+ * If no full-size slab can be had, every class uses a slab of the pages that
+ * one object needs.
  */
 static void smallest_slab_will_do(struct kunit *test)
 {

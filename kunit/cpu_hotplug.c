@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs come and go: what a dead CPU counted and cached is where it should be
+ * CPUs come and go: what a dead CPU counted and cached moves to its proper
+ * place
  *
- * Totals under traffic are the business of cpu_load.c.
+ * cpu_load.c tests the totals under traffic.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -16,8 +17,8 @@
 #define DONATIONS	8
 
 /*
- * What the record has for one class: the CPU that goes, CPU 0, and what it inherited.
- * Of large objects allocs are bytes freed.
+ * The record of one class: the CPU that goes offline, CPU 0, and what CPU 0
+ * inherited. With large objects, allocs are bytes freed.
  */
 struct rows {
 	u64 dead_allocs, dead_frees;
@@ -58,7 +59,7 @@ struct keep {
 	void *obj[PCSLAB_LARGE + 1][12];
 };
 
-/* On the current CPU: some of every class, large ones too; a third stays live. */
+/* Uses every class and large objects on the current CPU; a third stays live. */
 static void use_all_classes(struct kunit *test, struct keep *keep)
 {
 	unsigned int i, j;
@@ -153,7 +154,10 @@ static void donate_once(struct kunit *test, struct keep *keep, unsigned int cpu)
 	expect_unchanged(test, keep->heap, &st);
 }
 
-/* To the object, class by class, again and again; the magazines are back too. */
+/*
+ * Exact to the object in each class, many times over; the magazines move as
+ * well.
+ */
 static void donation_is_exact(struct kunit *test)
 {
 	struct keep *keep = new_keep(test, "donation");
@@ -167,7 +171,7 @@ static void donation_is_exact(struct kunit *test)
 	destroy_heap(test, keep->heap);
 }
 
-/* All but CPU 0 down: what they cached is all in the depots. */
+/* Only CPU 0 stays up: all that the others cached is in the depots. */
 static void one_cpu_left(struct kunit *test)
 {
 	struct keep *keep = new_keep(test, "last");
@@ -199,8 +203,8 @@ static void one_cpu_left(struct kunit *test)
 }
 
 /*
- * CPU 0 goes, keeps its counts, and inherits while it is away. Its rows are
- * not donated to anyone.
+ * CPU 0 goes offline: it keeps its counts, and inherits while it is away. Its
+ * rows are donated to nobody.
  */
 static void cpu0_inherits_offline(struct kunit *test)
 {
@@ -236,7 +240,7 @@ static void cpu0_inherits_offline(struct kunit *test)
 	destroy_heap(test, keep->heap);
 }
 
-/* Toggles CPUs 1 and up until it is told to stop; leaves them up. */
+/* Takes CPUs 1 and up down and up until it is stopped; leaves them up */
 struct toggler {
 	struct task_struct *task;
 	unsigned int cycles;
@@ -272,7 +276,7 @@ static void stop_toggling(struct kunit *test, struct toggler *toggler)
 	kunit_info(test, "%u offline/online cycles\n", toggler->cycles);
 }
 
-/* Heaps live and die, with all classes, while CPUs do. */
+/* Heaps with all classes are created and destroyed while CPUs come and go. */
 static void heaps_come_and_go(struct kunit *test)
 {
 	struct toggler toggler;
@@ -335,7 +339,7 @@ static void drop_handler(void *arg)
 	}
 }
 
-/* CPU 0's is never freed. */
+/* The cache of CPU 0 is never freed. */
 static bool may_have_cache(unsigned int cpu)
 {
 	return cpu == 0 || cpu_online(cpu);
@@ -362,8 +366,9 @@ static bool all_caches_there(struct pcslab_heap *heap)
 }
 
 /*
- * One heap: every CPU that is there uses all classes at once, in an interrupt,
- * and then, if it is still there, frees what it got.
+ * In one heap, every CPU that is online uses all classes at once, in an
+ * interrupt. Then each CPU frees its objects, or the test does if the CPU is
+ * gone.
  */
 static void first_use_once(struct kunit *test, struct first_use *use)
 {
@@ -377,7 +382,7 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 					       first_use_handler, &use[cpu]);
 	}
 	for_each_present_cpu(cpu) {
-		/* A CPU that is just going still does what it was sent. */
+		/* A CPU on its way down still handles a pending interrupt. */
 		if (use[cpu].sent)
 			interrupt_wait(&use[cpu].interrupt);
 		if (!interrupt_call(cpu, drop_handler, &use[cpu]))
@@ -396,7 +401,10 @@ static void first_use_once(struct kunit *test, struct first_use *use)
 	KUNIT_EXPECT_EQ(test, fails, failed + st.large_fails);
 }
 
-/* A class may be made by an interrupt, which can't keep the CPUs from changing. */
+/*
+ * An interrupt may make a class, though it can't keep CPUs from coming and
+ * going.
+ */
 static void first_use_in_interrupts(struct kunit *test)
 {
 	struct first_use *use = kunit_kcalloc(test, TEST_CPUS, sizeof(*use), GFP_KERNEL);
@@ -422,7 +430,7 @@ static void first_use_in_interrupts(struct kunit *test)
 #define DYING_CPU	3
 #define MAKER_CPU	2
 
-/* Makes a class when the caches of a dead CPU are being removed. */
+/* Makes a class while the caches of a dead CPU are being removed */
 static struct {
 	struct pcslab_heap *heap;
 	bool go, made;
@@ -457,8 +465,8 @@ static struct kprobe at_cache_remove = {
 };
 
 /*
- * Of a class that is made when the others are visited already, a dead CPU has
- * no cache.
+ * A class is made after the removal has started on the others. The dead CPU
+ * must have no cache of it.
  */
 static void class_made_while_a_cpu_dies(struct kunit *test)
 {

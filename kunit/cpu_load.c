@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Load: millions of operations on all CPUs while CPUs come and go and a reader reads
+ * Load: millions of operations on all CPUs while CPUs come and go and a reader
+ * reads
  *
- * Workers exchange objects through slots, so most are freed by another CPU than
- * the one that allocated them. An object says itself what it is (see stamp()),
- * and is checked before it goes. There are two heaps. Operations on the first
- * are done with preemption off, so the oracle knows their CPU; those on the
- * second may sleep, migrate and be preempted in the middle, and only totals are
- * known.
+ * Workers exchange objects through slots, so most objects are freed by another
+ * CPU than the one that allocated them. Each object carries a description of
+ * itself (see stamp()), which is checked before the free. There are two heaps.
+ * Operations on the first run with preemption off, so the oracle knows their
+ * CPU. Those on the second may sleep, migrate and be preempted in the middle,
+ * so only their totals are known.
  */
 #include <linux/delay.h>
 #include <linux/hash.h>
@@ -51,8 +52,8 @@ static u64 next(struct worker *w)
 }
 
 /*
- * The first word of an object: where it is, hashed; what it is. The last word is
- * the complement, so an object that overlaps another one does not go unnoticed.
+ * The first word of an object holds a hash of its address and what it is. The
+ * last word is the complement, so an object that overlaps another is noticed.
  */
 static u64 stamp_of(const void *obj, unsigned int heap, size_t size)
 {
@@ -63,7 +64,7 @@ static void stamp(struct worker *w, void *obj, unsigned int heap, size_t size)
 {
 	u64 *word = obj, value = stamp_of(obj, heap, size);
 
-	/* KASAN too must know that all of it is used. */
+	/* This also tells KASAN that all of it is used. */
 	w->bad += pcslab_usable_size(obj) != size_usable(size);
 	word[size_usable(size) / sizeof(*word) - 1] = ~value;
 	word[0] = value;
@@ -136,7 +137,7 @@ static void checked_free(struct worker *w, void *obj)
 		w->bad++;
 		return;
 	}
-	*(u64 *)obj = 0;	/* handed out twice, it is seen at the second free */
+	*(u64 *)obj = 0;	/* exposes an object handed out twice */
 	w->ops++;
 	if (heap == KNOWN) {
 		stay_here();
@@ -162,7 +163,7 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 		return NULL;
 	}
 	if (size <= size_usable(old)) {
-		/* It stays where it is, of the class it is. */
+		/* The object stays where it is, and in its class. */
 		w->bad += pcslab_realloc(w->load->heap[heap], obj, size, GFP_KERNEL) != obj;
 		w->bad += pcslab_usable_size(obj) != size_usable(old);
 		return obj;
@@ -188,7 +189,7 @@ static void *checked_realloc(struct worker *w, void *obj, size_t size)
 	return new;
 }
 
-/* Mostly small: all sizes of classes, and one in 1024 large. */
+/* Mostly small: sizes of all classes, and one in 1024 large. */
 static size_t next_size(u64 r)
 {
 	if (!(r & 1023))
@@ -228,7 +229,10 @@ static int work(void *arg)
 	return 0;
 }
 
-/* The reader: what it sees may never fall, and frees never overtake allocations. */
+/*
+ * The reader checks that no counter falls, and that frees never exceed
+ * allocations
+ */
 struct reader {
 	struct load *load;
 	struct task_struct *task;
@@ -271,7 +275,7 @@ static unsigned long ops_done(struct load *load)
 	return ops;
 }
 
-/* Until both are reached; sometimes two CPUs are down together. */
+/* Runs until both targets are reached; sometimes two CPUs are down together. */
 static void cycle_cpus(struct kunit *test, struct load *load)
 {
 	unsigned int others = num_present_cpus() - 1, cpu, second, done = 0;
@@ -287,7 +291,7 @@ static void cycle_cpus(struct kunit *test, struct load *load)
 			bring_up(test, second);
 			done++;
 		}
-		/* Keep pace with the operations: cycles all through, not all at once. */
+		/* Spread the cycles over all of the operations. */
 		while (done < cycles && ops_done(load) < ops / cycles * done)
 			usleep_range(1000, 2000);
 		bring_up(test, cpu);
@@ -339,7 +343,7 @@ static void add_oracle(struct oracle *to, const struct oracle *from)
 	to->large_free_bytes += from->large_free_bytes;
 }
 
-/* All that was counted elsewhere than on CPU 0, dead CPUs' included. */
+/* All counts that do not belong to CPU 0, those of dead CPUs included. */
 static void expect_other_rows(struct kunit *test, struct pcslab_class *class,
 			      const struct oracle *oracle, unsigned int i)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No memory, once: every request for memory that a call makes fails, one at a time
+ * No memory, once: of all requests for memory that a call makes, one fails at a
+ * time
  *
- * The kernel's fail_nth sees to that, in this task alone: for pages, for what
- * src/fault.c fails and, where the kernel has failslab, for kmalloc.
+ * The kernel's fail_nth does this, for this task alone: for pages, for what
+ * src/fault.c fails and, if the kernel has failslab, for kmalloc.
  */
 #include <linux/fault-inject.h>
 #include <linux/percpu.h>
@@ -11,10 +12,10 @@
 
 #include "cpu.h"
 
-/* A call that made more requests than this would not end. */
+/* A call with more requests than this would not end. */
 #define MAX_REQUESTS	500
 
-/* Of the failures of kmalloc and of pages. */
+/* Sets a control of the failures of kmalloc and of those of pages. */
 static void set_all(struct kunit *test, const char *control, const char *value)
 {
 	char command[96];
@@ -25,7 +26,10 @@ static void set_all(struct kunit *test, const char *control, const char *value)
 	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
 }
 
-/* Requests that may sleep fail too, and those for a single page; without a word. */
+/*
+ * Fail requests that may sleep, too, and those for a single page; without a
+ * message.
+ */
 static int nomem_init(struct kunit *test)
 {
 	set_all(test, "ignore-gfp-wait", "N");
@@ -41,7 +45,7 @@ struct attempt {
 	void *obj;
 };
 
-/* Returns false if the call made fewer than @nth requests: none of them failed. */
+/* Returns false if none failed, as the call made fewer than @nth requests. */
 static bool fail_nth(void (*call)(struct attempt *), struct attempt *attempt, unsigned int nth)
 {
 	unsigned int left;
@@ -53,7 +57,7 @@ static bool fail_nth(void (*call)(struct attempt *), struct attempt *attempt, un
 	return !left;
 }
 
-/* What was lost once would keep its heap for good. */
+/* A lost object or page would keep its heap forever. */
 static void expect_no_zombie(struct kunit *test)
 {
 	destroy_heap(test, new_heap(test, "nomem"));
@@ -64,7 +68,7 @@ static void create(struct attempt *attempt)
 	attempt->heap = pcslab_heap_create("nomem", NULL);
 }
 
-/* A heap that could not have its files works all the same. */
+/* A heap works even if its files could not be made. */
 static void heap_is_whole_or_not_there(struct kunit *test)
 {
 	struct attempt attempt = {};
@@ -94,7 +98,10 @@ static void alloc(struct attempt *attempt)
 	attempt->obj = pcslab_alloc(attempt->heap, attempt->size, attempt->gfp);
 }
 
-/* Returns whether it was one failure, counted, and nothing else; or one object. */
+/*
+ * True if the call failed once, was counted once, and changed nothing else; or
+ * if it returned one object.
+ */
 static bool all_or_nothing(struct kunit *test, const struct attempt *attempt)
 {
 	unsigned int index = size_index(attempt->size);
@@ -105,7 +112,10 @@ static bool all_or_nothing(struct kunit *test, const struct attempt *attempt)
 	       (index == PCSLAB_LARGE ? st.large_fails : st.class[index].fails) == !attempt->obj;
 }
 
-/* In a new heap each time, so that all of a class has to be made. Returns the failures. */
+/*
+ * Uses a new heap each time, so that all of a class has to be made. Returns the
+ * number of failures.
+ */
 static unsigned int fail_first_alloc(struct kunit *test, size_t size, gfp_t gfp)
 {
 	struct attempt attempt = { .size = size, .gfp = gfp };
@@ -150,10 +160,10 @@ static void nofail_does_not_fail(struct kunit *test)
 							   GFP_KERNEL | __GFP_NOFAIL));
 }
 
-/* More than the kernel keeps ready for who can't wait. */
+/* More than the kernel keeps ready for atomic allocations. */
 #define PERCPU_OBJECTS	20000
 
-/* Until there is no more of it; the caller has interrupts off. */
+/* Takes per-CPU memory until there is none; the caller has interrupts off. */
 static unsigned int take_percpu_memory(void __percpu **objs)
 {
 	unsigned int i;
@@ -167,7 +177,10 @@ static unsigned int take_percpu_memory(void __percpu **objs)
 	return i;
 }
 
-/* What leads to caches is made with the heap: its first object needs no per-CPU memory. */
+/*
+ * The pointers to the caches are allocated with the heap, so its first object
+ * needs no per-CPU memory.
+ */
 static void no_percpu_memory(struct kunit *test)
 {
 	void __percpu **objs = kvcalloc(PERCPU_OBJECTS, sizeof(*objs), GFP_KERNEL);

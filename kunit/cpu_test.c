@@ -2,8 +2,8 @@
 /*
  * Books, CPUs and load: what the suites of this module share
  *
- * The books are compared with what the tests counted themselves, and with the
- * states of the objects, which no counter has a part in.
+ * The tests compare the books with their own counts, and with the states of the
+ * objects, which do not depend on any counter.
  */
 #include <linux/module.h>
 #include <linux/prandom.h>
@@ -26,7 +26,7 @@ u32 random_u32(void)
 	return prandom_u32_state(&state);
 }
 
-/* Every suite needs all CPUs; one that failed may have left some down. */
+/* Every suite needs all CPUs; a suite that failed may have left some down. */
 int cpu_suite_init(struct kunit *test)
 {
 	KUNIT_ASSERT_LE(test, nr_cpu_ids, TEST_CPUS);
@@ -43,7 +43,7 @@ struct pcslab_heap *new_heap(struct kunit *test, const char *name)
 	return heap;
 }
 
-/* Nothing may be left of a heap whose objects are all freed. */
+/* When all objects are freed, nothing of the heap may be left. */
 void destroy_heap(struct kunit *test, struct pcslab_heap *heap)
 {
 	char command[96], name[PCSLAB_NAME_LEN];
@@ -160,7 +160,7 @@ bool books_match(struct kunit *test, struct pcslab_heap *heap, const struct orac
 	return large_matches(test, &st, oracle) && match;
 }
 
-/* What CPU @cpu counted itself. Of large objects the CPUs count the frees only. */
+/* The counts of CPU @cpu itself. CPUs count only the frees of large objects. */
 void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 		 const struct oracle *oracle, unsigned int cpu)
 {
@@ -179,7 +179,7 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 	}
 }
 
-/* The record, without the gauges. */
+/* Compares the record without the gauges. */
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 			const struct pcslab_stats *b)
 {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is an exact read a cut? Movers keep a number of objects in slots that all of them
- * share. A mover allocates, changes the new object for one in a slot, and frees that:
- * mostly another class, allocated on another CPU. So at every instant there are as
- * many live objects as slots, and at most one more for each mover; but a sum that is
- * not of one instant may see the allocations of one CPU and miss the frees of another.
+ * Is an exact read a cut? Movers keep a number of objects in slots that all of
+ * them share. A mover allocates an object, swaps it for one in a slot, and
+ * frees the latter, which mostly is of another class and was allocated on
+ * another CPU. So at every instant there are as many live objects as slots, and
+ * at most one more for each mover. But a sum that does not belong to one
+ * instant may see the allocations of one CPU and miss the frees of another.
  *
- * A timer on each CPU is a mover too. Live objects are counted over all classes and
- * the large ones.
+ * A timer on each CPU is a mover too. Live objects are counted over all classes
+ * and the large ones.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -26,10 +27,10 @@
 #include "params.h"
 
 #define SLOTS		64
-/* They cost little, and are wrong so seldom that a few would not show it. */
+/* Sums cost little, and are wrong so seldom that a few would not show it. */
 #define SUMS_PER_CUT	20
 #define TIMER_PERIOD	NSEC_PER_MSEC
-/* Who read at the same time, and how often each. */
+/* Number of readers at the same time, and reads of each. */
 #define READERS		16
 #define READS		20
 
@@ -46,7 +47,10 @@ static struct pcslab_heap *heap;
 static void *slots[SLOTS];
 static struct pcslab_stats st;
 
-/* Few classes, for magazines to run full and empty; now and then a large object. */
+/*
+ * Few classes, so that magazines run full and empty; now and then a large
+ * object.
+ */
 static size_t some_size(struct rnd_state *random)
 {
 	u32 r = prandom_u32_state(random);
@@ -89,7 +93,7 @@ static void start_timer(void *unused)
 		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* Returns their number. */
+/* Returns the number of movers. */
 static unsigned int start_movers(struct kunit *test)
 {
 	unsigned int cpu, n = 0;
@@ -98,12 +102,12 @@ static unsigned int start_movers(struct kunit *test)
 	for_each_online_cpu(cpu) {
 		m = per_cpu_ptr(&timers, cpu);
 		prandom_seed_state(&m->random, ++n);
-		/* On RT pcslab is for interrupts that are threads. */
+		/* On RT only threaded interrupts may use pcslab. */
 		compat_hrtimer_setup(&m->timer, move_now, CLOCK_MONOTONIC,
 				     HRTIMER_MODE_REL_PINNED_SOFT);
 		m = per_cpu_ptr(&tasks, cpu);
 		m->task = NULL;
-		/* One is left to the reader. */
+		/* Leave one CPU to the reader. */
 		if (cpu == cpumask_first(cpu_online_mask))
 			continue;
 		prandom_seed_state(&m->random, ++n);
@@ -152,7 +156,7 @@ static void cut_holds_while_objects_move(struct kunit *test)
 	kunit_info(test, "%u cuts, live %llu to %llu with %u objects and %u movers; sums beyond that: %u\n",
 		   i, least, most, SLOTS, movers, relaxed_wrong);
 	KUNIT_EXPECT_EQ(test, wrong, 0);
-	/* Else the test sees nothing. */
+	/* If no sum is wrong, the test would not notice a wrong cut either. */
 	KUNIT_EXPECT_GT(test, relaxed_wrong, 0);
 	KUNIT_EXPECT_EQ(test, live(pcslab_heap_stats_exact), SLOTS);
 }
@@ -178,7 +182,7 @@ static int read_often(void *arg)
 	kthread_complete_and_exit(&r->done, 0);
 }
 
-/* Milliseconds that @n readers take, all at once. */
+/* Milliseconds that @n readers take when they read at the same time. */
 static s64 time_readers(struct kunit *test, struct reader *readers, unsigned int n,
 			unsigned int movers)
 {
@@ -198,7 +202,10 @@ static s64 time_readers(struct kunit *test, struct reader *readers, unsigned int
 	return ktime_ms_delta(ktime_get(), start);
 }
 
-/* Those who come while one reads share the next cut, and each gets a true one. */
+/*
+ * Readers that arrive during a cut share the next one, and each gets a true
+ * one.
+ */
 static void readers_share_cuts(struct kunit *test)
 {
 	struct reader *readers = kunit_kcalloc(test, READERS, sizeof(*readers), GFP_KERNEL);

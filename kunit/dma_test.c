@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where DMA is not coherent the kernel tells by the size of a kmalloc() buffer whether it
- * shares cache lines with others: is every object of ours aligned as it will assume? Of
- * any machine the kernel is built for, whatever its cache lines are.
+ * On machines with non-coherent DMA the kernel judges by the size of a
+ * kmalloc() buffer whether it shares cache lines with others. This checks that
+ * every object has the alignment that the kernel then assumes, for every
+ * machine the kernel is built for, whatever the size of its cache lines.
  */
 #include <kunit/test.h>
 #include <linux/align.h>
@@ -11,7 +12,10 @@
 
 #include <pcslab/pcslab.h>
 
-/* Objects held at a time: the first one of a slab is aligned whatever its size. */
+/*
+ * Held at the same time, because the first object of a slab is aligned for any
+ * size.
+ */
 #define HELD	64
 
 struct alignment {
@@ -19,7 +23,7 @@ struct alignment {
 	void *held[HELD];
 };
 
-/* dma_kmalloc_size_aligned(), which asks for the cache lines of this machine. */
+/* dma_kmalloc_size_aligned(), which uses the cache lines of this machine. */
 static bool is_trusted(size_t size, size_t line)
 {
 	return size >= 2 * PCSLAB_DMA_MINALIGN || IS_ALIGNED(kmalloc_size_roundup(size), line);

@@ -2,11 +2,12 @@
 /*
  * Calls that interrupt calls
  *
- * On every CPU a task allocates and frees without a pause, and is interrupted by
- * a handler that does the same with the same class. An interruption counts as a
- * hit if the handler finds the guard of the CPU's cache taken: it came between
- * the first look at the magazine and the count. There must be many. For that the
- * guest has to be able to take interrupts at every instruction (entry.run).
+ * On every CPU a task allocates and frees without a pause, and a handler that
+ * interrupts it does the same with the same class. An interruption counts as a
+ * hit if the handler finds the guard of the CPU's cache taken: then it came
+ * between the first look at the magazine and the count. There must be many
+ * hits. This needs a guest that can take interrupts at every instruction
+ * (entry.run).
  */
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
@@ -21,7 +22,7 @@
 #include "compat.h"
 #include "params.h"
 
-/* From one interruption to the next, at least. */
+/* The least time from one interruption to the next */
 #define GAP_NS	3000
 
 enum context { TASK, TIMER, WORK, TASKLET, NR_CONTEXTS };
@@ -29,8 +30,8 @@ enum context { TASK, TIMER, WORK, TASKLET, NR_CONTEXTS };
 /**
  * struct site - a CPU where a task is interrupted
  * @cpu: its number
- * @task: it allocates and frees all the time
- * @timer: comes all the time
+ * @task: allocates and frees all the time
+ * @timer: interrupts all the time
  * @work: queued by the timer
  * @tasklet: same
  * @step: number of the task's call, the phase in its last bit
@@ -63,7 +64,7 @@ static void add_counts(struct actor *sum, const struct actor *actor)
 	sum->bad += actor->bad;
 }
 
-/* One for one, the oldest first. */
+/* Frees the oldest object and allocates a new one. */
 static void act(struct pcslab_heap *heap, struct actor *actor)
 {
 	unsigned int i = actor->at++ % HELD;
@@ -72,7 +73,7 @@ static void act(struct pcslab_heap *heap, struct actor *actor)
 	act_alloc(heap, actor, i);
 }
 
-/* A call that is interrupted twice in its middle counts as one hit. */
+/* If a call is interrupted twice in its middle, that is one hit. */
 static void note_entry(struct site *site, struct actor *actor)
 {
 	unsigned int step = READ_ONCE(site->step);
@@ -101,8 +102,8 @@ static void tasklet_handler(struct tasklet_struct *tasklet)
 }
 
 /*
- * The work's own interrupt comes as soon as this one ends, the tasklet on its
- * way out: all three meet the task at the same instruction.
+ * The irq_work's own interrupt comes as soon as this one ends, and the tasklet
+ * runs when this one exits: all three meet the task at the same instruction.
  */
 static enum hrtimer_restart timer_handler(struct hrtimer *timer)
 {
@@ -117,8 +118,8 @@ static enum hrtimer_restart timer_handler(struct hrtimer *timer)
 	else
 		irq_work_queue(&site->work);
 	/*
-	 * An odd gap: not in step with the loop that it interrupts. Where this takes
-	 * long, the loop must get on meanwhile.
+	 * An odd gap never falls into step with the loop that it interrupts. If
+	 * the handler is slow, the loop must still make progress.
 	 */
 	if (IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN))
 		gap += 8 * ktime_to_ns(ktime_sub(ktime_get(), began));
@@ -126,13 +127,16 @@ static enum hrtimer_restart timer_handler(struct hrtimer *timer)
 	return READ_ONCE(arena.stop) ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
-/* The task is going to make another call, and which. */
+/* Notes which call the task makes next. */
 static void next_call(struct site *site, unsigned int phase)
 {
 	WRITE_ONCE(site->step, site->step / NR_PHASES * NR_PHASES + NR_PHASES + phase);
 }
 
-/* More than a magazine holds, so that its edges are interrupted too. */
+/*
+ * Uses more than a magazine holds, so that the edges of magazines are
+ * interrupted too.
+ */
 static void burst(struct site *site)
 {
 	static struct actor actors[ENTRY_CPUS][16];
@@ -229,7 +233,10 @@ static u64 all_hits(enum context context)
 	return hits_so_far(context, ALLOCATING) + hits_so_far(context, FREEING);
 }
 
-/* Both halves must be hit; an eighth of what is wanted is not left to chance. */
+/*
+ * Both kinds of calls must be hit, each by at least an eighth of the hits
+ * wanted.
+ */
 static bool enough_hits(enum context context, u64 wanted)
 {
 	return all_hits(context) >= wanted &&
@@ -288,7 +295,7 @@ static void interrupt_tasks(struct kunit *test, enum context second, u64 wanted)
 	KUNIT_ASSERT_LE(test, nr_cpu_ids, ENTRY_CPUS);
 	arena.heap = pcslab_heap_create("entry", NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(arena.heap));
-	/* The handlers look at the class, so it has to be there. */
+	/* The handlers look at the class, so it must exist. */
 	pcslab_free(pcslab_alloc(arena.heap, ENTRY_SIZE, GFP_KERNEL));
 	arena.tasklets = second == TASKLET;
 	arena.stop = false;
@@ -309,7 +316,10 @@ static void by_hrtimer_and_irq_work(struct kunit *test)
 	interrupt_tasks(test, WORK, pcslab_test_hits);
 }
 
-/* Fewer: many tasklets are run by ksoftirqd, which is in no one's middle. */
+/*
+ * Fewer hits: ksoftirqd runs many of the tasklets, which then interrupt no
+ * call.
+ */
 static void by_hrtimer_and_tasklet(struct kunit *test)
 {
 	interrupt_tasks(test, TASKLET, pcslab_test_hits / 20);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A client for tests made of commands: a heap "hold" with known content. When
- * the module goes with leave=1 the objects stay; their addresses, which can be
- * read before, let a later load free them (free=). sites=1 allocates more, in many
- * places. bad=1 makes mistakes, one of each kind. forget=1 forgets the heap when the
- * module goes, fail=1 when it does not even come up; what it then had is in the log. use=
- * takes the address of a heap, which "where" gives, and allocates from it.
+ * A client for tests that consist of commands: a heap "hold" with known content
+ *
+ * leave=1   leaves the objects when the module goes. Their addresses can be
+ *           read before, and a later load can free them (free=).
+ * sites=1   allocates more objects, in many places.
+ * bad=1     makes mistakes, one of each kind.
+ * forget=1  forgets the heap when the module goes.
+ * fail=1    forgets the heap when the module does not even come up. What the
+ *           heap then had is in the log.
+ * use=      takes the address of a heap, which "where" gives, and allocates
+ *           from that heap.
  */
 #include <linux/err.h>
 #include <linux/init.h>
@@ -19,12 +24,12 @@
 #include "compat.h"
 #include "poke.h"
 
-/* Classes that no architecture skips, here and below. */
+/* No architecture skips the classes used in this file. */
 static const size_t sizes[] = { 64, 64, 64, 64, 128, 128, 20000 };
 
-/* The page allocator gives no more at once. */
+/* More than the page allocator gives at once. */
 #define TOO_LARGE	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
-/* More calls than pcslab.track=1 tells apart. */
+/* More call sites than pcslab.track=1 tells apart. */
 #define SITES		70
 #define MAX_HELD	(ARRAY_SIZE(sizes) + SITES)
 
@@ -71,10 +76,10 @@ static bool bad;
 module_param(bad, bool, 0400);
 MODULE_PARM_DESC(bad, "do what must not be done, one of each kind");
 
-/* The compiler must not know it. */
+/* The compiler must not know this size. */
 static size_t checked_size = 90;
 
-/* One after the other; the log has a limit of ten in five seconds. */
+/* Makes the mistakes in order. The log takes ten in five seconds. */
 static void make_mistakes(void)
 {
 	void *small = pcslab_alloc(heap, 96, GFP_KERNEL);
@@ -93,7 +98,7 @@ static void make_mistakes(void)
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 
-/* The object keeps its address if it is allocated again at once. */
+/* If allocated again at once, the object has the same address. */
 static void damage(void)
 {
 	static const struct pcslab_heap_attr attr = {
@@ -115,7 +120,10 @@ static void damage(void)
 	pcslab_heap_destroy(checked);
 }
 
-/* Not of hold_init(), which is gone when somebody asks who it was. */
+/*
+ * Not part of hold_init(), whose text is gone when somebody asks for the
+ * caller.
+ */
 static noinline void fill(void)
 {
 	void *obj;
@@ -124,12 +132,18 @@ static noinline void fill(void)
 		obj = pcslab_alloc(heap, sizes[nr_held], GFP_KERNEL | __GFP_NOFAIL);
 		held[nr_held] = (unsigned long)obj;
 	}
-	/* A class that was used and has nothing live; and a large object that is gone. */
+	/*
+	 * Use one class that has nothing live afterwards, and free a large
+	 * object.
+	 */
 	pcslab_free(pcslab_alloc(heap, 1000, GFP_KERNEL));
 	pcslab_free(pcslab_alloc(heap, 20000, GFP_KERNEL));
 }
 
-/* Not a loop: each round is a call of its own. The last object moves. */
+/*
+ * Unrolled, so that each round is a call site of its own. The last object
+ * moves.
+ */
 static noinline void fill_from_many_sites(void)
 {
 	void *obj = NULL;
@@ -144,7 +158,7 @@ static noinline void fill_from_many_sites(void)
 	held[nr_held - 1] = (unsigned long)obj;
 }
 
-/* Of a class that the heap has, of one that it has not, and a large object. */
+/* Uses a class that the heap has, one that it has not, and a large object. */
 static void use_heap(struct pcslab_heap *heap)
 {
 	static const size_t sizes[] = { 64, 2000, 20000 };

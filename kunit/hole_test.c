@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses that are not pcslab's, and what may be found when it looks them up: no struct
- * page, below 4 GiB, where a machine with more memory than that has its devices; or one
- * with anything in it, as those of memory that is not online yet have
+ * Addresses that are not pcslab's, and what pcslab may find when it looks them
+ * up: no struct page, for addresses below 4 GiB, where a machine with more
+ * memory has its devices; or a struct page with arbitrary content, as that of
+ * memory that is not online yet.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -10,7 +11,7 @@
 
 #include "api.c"
 
-/* A step: sections of the memory map are larger. */
+/* Sections of the memory map are larger than a step. */
 #define STEP	SZ_16M
 
 static unsigned int ask_of_holes(struct kunit *test, const void *end)
@@ -30,7 +31,10 @@ static unsigned int ask_of_holes(struct kunit *test, const void *end)
 	return holes;
 }
 
-/* What is below an object is looked up; what is not there is refused like anything else. */
+/*
+ * Looks up addresses below an object. Those without memory are refused like any
+ * bad pointer.
+ */
 static void no_object_where_no_memory_is(struct kunit *test)
 {
 	struct api *api = test->priv;
@@ -48,14 +52,14 @@ static void no_object_where_no_memory_is(struct kunit *test)
 	pcslab_free(obj);
 }
 
-/* What a page of somebody else may look like, and how often pcslab was asked about it. */
+/* The content of another owner's struct page, and how often pcslab was asked */
 struct stranger {
 	struct page *page;
 	struct page looks;
 	unsigned int asked;
 };
 
-/* With nobody there to see what is not true of a page that is in use. */
+/* Interrupts are off, so nobody sees the wrong content of a page in use. */
 static void ask_of_stranger(struct kunit *test, struct stranger *stranger)
 {
 	const void *at = page_address(stranger->page);
@@ -77,7 +81,10 @@ static void ask_of_stranger(struct kunit *test, struct stranger *stranger)
 	KUNIT_EXPECT_EQ(test, size, 0);
 }
 
-/* Where a tail page has the way to its head: an address and a bit, or a mask. */
+/*
+ * Writes the word that leads from a tail page to its head: an address and a
+ * bit, or a mask.
+ */
 static void ask_of_tail(struct kunit *test, struct stranger *stranger, unsigned long word)
 {
 	stranger->looks.lru.next = (struct list_head *)(word | 1);
@@ -110,7 +117,7 @@ static void ask_of_flags(struct kunit *test, struct stranger *stranger)
 	}
 }
 
-/* All of it one byte: page_init_poison() has 0xff. */
+/* Fills it all with one byte: page_init_poison() uses 0xff. */
 static void ask_of_bytes(struct kunit *test, struct stranger *stranger)
 {
 	unsigned int byte;
@@ -122,8 +129,8 @@ static void ask_of_bytes(struct kunit *test, struct stranger *stranger)
 }
 
 /*
- * The page is one inside of a large object, so there are pages of pcslab above it and
- * below it.
+ * The page is inside a large object, so pages above it and below it are
+ * pcslab's.
  */
 static void no_object_whatever_the_page(struct kunit *test)
 {

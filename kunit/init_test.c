@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * init_on_alloc=1 and init_on_free=1, for a kernel that was booted with both.
- * What is free is looked at and written to behind everybody's back: one zeroing
- * must not hide that the other is missing.
+ * For a kernel that was booted with init_on_alloc=1 and init_on_free=1. The
+ * test reads and writes free objects directly: one kind of zeroing must not
+ * hide that the other is missing.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -62,7 +62,7 @@ static void free_zeroes(struct kunit *test)
 	}
 }
 
-/* Whatever is in it, and whoever left it there. */
+/* The object is zero, whatever is in the free object and whoever wrote it. */
 static void check_alloc(struct kunit *test, size_t size)
 {
 	void *obj = pcslab_alloc(test->priv, size, GFP_KERNEL), *again;
@@ -83,14 +83,14 @@ static void alloc_zeroes(struct kunit *test)
 {
 	unsigned int i;
 
-	migrate_disable();	/* the same magazine, so the same object again */
+	migrate_disable();	/* one magazine, so the same object again */
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		check_alloc(test, sizes[i]);
 	check_alloc(test, 20000);
 	migrate_enable();
 }
 
-/* Of a heap that asked for poison: what is zero is whole, and nothing else. */
+/* In a heap with poison: a free object is intact if and only if it is zero. */
 static void zeroes_are_poison(struct kunit *test)
 {
 	const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_POISON };
@@ -116,8 +116,8 @@ static void zeroes_are_poison(struct kunit *test)
 }
 
 /*
- * What pcslab frees is zero at once here, so that a reader in an RCU section
- * sees whether something that it has found was freed under its hands.
+ * Here pcslab zeroes at once whatever it frees, so a reader in an RCU section
+ * can see that something it has found was freed too early.
  */
 #define READER_CPU	0
 #define OTHER_CPU	1
@@ -125,14 +125,14 @@ static void zeroes_are_poison(struct kunit *test)
 #define LOOK_MS		30
 
 static struct {
-	struct pcslab_slab *slab;	/* that goes next, its grace period over */
+	struct pcslab_slab *slab;	/* freed next, its grace period over */
 	bool inside;			/* a reader has found it */
 	unsigned int looks;
 } going;
 
 /*
- * At pcslab_depot_let_go(): the worker waits here for the reader, if that is
- * elsewhere.
+ * Runs at pcslab_depot_let_go(): the worker waits here for the reader, unless
+ * it is on the reader's CPU.
  */
 static int wait_for_reader(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -171,10 +171,10 @@ static void free_objs(struct work_struct *unused)
 		pcslab_free(objs[--nr_objs]);
 }
 
-/* On another CPU, for what then goes to be released there. */
+/* Frees on another CPU, so that the memory is released there. */
 static DECLARE_WORK(free_work, free_objs);
 
-/* False if it changed before the section ended. */
+/* False if the slab changed before the RCU section ended. */
 static bool slab_stays(void)
 {
 	unsigned long end = jiffies + HZ;
@@ -196,7 +196,7 @@ static bool slab_stays(void)
 	return stays;
 }
 
-/* heap_of() and bad frees may have found a slab that is just going. */
+/* heap_of() and bad frees may have found a slab that is about to be freed. */
 static void slab_outlives_its_readers(struct kunit *test)
 {
 	unsigned int i;
@@ -216,7 +216,7 @@ static void slab_outlives_its_readers(struct kunit *test)
 	KUNIT_EXPECT_GT(test, going.looks, 0u);
 }
 
-/* Emptied, so that it goes with its last object. */
+/* Returns an emptied zombie, which is freed with its last object. */
 static struct pcslab_heap *make_zombie(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-zombie", NULL);
@@ -228,7 +228,7 @@ static struct pcslab_heap *make_zombie(struct kunit *test)
 	return heap;
 }
 
-/* Whoever goes through the heaps under RCU may be at one that is just going. */
+/* A walk over heaps under RCU may be at a heap that is about to be freed. */
 static void heap_outlives_its_readers(struct kunit *test)
 {
 	struct pcslab_heap *heap;

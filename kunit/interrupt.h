@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A function called in a hard interrupt of some CPU
+ * Calls a function in a hard interrupt of some CPU
  *
- * Of a kind that PREEMPT_RT makes a thread of: in any other nothing may allocate
- * there, and lockdep says so with PROVE_RAW_LOCK_NESTING elsewhere.
+ * The interrupt is of a kind that PREEMPT_RT runs in a thread, because nothing
+ * may allocate in any other kind there. PROVE_RAW_LOCK_NESTING makes lockdep
+ * report that on other kernels.
  */
 #ifndef _PCSLAB_KUNIT_INTERRUPT_H
 #define _PCSLAB_KUNIT_INTERRUPT_H
@@ -31,7 +32,7 @@ static inline void interrupt_raise(void *interrupt)
 	irq_work_queue(&((struct interrupt *)interrupt)->work);
 }
 
-/* False if @cpu is not online. */
+/* Returns false if @cpu is not online. */
 static inline bool interrupt_send(struct interrupt *interrupt, unsigned int cpu,
 				  void (*fn)(void *arg), void *arg)
 {
@@ -46,7 +47,7 @@ static inline void interrupt_wait(struct interrupt *interrupt)
 	irq_work_sync(&interrupt->work);
 }
 
-/* The same, and it has been called on return. */
+/* Same, and waits until the function has been called. */
 static inline bool interrupt_call(unsigned int cpu, void (*fn)(void *arg), void *arg)
 {
 	struct interrupt interrupt;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Arithmetic with the books that tests share, those outside of KUnit too. */
+/* Arithmetic on the books, for the tests in KUnit and outside of it. */
 #ifndef _PCSLAB_KUNIT_LIVE_H
 #define _PCSLAB_KUNIT_LIVE_H
 
@@ -17,7 +17,7 @@ static inline u64 stats_live(const struct pcslab_stats *st)
 	return live;
 }
 
-/* How many counters are lower than they were? */
+/* How many counters have fallen? */
 static inline unsigned int stats_fell(const struct pcslab_stats *last,
 				      const struct pcslab_stats *now)
 {
@@ -39,7 +39,7 @@ static inline unsigned int stats_fell(const struct pcslab_stats *last,
 	return fell;
 }
 
-/* Of how many classes is live below zero? */
+/* In how many classes is live below zero? */
 static inline unsigned int stats_negative(const struct pcslab_stats *st)
 {
 	unsigned int i, negative = 0;
@@ -51,7 +51,10 @@ static inline unsigned int stats_negative(const struct pcslab_stats *st)
 	return negative;
 }
 
-/* Where a size is counted: its class, or behind them. */
+/*
+ * Where a size is counted: the index of its class, or the one behind all
+ * classes.
+ */
 static inline unsigned int size_index(size_t size)
 {
 	return size > PCSLAB_MAX_SIZE ? PCSLAB_NR_CLASSES : pcslab_class_index(size);
@@ -65,7 +68,7 @@ static inline size_t size_usable(size_t size)
 	return pcslab_class_size(pcslab_class_index(size));
 }
 
-/* An object of which the compiler is not to know that less was asked for. */
+/* Hides from the compiler that less than the whole object was requested. */
 static inline void *whole(void *obj)
 {
 	OPTIMIZER_HIDE_VAR(obj);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of pcslab_misuse_test share: heaps with an oracle, and bad pointers. */
+/*
+ * What the files of pcslab_misuse_test share: heaps with an oracle, and bad
+ * pointers.
+ */
 #ifndef _PCSLAB_KUNIT_MISUSE_H
 #define _PCSLAB_KUNIT_MISUSE_H
 
@@ -13,7 +16,7 @@
 #define VICTIMS		3
 #define MAX_HELD	64
 #define MAX_FREED	16
-#define OTHERS		40000	/* bytes of memory of others */
+#define OTHERS		40000	/* bytes of other owners' memory */
 
 struct held {
 	void *obj;
@@ -24,10 +27,10 @@ struct held {
 /**
  * struct victim - a heap and what is known of it
  * @heap: the heap
- * @books: what its record must be
+ * @books: what its record must say
  * @held: its live objects
- * @nr_held: of them
- * @freed: objects that were freed, and not handed out again since
+ * @nr_held: number of live objects
+ * @freed: objects that were freed and not handed out again since
  */
 struct victim {
 	struct pcslab_heap *heap;
@@ -38,16 +41,16 @@ struct victim {
 };
 
 /**
- * struct fuzz - what a case has
+ * struct fuzz - the state of a test case
  * @test: the case
- * @random: where it goes next
+ * @random: decides what comes next
  * @victim: heaps
- * @refused: bad frees in all of pcslab, as it must be
+ * @refused: bad frees that all of pcslab must have counted
  * @now: the books as read
- * @log: how far the kernel log was read
- * @kmalloced: memory of others: each is of OTHERS bytes
+ * @log: position in the kernel log
+ * @kmalloced: other owners' memory, OTHERS bytes of each kind
  * @vmalloced: same
- * @page: same, with what could be taken for ours in its struct page
+ * @page: same, with a struct page that could pass for pcslab's
  */
 struct fuzz {
 	struct kunit *test;
@@ -63,9 +66,9 @@ struct fuzz {
 
 /**
  * struct pointer - a kind of pointer that must not be freed
- * @get: one of a heap, or NULL if there is none just now
- * @size: of the one object that the heap has when the log is looked at
- * @says: what the log says of it then; NULL if that is a matter of chance
+ * @get: returns one into a heap, or NULL if there is none at present
+ * @size: of the only object in the heap when the log is checked
+ * @says: what the log must say then; NULL if that is a matter of chance
  */
 struct pointer {
 	const void *(*get)(struct fuzz *f, struct victim *v);
@@ -76,18 +79,18 @@ struct pointer {
 extern const struct pointer pointers[];
 extern const unsigned int nr_pointers;
 
-/* What comes next */
+/* A random number below @limit */
 u32 below(struct fuzz *f, u32 limit);
 struct victim *any_victim(struct fuzz *f);
 unsigned int any_cpu(struct fuzz *f);
 size_t any_size(struct fuzz *f);
 
-/* The oracle: count what was done, and compare with the books of all heaps. */
+/* The oracle: count a call, and compare with the books of all heaps. */
 void count_free(struct victim *v, size_t usable);
 void count_fail(struct victim *v, size_t size);
 bool books_are_right(struct fuzz *f);
 
-/* Whose memory is it? */
+/* Find the slab, or the victim, that owns an address */
 struct pcslab_slab *slab_at(struct victim *v, const void *at);
 struct victim *owner_of(struct fuzz *f, const void *at);
 bool is_live(struct fuzz *f, const void *at);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pointers that must not be freed: each function gives one, or NULL. */
+/* Pointers that must not be freed: each function returns one, or NULL. */
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -69,7 +69,7 @@ static struct pcslab_slab *slab_of_held(struct fuzz *f, struct victim *v)
 	return held ? slab_at(v, held->obj) : NULL;
 }
 
-/* The next one in its slab; behind the last the first. */
+/* The next object in the slab; after the last one the first. */
 static const void *next_object(struct fuzz *f, struct victim *v)
 {
 	const struct held *held = held_by(f, v, false);
@@ -142,7 +142,10 @@ static const void *vmalloced(struct fuzz *f, struct victim *v)
 	return f->vmalloced + below(f, OTHERS);
 }
 
-/* page->private is its owner's: a heap and a slab are the worst that may be there. */
+/*
+ * The owner of a page sets page->private: a heap and a slab are the worst
+ * values.
+ */
 static const void *paged(struct fuzz *f, struct victim *v)
 {
 	set_page_private(f->page, (unsigned long)(below(f, 2) ? a_heap(f, v) : a_slab(f, v)));
@@ -174,7 +177,7 @@ static const void *user_address(struct fuzz *f, struct victim *v)
 	return (void *)(unsigned long)prandom_u32_state(&f->random);
 }
 
-/* On 64 bit no address of this kind exists; elsewhere it is one of a user. */
+/* On 64-bit kernels no such address exists; elsewhere it is a user address. */
 static const void *non_canonical(struct fuzz *f, struct victim *v)
 {
 	return (void *)((1UL << (BITS_PER_LONG - 2)) + prandom_u32_state(&f->random));
@@ -185,7 +188,7 @@ static const void *behind_memory(struct fuzz *f, struct victim *v)
 	return high_memory + ((u64)below(f, 1024) << below(f, 30));
 }
 
-/* Somewhere in the memory there is, holes and all. */
+/* Any address up to the end of memory, holes included. */
 static const void *somewhere(struct fuzz *f, struct victim *v)
 {
 	unsigned long bytes = (unsigned long)high_memory - PAGE_OFFSET;
@@ -205,7 +208,7 @@ static const void *anything(struct fuzz *f, struct victim *v)
 const struct pointer pointers[] = {
 	{ freed_object, 64, "already free (heap victim-0, class 72)" },
 	{ freed_long_ago, 0, NULL },
-	/* Its pages are gone, and no one knows that they were pcslab's. */
+	/* Its pages are freed, so nothing shows that they were pcslab's. */
 	{ freed_large, 64, OF_NO_HEAP },
 	{ inside, 2, " bytes into an object (heap victim-0, class 8)" },
 	{ inside_large, 20000, "inside a large object (heap victim-0)" },

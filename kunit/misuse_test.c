@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad clients: every misuse of the API, named in the log one by one, and then thrown
- * in random sequences
+ * Bad clients: first every misuse of the API, one by one, each named in the
+ * log; then random sequences of them
  *
- * A sequence is a handful of calls, legal and not; after each the books of all heaps
- * must be the oracle's. What no allocator can tell is not thrown: frees of an object
- * that was handed out again, and calls on heaps that are gone.
+ * A sequence is a handful of calls, legal and illegal. After each sequence the
+ * books of all heaps must equal the oracle's. Misuses that no allocator can
+ * detect are left out: frees of an object that was handed out again, and calls
+ * on heaps that are gone.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -19,7 +20,7 @@
 #include "misuse.h"
 #include "params.h"
 
-/* Asking is no mistake, and freeing is one that is counted once. */
+/* Queries are no misuse; the free is one, and is counted once. */
 static void throw(struct fuzz *f, struct victim *v, const void *at)
 {
 	struct victim *owner = owner_of(f, at);
@@ -50,7 +51,7 @@ static void bad_pointer(struct fuzz *f, struct victim *v)
 		throw(f, v, at);
 }
 
-/* Misuses that are not of a pointer. */
+/* Misuses without a pointer */
 
 static const gfp_t refused_gfp[] = { GFP_DMA, GFP_DMA32, __GFP_HIGHMEM, __GFP_ACCOUNT };
 
@@ -71,7 +72,7 @@ static void absurd_size(struct fuzz *f, struct victim *v)
 		SIZE_MAX - PAGE_SIZE, SIZE_MAX - 1, SIZE_MAX,
 	};
 	size_t size = sizes[below(f, ARRAY_SIZE(sizes))];
-	/* Else the page allocator warns of it, as it should. */
+	/* Without __GFP_NOWARN the page allocator warns, as it should. */
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 	void *live = v->nr_held ? v->held[0].obj : NULL;
 
@@ -132,7 +133,7 @@ static void bad_name(struct fuzz *f, struct victim *v)
 
 #define LEFT	24
 
-/* Objects of a heap that is destroyed. */
+/* Objects of a destroyed heap */
 struct left {
 	void *obj[LEFT];
 };
@@ -160,7 +161,7 @@ static struct pcslab_heap *heap_to_leave(struct fuzz *f, struct left *left)
 	return heap;
 }
 
-/* A work item releases it, soon. */
+/* A work item releases the heap soon. */
 static void expect_gone(struct fuzz *f)
 {
 	bool gone = false;
@@ -178,7 +179,7 @@ static void expect_gone(struct fuzz *f)
 	KUNIT_FAIL(f->test, "the heap stays, though its last object is freed");
 }
 
-/* Bad frees of its objects are charged to it, and forgotten with it. */
+/* Bad frees of its objects are charged to the heap, and forgotten with it. */
 static void destroyed_with_objects(struct fuzz *f, struct victim *v)
 {
 	struct left left;
@@ -204,7 +205,7 @@ static void destroyed_while_freed(struct fuzz *f, struct victim *v)
 	expect_gone(f);
 }
 
-/* How often, of all that a client does. */
+/* The weight of each call in the mix */
 static const struct call {
 	void (*call)(struct fuzz *f, struct victim *v);
 	unsigned int weight;
@@ -263,7 +264,7 @@ static void random_sequences(struct kunit *test)
 	kunit_info(test, "seed %u: %u sequences, %llu bad frees", seed, i, f->refused - before);
 }
 
-/* The kernel log. */
+/* The kernel log */
 
 static void log_skip(struct fuzz *f)
 {
@@ -271,7 +272,7 @@ static void log_skip(struct fuzz *f)
 	f->log.cur_seq = f->log.next_seq;
 }
 
-/* Has the log a line with @key by now? Then it is in @line. */
+/* True if the log has a line with @key by now, which is then in @line. */
 static bool log_has(struct fuzz *f, const char *key, char *line, size_t size)
 {
 	size_t len;
@@ -285,8 +286,8 @@ static bool log_has(struct fuzz *f, const char *key, char *line, size_t size)
 }
 
 /*
- * With one object of the kind's size in the first heap. The log takes ten bad frees in
- * five seconds, so what is not there is thrown once more.
+ * The first heap has one object of the kind's size. The log takes ten bad frees
+ * in five seconds, so if the line is missing the pointer is freed once more.
  */
 static void expect_named(struct fuzz *f, const struct pointer *kind)
 {
@@ -352,7 +353,7 @@ static void objects_left_are_named(struct kunit *test)
 					line, sizeof(line)));
 }
 
-/* The first, in which the log is tried, is as heaps are. */
+/* The log is tested with the first heap, which has default attributes. */
 static const struct pcslab_heap_attr attrs[VICTIMS] = {
 	{}, { PCSLAB_HEAP_RANDOM }, { PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE },
 };

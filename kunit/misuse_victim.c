@@ -2,8 +2,8 @@
 /*
  * Victims: heaps with an oracle, and the legal calls on them
  *
- * A bad pointer is charged to the heap whose memory it points into, which is told by
- * walking the slabs, not by what pcslab_free() looks at.
+ * A bad pointer is charged to the heap whose memory it points into. To find
+ * that heap the oracle walks the slabs, instead of the way pcslab_free() takes.
  */
 #include <linux/mm.h>
 #include <linux/rculist.h>
@@ -92,7 +92,7 @@ bool books_are_right(struct fuzz *f)
 	return right && api_refused(f->test) == f->refused;
 }
 
-/* What anyone freed and has this address is an object of @v's again. */
+/* The address is an object of @v again, whoever freed it. */
 void forget_freed(struct fuzz *f, const void *obj)
 {
 	unsigned int i, k;
@@ -143,7 +143,7 @@ static int free_there(void *obj)
 	return 0;
 }
 
-/* Here, on another CPU, in an interrupt of one. */
+/* Frees on this CPU, on another CPU, or in an interrupt of one. */
 void free_somehow(struct fuzz *f, const void *obj)
 {
 	switch (below(f, 8)) {
@@ -177,7 +177,7 @@ void do_alloc(struct fuzz *f, struct victim *v)
 
 	if (v->nr_held == MAX_HELD)
 		return;
-	/* Any number will do for a node. */
+	/* Any number is accepted as a node. */
 	hold(f, v, node ? pcslab_alloc_node(v->heap, size, GFP_KERNEL,
 					    prandom_u32_state(&f->random)) :
 			  pcslab_zalloc(v->heap, size, GFP_KERNEL));
@@ -189,11 +189,11 @@ void do_free(struct fuzz *f, struct victim *v)
 		drop(f, v, &v->held[below(f, v->nr_held)]);
 }
 
-/* Within its heap or into another. */
+/* Reallocates within the heap or into another heap. */
 void do_realloc(struct fuzz *f, struct victim *v)
 {
 	struct victim *to = any_victim(f);
-	size_t size = sizeof(u32) + any_size(f);	/* the seed stays in it */
+	size_t size = sizeof(u32) + any_size(f);	/* the seed must fit */
 	struct held *held, old;
 	void *obj;
 
@@ -205,7 +205,7 @@ void do_realloc(struct fuzz *f, struct victim *v)
 	obj = pcslab_realloc(to->heap, old.obj, size, GFP_KERNEL);
 	KUNIT_EXPECT_TRUE(f->test, api_filled(obj, old.seed, min(size, old.usable)));
 	if (obj == old.obj) {
-		/* What it was not asked to keep may be a redzone now. */
+		/* The bytes beyond the new size may be a redzone now. */
 		KUNIT_EXPECT_EQ(f->test, pcslab_usable_size(obj), old.usable);
 		api_fill(obj, old.seed, old.usable);
 		return;
@@ -233,7 +233,7 @@ static struct pcslab_slab *slab_in_class(struct pcslab_class *class, const void 
 	return found;
 }
 
-/* With nothing going on elsewhere the slab stays. */
+/* No other call runs meanwhile, so the slab stays. */
 struct pcslab_slab *slab_at(struct victim *v, const void *at)
 {
 	struct pcslab_slab *slab = NULL;
@@ -260,7 +260,7 @@ static bool in_large(const struct victim *v, const void *at)
 	return false;
 }
 
-/* NULL if it is no victim's. */
+/* Returns NULL if no victim owns it. */
 struct victim *owner_of(struct fuzz *f, const void *at)
 {
 	unsigned int i;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs that allocate and free, in the middle of calls and with locks held
+ * NMIs that allocate and free, in the middle of calls and while locks are held
  *
- * On every CPU a task allocates and frees, and puts objects into a box that the
- * NMI handler empties; what the handler gets it leaves for the task. Both sides
- * only ever turn a NULL into an object, or the other way round, and are on one
- * CPU, so the boxes need no lock. NMIs are sent by the local APIC: x86 only.
+ * On every CPU a task allocates and frees. It also puts objects into a box that
+ * the NMI handler empties; the handler leaves the objects that it allocates for
+ * the task. Either side only turns a NULL into an object, or an object into a
+ * NULL, and both run on one CPU, so the boxes need no lock. The local APIC
+ * sends the NMIs: x86 only.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -90,7 +91,9 @@ static int nmi_test_handler(unsigned int type, struct pt_regs *regs)
 		return NMI_DONE;
 	site->entries++;
 	site->hits += guard_taken(nmi.heap);
-	/* In turns: what the one leaves behind, the other meets. */
+	/*
+	 * Change the order each time, so that each meets what the other leaves.
+	 */
 	if (site->entries % 2)
 		alloc_in_nmi(site);
 	free_in_nmi(site);
@@ -181,7 +184,7 @@ static u64 nmi_hits(void)
 	return hits;
 }
 
-/* One at a time and CPU: two may become one on their way. */
+/* One at a time for each CPU: two could merge on their way. */
 static void send_nmis(void)
 {
 	unsigned long end = jiffies + NMI_SECONDS * HZ;
@@ -236,7 +239,10 @@ static void free_rest(struct nmi_site *site)
 	site->fails += site->actor.fails;
 }
 
-/* Frees that were put off are done soon; each large object's CPU frees it at last. */
+/*
+ * Deferred frees are done soon after the NMI. A large object that is left at
+ * the end is freed here.
+ */
 static void expect_nmi_books(struct kunit *test)
 {
 	u64 allocs = 1, frees = 1, fails = 0, large_allocs = 0, large_frees = 0, large_fails = 0;
@@ -277,7 +283,7 @@ static void report_nmis(struct kunit *test)
 		frees += nmi.site[cpu].nmi_frees;
 		large += nmi.site[cpu].nmi_large_frees;
 	}
-	/* With kmemleak every one fails. */
+	/* With kmemleak all of them fail. */
 	KUNIT_EXPECT_EQ(test, allocs > 0, !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK));
 	KUNIT_EXPECT_GT(test, frees, 0ull);
 	KUNIT_EXPECT_GT(test, large, 0ull);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long the tests should take
+ * How long the tests take
  *
- * A module of its own: Linux 6.1 runs a module's suites before it has parsed the
- * module's parameters.
+ * This is a module of its own, because Linux 6.1 runs the suites of a module
+ * before it parses the module's parameters.
  */
 #include <kunit/test.h>
 #include <linux/export.h>
@@ -25,7 +25,7 @@ static unsigned long rounds = 1;
 module_param(rounds, ulong, 0444);
 MODULE_PARM_DESC(rounds, "how often the big load and the cuts are done");
 
-/* Rounds are parameters of a case: each has KUnit's whole time limit. */
+/* Each round is a parameter of the case, so it has KUnit's full time limit. */
 const void *pcslab_test_next_round(COMPAT_PARAM_TEST const void *prev, char *desc)
 {
 	unsigned long round = (unsigned long)prev + 1;

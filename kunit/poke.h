@@ -6,8 +6,8 @@
 #include <linux/types.h>
 
 /*
- * Write where one must not. By hand, for KASAN, which would be first to tell, not to
- * see it: what does pcslab itself make of it?
+ * Writes where nobody may write, to see what pcslab itself does about it. KASAN
+ * must not see the writes, because it would report them first.
  */
 static noinline __no_sanitize_address __maybe_unused void
 poke(void *to, size_t size, u8 value)

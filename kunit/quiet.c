@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * With no one allocating or freeing: do the record, the states of the objects
- * and the files agree? Included by one file of each module that asks.
+ * While nobody allocates or frees, do the record, the states of the objects and
+ * the files agree? One file of each module that needs this includes it.
  */
 #include <linux/delay.h>
 #include <linux/rculist.h>
@@ -10,12 +10,15 @@
 
 #include "quiet.h"
 
-/* What the states of a class's objects and the fill of its magazines say. */
+/* Sums over the states of a class's objects and over its magazines */
 struct walk {
 	u64 live, cached, free, other, rounds;
 };
 
-/* With a shell's eyes: debugfs files can't be read from inside the kernel. */
+/*
+ * Reads debugfs files through a shell, as they can't be read from inside the
+ * kernel.
+ */
 int run_shell(const char *command)
 {
 	char shell[] = "/bin/sh", option[] = "-c", path[] = "PATH=/bin";
@@ -46,7 +49,10 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 	}
 }
 
-/* Slabs on their way out go meanwhile, and what was read before they went is not true. */
+/*
+ * True if a slab is on its way out: it may go during the walk, and what was
+ * read before is wrong then.
+ */
 static bool any_leaves(struct pcslab_class *class)
 {
 	struct pcslab_slab *slab;
@@ -109,11 +115,14 @@ static void expect_quiet_class(struct kunit *test, struct pcslab_class *class,
 	KUNIT_EXPECT_EQ_MSG(test, walk.other, 0ull, "class %u", st->size);
 }
 
-/* What a person reads: scripts/inside is in the guest. */
+/* Compares the files that people read: scripts/inside is in the guest. */
 static const char compare_files[] =
 	"cd /sys/kernel/debug/pcslab/heaps/%s && awk -f /inside/audit-is-exact.awk exact audit";
 
-/* With no one allocating or freeing: the record, the walk and the files agree. */
+/*
+ * Nobody may allocate or free meanwhile: the record, the walk and the files
+ * agree.
+ */
 void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
 {
 	static struct pcslab_stats st;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All CPUs free the same object in the same instant, and one of them did: what
- * pcslab.debug=1 is for. Without it this fails, so the module is loaded only then.
+ * All CPUs free the same object at the same instant, and only one free may
+ * succeed. pcslab.debug=1 ensures this. The test fails without it, so the run
+ * loads the module only with it.
  */
 #include <kunit/test.h>
 #include <linux/atomic.h>
@@ -52,7 +53,7 @@ static u64 frees_of(const struct pcslab_stats *st, size_t size)
 	       st->class[pcslab_class_index(size)].frees;
 }
 
-/* Of all the frees of an object one is counted, the others are refused. */
+/* One of the frees of an object is counted, the others are refused. */
 static void one_wins(struct kunit *test, size_t size)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-claim", NULL);
@@ -70,7 +71,7 @@ static void one_wins(struct kunit *test, size_t size)
 	KUNIT_EXPECT_GT(test, cpus, 1);
 	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
 	KUNIT_EXPECT_EQ(test, frees_of(st, size), ROUNDS);
-	/* A large object that is gone is no memory of the heap any more. */
+	/* A freed large object is no longer memory of the heap. */
 	if (size <= PCSLAB_MAX_SIZE)
 		KUNIT_EXPECT_EQ(test, st->bad_frees, (cpus - 1) * ROUNDS);
 	pcslab_heap_destroy(heap);

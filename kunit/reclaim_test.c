@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Free memory goes back: when asked for, after a while, and when the kernel needs
- * it; and a call from the middle of reclaim is like any other. For a guest with
- * little memory, and looks every few seconds: a heap is only sure to be quiet when
- * it has just been shrunk.
+ * Free memory goes back: on request, after a while, and when the kernel needs
+ * it. A call from the middle of reclaim works like any other. The guest must
+ * have little memory and take a look every few seconds. A heap is sure to be
+ * quiet only just after a shrink.
  */
 #include <kunit/test.h>
 #include <linux/cpu.h>
@@ -22,10 +22,13 @@
 #include "live.h"
 #include "quiet.c"
 
-/* Objects of each class on each CPU: more than two magazines and a slab of most. */
+/*
+ * Objects of each class on each CPU: more than two magazines and a slab hold,
+ * with most classes.
+ */
 #define PER_CPU		200
 #define PER_CPU_BYTES	(160 * 1024)
-/* Far more jiffies than looks take to come. */
+/* Far more jiffies than two looks take */
 #define LOOKS_COME	(120 * HZ)
 #define GREED		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
@@ -54,7 +57,7 @@ static u64 free_objects(struct pcslab_heap *heap)
 	return objects;
 }
 
-/* At most @n of each class, allocated here, linked through their first word. */
+/* Takes at most @n objects of each class, linked through their first word. */
 static void *take_some(unsigned int n)
 {
 	void *first = NULL, **obj;
@@ -90,7 +93,7 @@ static int use_this_cpu(void *unused)
 	return 0;
 }
 
-/* Magazines and depots of all CPUs and classes have something in them. */
+/* Leaves objects in the magazines and depots of all CPUs and classes. */
 static void use_all_cpus(struct kunit *test)
 {
 	unsigned int cpu;
@@ -103,7 +106,7 @@ static void use_all_cpus(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, stats_live(&st), 0);
 }
 
-/* Now and then a look comes in between and gives some of it back. */
+/* Tries again, because a look may come in between and give back some of it. */
 static void shrink_gives_all_back(struct kunit *test)
 {
 	unsigned int tries = 5;
@@ -122,7 +125,7 @@ static void shrink_gives_all_back(struct kunit *test)
 	expect_quiet(test, heap);
 }
 
-/* Every slab that has a live object stays, with it. */
+/* Every slab with a live object stays, and the object is unchanged. */
 static void shrink_keeps_what_is_live(struct kunit *test)
 {
 	u8 *obj[PCSLAB_NR_CLASSES];
@@ -154,7 +157,10 @@ static int see_a_tick(void *unused)
 	return 0;
 }
 
-/* The look's timer does not wake a CPU that is idle. False: they should have come. */
+/*
+ * Wakes all CPUs, because the timer of the look does not wake an idle CPU.
+ * Returns false if the looks are overdue.
+ */
 static bool let_looks_come(unsigned long since)
 {
 	unsigned int cpu;
@@ -167,7 +173,7 @@ static bool let_looks_come(unsigned long since)
 	return time_before(jiffies, since + LOOKS_COME);
 }
 
-/* What no one uses is gone after two looks. */
+/* Unused memory is gone after two looks. */
 static void idle_memory_goes_back(struct kunit *test)
 {
 	unsigned long start;
@@ -181,7 +187,7 @@ static void idle_memory_goes_back(struct kunit *test)
 	expect_quiet(test, heap);
 }
 
-/* A magazine that is used now and then stays, when those of other classes go. */
+/* A magazine in occasional use stays while those of other classes go. */
 static void used_magazine_stays(struct kunit *test)
 {
 	unsigned int index = pcslab_class_index(64);
@@ -198,7 +204,10 @@ static void used_magazine_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, others, 0);
 }
 
-/* As many as there are, but no more than @most. One word of each holds them together. */
+/*
+ * Takes as many objects as it gets, at most @most, linked through their first
+ * word.
+ */
 static void *take(struct pcslab_heap *from, size_t size, gfp_t gfp, unsigned long most,
 		  unsigned long *n)
 {
@@ -216,7 +225,7 @@ static void *take_all(struct pcslab_heap *greedy, size_t size, unsigned long *n)
 	return take(greedy, size, GREED, ULONG_MAX, n);
 }
 
-/* What is done on CPU 0, to the depot of its node. */
+/* Runs on CPU 0, and uses the depot of its node */
 struct swing {
 	struct pcslab_depot *depot;
 	unsigned long objects;
@@ -252,8 +261,9 @@ static int take_and_give_back(void *arg)
 }
 
 /*
- * Who takes and gives back the same again and again finds it ready in full magazines;
- * when he does not any more, the depot forgets. Looks are taken meanwhile, each second.
+ * If the same number of objects is taken and given back again and again, the
+ * depot learns to keep them in full magazines. Once this stops, it forgets.
+ * Looks come meanwhile, each second.
  */
 static void depot_learns_and_forgets(struct kunit *test)
 {
@@ -270,7 +280,7 @@ static void depot_learns_and_forgets(struct kunit *test)
 	smp_call_on_cpu(0, take_and_give_back, &swing, false);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
 
-	/* No more than it could have had for nothing. */
+	/* The limit must grow no further than the number of objects. */
 	swing.objects = 2 * at_first * class->cap;
 	smp_call_on_cpu(0, take_and_hold, &swing, false);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->max_rounds), swing.objects);
@@ -306,7 +316,7 @@ static unsigned long serve(struct pcslab_heap *other, unsigned int n, gfp_t gfp)
 	return served;
 }
 
-/* Full magazines and empty slabs, of all classes. */
+/* Full magazines and empty slabs of all classes. */
 static unsigned long depots_hold(void)
 {
 	struct pcslab_class *class = NULL;
@@ -321,9 +331,9 @@ static unsigned long depots_hold(void)
 }
 
 /*
- * The shrinker is asked for all it has. It has caches looked at as well, and what they
- * held may come into the depots when those have just been emptied; who asks again within
- * a tenth of a second is told that there is nothing.
+ * drop_caches asks the shrinker for everything. The shrinker also starts a look
+ * at the caches, whose objects may reach the depots just after those have been
+ * emptied. For a tenth of a second after that it reports that there is nothing.
  */
 static void drop_caches_empties_depots(struct kunit *test)
 {
@@ -341,7 +351,7 @@ static void drop_caches_empties_depots(struct kunit *test)
 
 typedef unsigned long (*scan_fn)(struct shrinker *s, struct shrink_control *sc);
 
-/* A kprobe knows where it is. */
+/* A kprobe finds the address of the function. */
 static scan_fn find_scan(void)
 {
 	struct kprobe probe = { .symbol_name = "pcslab:scan_pages" };
@@ -355,8 +365,8 @@ static scan_fn find_scan(void)
 }
 
 /*
- * Whoever reclaims is told of each page, or goes on as if nothing had come of
- * it.
+ * Reclaim must be told of each page that was freed, or it goes on as if nothing
+ * had been.
  */
 static void reclaim_is_told(struct kunit *test)
 {
@@ -372,14 +382,15 @@ static void reclaim_is_told(struct kunit *test)
 	current->reclaim_state = saved;
 	KUNIT_EXPECT_GT(test, pages, 0);
 	KUNIT_EXPECT_NE(test, pages, SHRINK_STOP);
-	/* And of what kfree() gave back meanwhile. */
+	/* This includes what kfree() gave back meanwhile. */
 	KUNIT_EXPECT_GE(test, compat_reclaimed(&state), pages);
 	pcslab_heap_shrink(heap);
 }
 
 /*
- * One heap takes all memory there is. On the way it gets what others have free, and
- * when there is no more for it the others are still served; and nothing is lost.
+ * One heap takes all memory there is. On the way it gets the free memory of
+ * other heaps. When it gets no more, the other heaps are still served, and
+ * nothing is lost.
  */
 static void greedy_heap_and_others(struct kunit *test)
 {
@@ -400,9 +411,12 @@ static void greedy_heap_and_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st.class[pcslab_class_index(8192)].fails, 1);
 	free_all(all);
 	KUNIT_EXPECT_EQ(test, serve(heap, 10000, GFP_KERNEL), 10000);
-	msleep(500);	/* pages go a grace period or two later */
+	msleep(500);	/* pages go some grace periods later */
 
-	/* As much again, but for what is in other caches; KASAN and kmemleak keep a lot. */
+	/*
+	 * Expect as much again, except for what other caches hold; KASAN and
+	 * kmemleak keep a lot.
+	 */
 	all = take_all(greedy, 8192, &m);
 	/* With highmem the kernel may find enough elsewhere the first time. */
 	KUNIT_EXPECT_LT(test, pages_of(heap), spare);
@@ -418,7 +432,7 @@ static void greedy_heap_and_others(struct kunit *test)
 
 static atomic_t reclaims, refused;
 
-/* A filesystem's shrinker that allocates, in each of the ways it may. */
+/* A shrinker like a filesystem's; allocates with all flags allowed there. */
 static unsigned long count_one(struct shrinker *s, struct shrink_control *sc)
 {
 	return 1;
@@ -449,7 +463,7 @@ static void calls_from_reclaim(struct kunit *test)
 	shrinker = compat_shrinker_create("pcslab-test", count_one, scan_and_alloc);
 	KUNIT_ASSERT_NOT_NULL(test, shrinker);
 	KUNIT_EXPECT_EQ(test, run_shell("echo 2 >/proc/sys/vm/drop_caches"), 0);
-	/* How often reclaim asks is its own business. */
+	/* Reclaim decides how often it calls the shrinker. */
 	for (tries = 0; tries < 100 && atomic_read(&reclaims) <= 10; tries++)
 		free_all(take_all(heap, 4096, &n));
 	compat_shrinker_destroy(shrinker);

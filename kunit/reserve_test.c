@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reserves of the page allocator are for those who free memory: nobody else gets
- * objects made of them, and no call takes magazines from them. For a guest with one CPU
- * and little memory: all of it is taken, with interrupts off, so that nobody else finds
- * out.
+ * Only tasks that free memory may use the page allocator's reserves: nobody
+ * else gets objects made of them, and no call takes magazines from them. The
+ * guest must have one CPU and little memory. The test takes all memory with
+ * interrupts off, so that nobody else is affected.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -19,19 +19,19 @@
 
 #define NO_RESERVES	(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN)
 #define ORDINARY	(GFP_NOWAIT | __GFP_NOWARN)
-/* More than what is free in slabs, magazines and the CPU's lists of pages. */
+/* More than is free in slabs, magazines and the CPU's lists of pages */
 #define MANY		10000
 
 static struct pcslab_heap *heap;
 
-/* All memory there is, but for the reserves. */
+/* Holds all memory except for the reserves */
 struct famine {
 	struct page *pages;
 	void *objs[10];
 	unsigned long flags;
 };
 
-/* Memory that has been used has free objects of kmalloc() in it. */
+/* Takes the free objects that kmalloc() has in memory it used before. */
 static void *take_kmallocs(size_t size)
 {
 	void *first = NULL, **obj;
@@ -78,7 +78,7 @@ static void famine_end(struct famine *famine)
 	local_irq_restore(famine->flags);
 }
 
-/* All objects, linked through their first word. */
+/* All objects, linked through their first word */
 static void *held;
 
 static void *take(gfp_t gfp)
@@ -116,7 +116,7 @@ static bool is_reserved(const void *obj)
 	return slab->node == NUMA_NO_NODE;
 }
 
-/* How many of @n that are asked for are made of reserves? */
+/* Takes @n objects. Returns how many are made of reserves. */
 static unsigned int take_reserved(unsigned int n, gfp_t gfp)
 {
 	unsigned int reserved = 0;
@@ -126,7 +126,7 @@ static unsigned int take_reserved(unsigned int n, gfp_t gfp)
 	return reserved;
 }
 
-/* As one who is to free memory. */
+/* Same for a task that is freeing memory. */
 static unsigned int reclaimer_takes(unsigned int n, gfp_t gfp)
 {
 	unsigned int reserved, noreclaim = memalloc_noreclaim_save();
@@ -141,7 +141,7 @@ static struct pcslab_class *class_of_64(void)
 	return pcslab_class_at(heap, pcslab_class_index(64));
 }
 
-/* But for those that are on their way out, which takes a grace period. */
+/* Does not count slabs on their way out, which takes a grace period. */
 static unsigned int reserved_slabs(void)
 {
 	struct pcslab_slab *slab;
@@ -154,7 +154,7 @@ static unsigned int reserved_slabs(void)
 	return n;
 }
 
-/* Enough that there are some free in the last slab, whatever was free before. */
+/* Takes so many that the last slab has free ones, whatever was free before. */
 static void only_who_frees_memory(struct kunit *test)
 {
 	unsigned int first, ordinary, refused, flagged, n = MANY;
@@ -174,7 +174,7 @@ static void only_who_frees_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flagged, 1);
 	KUNIT_EXPECT_EQ(test, reserved_slabs(), 1);
 
-	/* Nor does anybody get the one that is freed, from a magazine or otherwise. */
+	/* Nobody gets the freed one either, from a magazine or otherwise. */
 	free_last();
 	KUNIT_EXPECT_EQ(test, take_reserved(1000, GFP_KERNEL), 0);
 	expect_quiet(test, heap);
@@ -183,7 +183,7 @@ static void only_who_frees_memory(struct kunit *test)
 	expect_quiet(test, heap);
 }
 
-/* A magazine is a convenience: neither a call that allocates nor one that frees needs it. */
+/* Allocations and frees can do without a magazine, so none is allocated. */
 static void no_magazine_is_taken(struct kunit *test)
 {
 	struct pcslab_magazine *freeing, *allocating;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Has all states of CPU hotplug of one kind, so that pcslab gets none. */
+/* Takes all states of CPU hotplug of one kind, so that pcslab gets none. */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where tasks of a load run, whose calls are counted by CPU. */
+/* Keeps the tasks of a load on a CPU while their calls are counted by CPU. */
 #ifndef _PCSLAB_KUNIT_STAY_H
 #define _PCSLAB_KUNIT_STAY_H
 
@@ -7,7 +7,10 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
-/* Until the call is counted, on the CPU that made it; atomic, but on RT. */
+/*
+ * Stay until the call is counted, on the CPU that made it. Atomic, except on
+ * RT.
+ */
 static inline void stay_here(void)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
@@ -25,9 +28,9 @@ static inline void may_leave(void)
 }
 
 /*
- * Sit on one CPU for a while: left alone they would stay where they are. Not on RT:
- * when a CPU goes, the scheduler of 6.12 can't cope with a task that has both chosen
- * the CPU and disabled its migration, as stay_here() does there.
+ * Sit on one CPU for a while, because tasks left alone rarely move. Not on RT:
+ * when a CPU goes offline, the scheduler of 6.12 can't handle a task that both
+ * has an affinity to it and has migration disabled, as stay_here() does there.
  */
 static inline void sit_on(unsigned int cpu)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Frees in NMI at a place of choice: to the kernel a kprobe's int3 is an NMI
- */
+/* Frees in NMI at chosen places: the kernel treats a kprobe's int3 as an NMI */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
@@ -22,7 +20,7 @@
 
 static struct {
 	const void *obj;		/* to be freed; then NULL */
-	bool in_nmi, online;		/* it was freed so */
+	bool in_nmi, online;		/* where it was freed */
 } trap;
 
 static int free_in_trap(struct kprobe *probe, struct pt_regs *regs)
@@ -42,14 +40,14 @@ static noinline void trap_here(void)
 	barrier();
 }
 
-/* After the CPU has run its irq_works for the last time. */
+/* After the CPU has run its irq_works for the last time */
 static struct kprobe at_death = {
 	.symbol_name = "sched_cpu_dying",
 	.pre_handler = free_in_trap,
 	.post_handler = stay_breakpoint,
 };
 
-/* On the CPU that comes, before it is online. */
+/* On a CPU that comes up, before it is online */
 static struct kprobe at_birth = {
 	.symbol_name = "sched_cpu_starting",
 	.pre_handler = free_in_trap,
@@ -64,14 +62,14 @@ static struct kprobe at_call = {
 
 static void arm(struct kunit *test, struct kprobe *probe)
 {
-	/* Having been registered leaves it disabled, and with an address beside the name. */
+	/* An earlier registration leaves flags, and an address too. */
 	probe->flags = 0;
 	if (probe->symbol_name)
 		probe->addr = NULL;
 	KUNIT_ASSERT_EQ(test, register_kprobe(probe), 0);
 }
 
-/* As if in the middle of a call: the magazine is not for an NMI then. */
+/* As if in the middle of a call: then an NMI may not use the magazine. */
 static void trap_in_a_call(struct pcslab_heap *heap, size_t size)
 {
 	unsigned int index = size > PCSLAB_MAX_SIZE ? PCSLAB_LARGE : pcslab_class_index(size);
@@ -107,7 +105,7 @@ static void expect_freed(struct kunit *test, struct pcslab_heap *heap, bool onli
 	KUNIT_EXPECT_EQ(test, live_in(test, heap), 0ull);
 }
 
-/* Of this test's CPU alone: the other one has no magazine. */
+/* Only the test's CPU uses the heap, so the other CPU has no magazine. */
 static struct pcslab_heap *heap_of_cpu0(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("trap", NULL);
@@ -118,8 +116,9 @@ static struct pcslab_heap *heap_of_cpu0(struct kunit *test)
 }
 
 /*
- * What a dying CPU puts off is done when it is dead; what others put off while
- * it is, by them; and what it puts off before it is online again, by itself.
+ * Frees deferred by a dying CPU are done when it is dead. Frees that other CPUs
+ * defer while it is dead are done by those CPUs. Frees that the CPU defers
+ * before it is online again are done by itself.
  */
 static void check_death(struct kunit *test, size_t size)
 {
@@ -154,11 +153,11 @@ static void freed_by_a_dying_cpu(struct kunit *test)
 }
 
 /*
- * On the way of a CPU up and down. The irq_work's thread of PREEMPT_RT runs
- * from smpboot_unpark_threads() to smpboot_park_threads(); pcslab's state is
- * between those of the workqueues and of the scheduler. There is no station on
- * the way up where the CPU serves again: its irq_work would do what the startup
- * forgot.
+ * Stations on a CPU's way up and down. On PREEMPT_RT the thread of irq_work
+ * runs from smpboot_unpark_threads() to smpboot_park_threads(). pcslab's state
+ * is between those of the workqueues and of the scheduler. On the way up no
+ * station comes after the point where the CPU serves again: its irq_work would
+ * do there what the startup callback forgot.
  */
 struct station {
 	struct kprobe probe;
@@ -227,7 +226,7 @@ static void arm_stations(struct kunit *test, struct pcslab_heap *heap)
 	}
 }
 
-/* What is left are the objects of stations that it did not come to. */
+/* The objects of stations that the CPU did not reach are still live. */
 static void disarm_stations(struct kunit *test, struct pcslab_heap *heap)
 {
 	struct station *station;
@@ -245,7 +244,10 @@ static void disarm_stations(struct kunit *test, struct pcslab_heap *heap)
 	KUNIT_EXPECT_EQ(test, live_in(test, heap), 0ull);
 }
 
-/* Poisoned: an NMI puts off every free, for no magazine takes it at once. */
+/*
+ * With poison, no magazine takes an object at once, so an NMI defers every
+ * free.
+ */
 static struct pcslab_heap *heap_of_stations(struct kunit *test)
 {
 	static const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_POISON };
@@ -256,7 +258,7 @@ static struct pcslab_heap *heap_of_stations(struct kunit *test)
 	return heap;
 }
 
-/* What was put off is done when the CPU is dead, and soon after it is there again. */
+/* Deferred frees are done when the CPU is dead, or soon after it is back. */
 static void freed_on_the_way(struct kunit *test)
 {
 	struct pcslab_heap *heap = heap_of_stations(test);
@@ -274,7 +276,7 @@ static void freed_on_the_way(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* The next time OTHER_CPU comes to the state of this name. */
+/* Fails the next transition of OTHER_CPU to the state of this name. */
 static void fail_once(struct kunit *test, const char *name)
 {
 	char command[256];
@@ -285,7 +287,7 @@ static void fail_once(struct kunit *test, const char *name)
 	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
 }
 
-/* Before the thread of irq_works runs, and after pcslab's own state. */
+/* Fails before the thread of irq_works runs, and after pcslab's own state. */
 static void freed_when_a_bring_up_fails(struct kunit *test)
 {
 	static const char * const states[] = { "smpboot/threads:online", "sched:active" };
@@ -306,7 +308,10 @@ static void freed_when_a_bring_up_fails(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* After pcslab's state was taken down: it serves again when it comes back. */
+/*
+ * Fails after pcslab's state was taken down: when it comes back, it serves
+ * again.
+ */
 static void freed_when_a_take_down_fails(struct kunit *test)
 {
 	struct pcslab_heap *heap = heap_of_stations(test);
@@ -326,7 +331,7 @@ struct pending {
 	u8 *state;
 };
 
-/* What an NMI does that looked at the slab's bit and found it set. */
+/* Does what an NMI does after it has found the bit of the slab set */
 static void end_pending(struct work_struct *work)
 {
 	struct pending *pending = container_of(work, struct pending, work);
@@ -347,7 +352,10 @@ static u8 *state_of(struct pcslab_class *class, const void *obj)
 	return &slab->state[(obj - (void *)slab->base) / class->size];
 }
 
-/* Of two objects of a slab one is freed while another CPU's NMI has begun with the other. */
+/*
+ * One of two objects of a slab is freed while an NMI on another CPU is in the
+ * middle of freeing the other one.
+ */
 static void freed_with_one_pending(struct kunit *test)
 {
 	struct pcslab_heap *heap = heap_of_cpu0(test);
@@ -372,7 +380,7 @@ static void freed_with_one_pending(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* Calls that CPU 0 counted with the guard held, and without. */
+/* Calls that CPU 0 counted with the guard held, and without it */
 struct rows {
 	unsigned long guarded, direct;
 };
@@ -389,7 +397,7 @@ static struct rows rows_of(struct pcslab_heap *heap, size_t size)
 	return (struct rows){ .guarded = sum_row(&c->count), .direct = sum_row(&c->direct) };
 }
 
-/* One call more in the row of those that did not hold the guard. */
+/* There is one more call in the row of those without the guard. */
 static void expect_direct(struct kunit *test, struct pcslab_heap *heap, size_t size,
 			  struct rows *before)
 {
@@ -401,9 +409,9 @@ static void expect_direct(struct kunit *test, struct pcslab_heap *heap, size_t s
 }
 
 /*
- * Calls inside a call count in a row of their own, where an increment of the
- * other one may be half done: an allocation, a free, and a free that was put
- * off. A size the compiler does not know has a path of its own.
+ * An allocation, a free, and a deferred free inside a call. They count in a row
+ * of their own, because an increment of the other row may be half done. A size
+ * unknown to the compiler has a path of its own.
  */
 static void called_in_a_call(struct kunit *test)
 {
@@ -443,7 +451,7 @@ static void called_in_a_call(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* A work item releases it, some grace periods after the last free. */
+/* A work item releases the heap, some grace periods after the last free. */
 static bool zombie_goes(void)
 {
 	unsigned int tries;
@@ -457,8 +465,8 @@ static bool zombie_goes(void)
 }
 
 /*
- * What is free of it has gone before; only the object, or its slab, has a
- * reference then.
+ * Everything free in the heap has gone before, so only the object, or its slab,
+ * has a reference.
  */
 static void free_last_in_nmi(struct kunit *test, size_t size)
 {
@@ -474,7 +482,7 @@ static void free_last_in_nmi(struct kunit *test, size_t size)
 	KUNIT_EXPECT_TRUE(test, zombie_goes());
 }
 
-/* A zombie goes with its last object, also if an NMI frees that. */
+/* A zombie goes with its last object, even if an NMI frees that. */
 static void zombie_freed_in_nmi(struct kunit *test)
 {
 	arm(test, &at_call);
@@ -486,7 +494,7 @@ static void zombie_freed_in_nmi(struct kunit *test)
 
 #define SOME	64
 
-/* Every free object of a few slabs is handed out once, and looked at then. */
+/* Uses every free object of a few slabs, which checks it. */
 static u64 corruptions_after_use(struct kunit *test, struct pcslab_heap *heap, size_t size)
 {
 	static struct pcslab_stats st;
@@ -503,7 +511,7 @@ static u64 corruptions_after_use(struct kunit *test, struct pcslab_heap *heap, s
 	return st.corruptions;
 }
 
-/* A free in NMI looks at the redzone, and fills with poison, like any other. */
+/* A free in NMI checks redzones and writes poison like any other free. */
 static void checked_in_nmi(struct kunit *test)
 {
 	static const struct pcslab_heap_attr attr = {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two CPUs free one object at the same instant. The worst that may come of it
- * is that the heap hands this object out twice: no memory of anybody else is
- * touched, and nothing is lost.
+ * Two CPUs free one object at the same instant. In the worst case the heap
+ * hands this object out twice, but nobody else's memory is touched and nothing
+ * is lost.
  *
- * Both find the object live, both count a free, and two magazines have it. The
- * second round is called stale here. It is dropped, and counted as a bad free,
- * where somebody finds that it leads to no cached object; or else its object is
- * handed out once more.
+ * Both CPUs find the object live, both count a free, and two magazines have it.
+ * The second round is called stale here. If somebody notices that a round leads
+ * to no cached object, it is dropped and counted as a bad free; otherwise its
+ * object is handed out once more.
  *
- * In most cases the instant is made by hand: the first free is hidden from the
- * second by setting the object's state back. So the numbers are known, and the
- * places are, too. In the last cases tasks on two CPUs really do it, and the
- * books say how often it happened.
+ * In most cases the test makes the instant by hand: it sets the object's state
+ * back, which hides the first free from the second. So both the numbers and the
+ * places are known. In the last cases tasks on two CPUs really race, and the
+ * books say how often.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -31,17 +31,17 @@
 #include "quiet.c"
 #include "stay.h"
 
-/* Two CPUs of the same node; the first one also goes offline. */
+/* Two CPUs of the same node; the first one also goes offline */
 #define FIRST		3U
 #define SECOND		2U
 #define TRIES		10
 #define MAX_POPPED	16
 #define MAX_OBJECTS	2000
-/* What each CPU takes of each kind of memory. */
+/* How many of each kind of memory each CPU takes */
 #define WITNESSES	150
 #define PATTERN		0xc3
 
-/* Slabs of many objects, and of two. */
+/* Slabs of many objects, and of two */
 static const size_t sizes[] = { 64, 4096, PCSLAB_MAX_SIZE };
 
 static struct pcslab_heap *heap;
@@ -75,9 +75,7 @@ static void move_to(struct kunit *test, unsigned int cpu)
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(cpu)), 0);
 }
 
-/*
- * @n more behind @from; each must be the heap's, and all of it is written to.
- */
+/* Takes @n more, writes to all of each, and checks that they are the heap's. */
 static void alloc_more(struct kunit *test, unsigned int from, unsigned int n, size_t size)
 {
 	unsigned int i, foreign = 0;
@@ -112,7 +110,7 @@ static int by_address(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* How many of them are there once more? They are sorted afterwards. */
+/* How many objects are there twice? Sorts them. */
 static unsigned int doubles(unsigned int n)
 {
 	unsigned int i, twice = 0;
@@ -124,8 +122,8 @@ static unsigned int doubles(unsigned int n)
 }
 
 /*
- * Free an object into this CPU's magazine, and hide that from the next who
- * frees it. To be called where one may not migrate.
+ * Frees an object into this CPU's magazine, and hides that from the next free.
+ * The caller must not migrate.
  */
 static void hidden_free(struct kunit *test, void *obj, size_t size)
 {
@@ -139,7 +137,7 @@ static void hidden_free(struct kunit *test, void *obj, size_t size)
 	WRITE_ONCE(*round->state, PCSLAB_LIVE);
 }
 
-/* Every @step-th object, @n of them. */
+/* Frees @n objects, each @step-th. */
 static void free_on_both(struct kunit *test, unsigned int n, unsigned int step, size_t size)
 {
 	unsigned int i;
@@ -155,8 +153,8 @@ static void free_on_both(struct kunit *test, unsigned int n, unsigned int step, 
 }
 
 /*
- * As many objects as fill a magazine: what is free of FIRST's has room beside
- * them.
+ * Returns the number of objects that fill a magazine, which leaves room for
+ * FIRST's free objects.
  */
 static unsigned int one_magazine(struct kunit *test, size_t size)
 {
@@ -165,7 +163,7 @@ static unsigned int one_magazine(struct kunit *test, size_t size)
 	return class_of(size)->cap;
 }
 
-/* New objects, in a magazine of FIRST and in one of SECOND. */
+/* Leaves new objects both in a magazine of FIRST and in one of SECOND. */
 static unsigned int make_stale_rounds(struct kunit *test, size_t size)
 {
 	unsigned int n = one_magazine(test, size);
@@ -175,7 +173,7 @@ static unsigned int make_stale_rounds(struct kunit *test, size_t size)
 	return n;
 }
 
-/* Memory that is not the heap's, and must stay as it is. */
+/* Memory that is not the heap's, and must stay unchanged */
 struct witness {
 	struct page *page;
 	void *kmalloced[3];
@@ -185,7 +183,7 @@ struct witness {
 static struct witness witnesses[8 * WITNESSES];
 static unsigned int nr_witnesses;
 static struct pcslab_heap *other_heap;
-/* As objects are, and as the metadata of their slabs is. */
+/* The sizes of objects, and of the metadata of their slabs */
 static const size_t kmalloc_sizes[] = { 4096, 128, 192 };
 
 static void take_witness(struct witness *w, unsigned int order, size_t size)
@@ -204,7 +202,7 @@ static void take_witness(struct witness *w, unsigned int order, size_t size)
 	}
 }
 
-/* On all CPUs: each has pages at hand that were freed there. */
+/* Takes on all CPUs, because each one keeps pages that were freed there. */
 static void take_witnesses(size_t size)
 {
 	unsigned int order = get_order(2 * size), cpu, i;
@@ -254,7 +252,7 @@ static void hear_witnesses(struct kunit *test, size_t size)
 	nr_witnesses = 0;
 }
 
-/* The audit counts objects, not calls; stale rounds are wrong. */
+/* The audit counts objects, not calls, and counts stale rounds as wrong. */
 static void expect_audited(struct kunit *test, unsigned int live, const char *wrong)
 {
 	static const char command[] =
@@ -267,10 +265,7 @@ static void expect_audited(struct kunit *test, unsigned int live, const char *wr
 	kfree(line);
 }
 
-/*
- * No object is live, and all memory goes back. The books are off by @off for
- * good.
- */
+/* No object is live, and all memory goes back. The books stay wrong by @off. */
 static void expect_empty(struct kunit *test, size_t size, const struct books *before, s64 off)
 {
 	struct books now;
@@ -301,7 +296,7 @@ static void with_each_size(struct kunit *test, size_fn fn)
 		fn(test, sizes[i]);
 }
 
-/* Both magazines are used before anybody looks at their rounds. */
+/* Both magazines are used before anybody checks their rounds. */
 static void use_both_magazines(struct kunit *test, size_t size)
 {
 	struct books before = books_of(size);
@@ -324,7 +319,7 @@ static void handed_out_twice(struct kunit *test)
 	with_each_size(test, use_both_magazines);
 }
 
-/* Between objects that are live. */
+/* Live objects lie between the free ones. */
 static void flush_both_magazines(struct kunit *test, size_t size)
 {
 	struct books before = books_of(size);
@@ -351,7 +346,7 @@ static void dropped_when_flushed(struct kunit *test)
 	with_each_size(test, flush_both_magazines);
 }
 
-/* What is in the depots goes; what CPUs have in their magazines stays. */
+/* Empties the depots; the CPUs keep their magazines. */
 static void empty_depots(struct kunit *test, size_t size)
 {
 	unsigned int i;
@@ -363,7 +358,7 @@ static void empty_depots(struct kunit *test, size_t size)
 	KUNIT_EXPECT_EQ_MSG(test, books_of(size).slabs, 0ull, "objects of %zu bytes", size);
 }
 
-/* The objects' memory is somebody else's when SECOND looks at its rounds. */
+/* When SECOND checks its rounds, others own the memory of the objects. */
 static void lose_pages(struct kunit *test, size_t size)
 {
 	struct books before = books_of(size);
@@ -397,7 +392,7 @@ static void expect_slabs_leave(struct kunit *test, size_t size, u64 before)
 }
 
 /*
- * Other objects push the stale rounds from the magazines of SECOND into the
+ * Other objects push the stale rounds of SECOND from its magazines into the
  * depot.
  */
 static void lose_pages_of_depot(struct kunit *test, size_t size)
@@ -425,9 +420,7 @@ static void lose_pages_of_depot(struct kunit *test, size_t size)
 	KUNIT_ASSERT_EQ(test, add_cpu(FIRST), 0);
 }
 
-/*
- * Of slabs with two objects: some are empty then, and more than a depot keeps.
- */
+/* With two objects to a slab, some slabs are empty, more than a depot keeps. */
 static void full_magazines_are_verified(struct kunit *test)
 {
 	lose_pages_of_depot(test, 4096);
@@ -453,9 +446,9 @@ static struct pcslab_slab *slab_at(size_t size, const void *obj)
 }
 
 /*
- * One of the CPUs is so late that the object is in its slab again when it marks
- * it as cached: the slab thinks of more objects as free than it has. Of eight
- * each, four are live and two late.
+ * One CPU is so late that the object is in its slab again when that CPU marks
+ * it as cached. The slab then counts more objects as free than it has. Of every
+ * eight objects four are live and two are late.
  */
 static void mark_late(struct kunit *test, size_t size)
 {
@@ -509,7 +502,7 @@ static void wait_until_gone(struct kunit *test, const char *name)
 	KUNIT_EXPECT_FALSE(test, is_listed(name));
 }
 
-/* With the last object, whatever the books say. */
+/* The heap goes with its last object, whatever the books say. */
 static void expect_gone(struct kunit *test, struct pcslab_heap *heap)
 {
 	char name[PCSLAB_NAME_LEN];
@@ -527,7 +520,7 @@ static void make_heap(struct kunit *test, unsigned long flags)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
 }
 
-/* There any of a slab's objects may be taken, as many as it thinks it has. */
+/* A random slab takes any of its objects, and as many as it counts. */
 static void random_slab_counts_too_many(struct kunit *test)
 {
 	unsigned int i;
@@ -550,8 +543,8 @@ static void expect_ours(struct kunit *test, unsigned int n, size_t size)
 }
 
 /*
- * Live objects of one class, and as many frees of another one that were counted
- * twice.
+ * Live objects of one class are offset by as many frees of another class that
+ * were counted twice.
  */
 static void zombie_whose_books_balance(struct kunit *test)
 {
@@ -568,7 +561,10 @@ static void zombie_whose_books_balance(struct kunit *test)
 	make_heap(test, 0);
 }
 
-/* The heap goes while two CPUs have the same objects in their magazines. */
+/*
+ * The heap is destroyed while two CPUs have the same objects in their
+ * magazines.
+ */
 static void destroyed_meanwhile(struct kunit *test)
 {
 	unsigned int i;
@@ -582,7 +578,7 @@ static void destroyed_meanwhile(struct kunit *test)
 	hear_witnesses(test, sizes[0]);
 }
 
-/* Some of the objects: @n from @from on, each @step-th. */
+/* Some of the objects: @n from @from on, each @step-th */
 struct part {
 	unsigned int from, n, step;
 };
@@ -596,7 +592,7 @@ static void free_part(void *arg)
 		pcslab_free(objs[part->from + i * part->step]);
 }
 
-/* In an interrupt of FIRST, while the caller keeps its CPU. */
+/* Frees in an interrupt of FIRST, while the caller keeps its CPU. */
 static void free_on_first(struct kunit *test, struct part part)
 {
 	KUNIT_ASSERT_EQ(test, smp_call_function_single(FIRST, free_part, &part, true), 0);
@@ -605,17 +601,20 @@ static void free_on_first(struct kunit *test, struct part part)
 static unsigned int filled;
 
 /*
- * Stale rounds, n of them, and a full depot: FIRST empties its magazines into
- * the slabs when more is freed there. Of the 3n objects from filled on the slabs
- * then leave; of the 6n behind those every second is not freed, so that theirs
- * stay. Returns n.
+ * Makes n stale rounds and fills the depot, so that FIRST empties its magazines
+ * into the slabs when more is freed there. When the 3n objects from filled on
+ * are freed, their slabs leave. Of the 6n objects behind those every second one
+ * stays live, so their slabs stay. Returns n.
  */
 static unsigned int fill_depot(struct kunit *test, size_t size)
 {
 	unsigned int n = one_magazine(test, size);
 
 	KUNIT_ASSERT_LE(test, n, MAX_POPPED);
-	/* The stale ones; what the CPUs' magazines hold; and what the depot may keep. */
+	/*
+	 * The stale rounds, those in the CPUs' magazines, and those the depot
+	 * may keep
+	 */
 	filled = 6 * n + pcslab_gauge(class_of(size)->depot[0].max_rounds);
 	KUNIT_ASSERT_LE(test, filled + 9 * n, MAX_OBJECTS);
 	alloc_all(test, filled + 9 * n, size);
@@ -625,7 +624,7 @@ static unsigned int fill_depot(struct kunit *test, size_t size)
 	return n;
 }
 
-/* How many of them are handed out again that are of slabs on their way out? */
+/* How many objects are handed out again from slabs on their way out? */
 static unsigned int pop_all(unsigned int n, size_t size)
 {
 	const void *leaving[MAX_POPPED];
@@ -635,13 +634,16 @@ static unsigned int pop_all(unsigned int n, size_t size)
 		leaving[i] = READ_ONCE(slab_at(size, objs[i])->leaves) ? objs[i] : NULL;
 	for (i = 0; i < n; i++)
 		objs[i] = pcslab_alloc(heap, size, GFP_ATOMIC | __GFP_NOFAIL);
-	/* The last one freed comes first. */
+	/* The one freed last comes first. */
 	for (i = 0; i < n; i++)
 		hits += objs[i] == leaving[n - 1 - i];
 	return hits;
 }
 
-/* SECOND hands out objects of a slab that has just left its depot: it stays. */
+/*
+ * SECOND hands out objects of a slab that has just left its depot: the slab
+ * stays.
+ */
 static unsigned int pop_from_leaving_slab(struct kunit *test, size_t size)
 {
 	struct books before = books_of(size);
@@ -669,10 +671,7 @@ static void wait_for_doubt(size_t size, u32 doubts)
 		cpu_relax();
 }
 
-/*
- * And what is handed out there is freed by two CPUs again before the slab has
- * left.
- */
+/* Same, and two CPUs free these objects again before the slab has left. */
 static unsigned int race_in_leaving_slab(struct kunit *test, size_t size)
 {
 	unsigned int i, hits, n = fill_depot(test, size);
@@ -701,9 +700,7 @@ static unsigned int race_in_leaving_slab(struct kunit *test, size_t size)
 	return hits;
 }
 
-/*
- * The interrupt may come too late, or the slab's pages may be doubted too soon.
- */
+/* Tries often: the interrupt may be late, or the pages may be doubted early. */
 static void slab_is_used_while_it_leaves(struct kunit *test)
 {
 	unsigned int i, hits = 0, raced = 0;
@@ -719,9 +716,7 @@ static void slab_is_used_while_it_leaves(struct kunit *test)
 	KUNIT_EXPECT_GT(test, raced, 0u);
 }
 
-/*
- * Tasks that free all objects, each of them at the same instant as the other.
- */
+/* Tasks that free all objects, both of them each at the same instant */
 struct racer {
 	struct task_struct *task;
 	struct completion done;
@@ -769,11 +764,11 @@ static void race(struct kunit *test, unsigned int n, unsigned int a, unsigned in
 }
 
 /*
- * All objects are freed by two CPUs, allocated again, and freed. Each race has
- * left a stale round, which was found, or handed its object out twice, or was
- * neither, if the slab had taken the object back and handed it out before. (A
- * free that comes when the slab is gone is no bad free of this heap.) Return
- * the number of races.
+ * Two CPUs free all objects; then they are allocated again, and freed. Each
+ * race has left a stale round. That was found, or its object was handed out
+ * twice, or neither if the slab had taken the object back and handed it out
+ * before. (A free that comes when the slab is gone is no bad free of this
+ * heap.) Returns the number of races.
  */
 static unsigned int race_once(struct kunit *test, size_t size, unsigned int a, unsigned int b)
 {
@@ -801,7 +796,7 @@ static unsigned int race_once(struct kunit *test, size_t size, unsigned int a, u
 	return races;
 }
 
-/* CPUs of one node, and of two. */
+/* CPUs of the same node, and of two nodes. */
 static void raced_by_two_cpus(struct kunit *test)
 {
 	unsigned int i, races = 0;
@@ -813,7 +808,7 @@ static void raced_by_two_cpus(struct kunit *test)
 	KUNIT_EXPECT_GT(test, races, 0u);
 }
 
-/* CPU 3 goes and comes, and what is idle goes back. */
+/* CPU 3 goes and comes, and idle memory goes back. */
 static int change_and_look(void *unused)
 {
 	while (!kthread_should_stop()) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A call stands still in the middle, and others want the magazines of its CPU:
- * whoever takes a cache out of service waits for the calls that found it
- * before. A task that holds the guard with preemption off is such a call; it
- * sees whether anybody touches what it uses. Or others change what the call
- * finds when it goes on.
+ * A call stands still in the middle, and others want the magazines of its CPU.
+ * Whoever takes a cache out of service must wait for the calls that have found
+ * it before. A task that holds the guard with preemption off acts as such a
+ * call, and checks that nobody touches what it uses. In other cases somebody
+ * changes what the call finds when it goes on.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -23,7 +23,7 @@
 
 #define SIZE		64
 #define OBJECTS		20
-/* Milliseconds: for others to begin, and then to go wrong. */
+/* Milliseconds for others to begin, and then to go wrong */
 #define PATIENCE	2000
 #define STANDS		50
 #define CPU		1
@@ -86,7 +86,7 @@ static int make_call(void *arg)
 	return 0;
 }
 
-/* What @act wants of the CPU's cache it gets when the call there has ended. */
+/* @act must not get the CPU's cache before the call there has ended. */
 static void call_is_waited_for(struct kunit *test, void (*act)(struct pcslab_heap *heap),
 			       unsigned int stands)
 {
@@ -143,7 +143,7 @@ static void forget_waits(struct kunit *test)
 static void *kept[OBJECTS];
 static unsigned int nr_kept, left_over;
 
-/* The CPU has an object again, so the slab that it is getting is not needed. */
+/* Gives the CPU an object, so it does not need the slab that it is getting. */
 static int free_meanwhile(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (nr_kept) {
@@ -159,7 +159,7 @@ static struct kprobe at_get_slab = {
 	.post_handler = stay_breakpoint,
 };
 
-/* A slab that a call got for nothing is the depot's, and goes back with it. */
+/* A slab that a call did not need goes to the depot, and goes back with it. */
 static void slab_is_left_over(struct kunit *test)
 {
 	unsigned int i;
@@ -178,7 +178,7 @@ static void slab_is_left_over(struct kunit *test)
 		pcslab_free(kept[--nr_kept]);
 	pcslab_heap_shrink(heap);
 	expect_quiet(test, heap);
-	/* Each slab has a reference; what is left is the owner's. */
+	/* Each slab has a reference; the one that is left is the owner's. */
 	KUNIT_EXPECT_EQ(test, refcount_read(&heap->refs), 1);
 }
 

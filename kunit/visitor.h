@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A visitor: a client for tests made of commands that uses a heap of another module
+ * A visitor: a client for tests that consist of commands. It uses a heap of
+ * another module.
  *
- * host= is the address of an object of that heap. What a visitor allocates, from its
- * __init text (arrive) and from the text that stays (stay), outlives it; kept= can be
- * read before it goes. unnamed=1 makes it a caller without a name, starve=1 one that
- * pcslab has no memory to remember.
+ * host= is the address of an object of that heap. A visitor allocates from its
+ * __init text (arrive) and from the text that stays (stay). These objects
+ * outlive it; kept= can be read before it goes. unnamed=1 makes it a caller
+ * without a name. With starve=1 pcslab has no memory to remember it.
  *
- * Two modules are made of this. They differ in the names of the two functions alone, so
- * one of them may be loaded to the very addresses the other had.
+ * Two modules are built from this. They differ only in the names of the two
+ * functions, so one can be loaded at the same addresses as the other before.
  */
 #include <linux/gfp.h>
 #include <linux/init.h>
@@ -92,7 +93,7 @@ static int __init visitor_init(void)
 	return 0;
 }
 
-/* Nothing to do, but without it the module could not be removed. */
+/* Without an exit function the module could not be removed. */
 static void __exit visitor_exit(void)
 {
 }

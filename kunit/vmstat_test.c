@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What heaps hold is in the kernel's own books: SUnreclaim of /proc/meminfo, for each node.
- * For a guest that does nothing else.
+ * The kernel's own books include what heaps hold: SUnreclaim of /proc/meminfo,
+ * for each node. The guest must do nothing else.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -17,14 +17,17 @@
 #define LARGE_OBJECTS	64
 #define LARGE_SIZE	(64 * PAGE_SIZE)
 #define LARGE_PAGES	(LARGE_OBJECTS * 64UL)
-/* Bytes of objects of each class. */
+/* Bytes of objects of each class */
 #define CLASS_BYTES	SZ_1M
-/* The kernel's own slabs move meanwhile, not for long. */
+/* The kernel's own slabs change meanwhile, but not for long. */
 #define TRIES		50
 
 static struct pcslab_heap *heap;
 
-/* Pages of slab memory of a node that can't be reclaimed; what CPUs keep back included. */
+/*
+ * Pages of unreclaimable slab memory of a node, including what CPUs have not
+ * yet added to the count.
+ */
 static long unreclaimable(struct kunit *test, int node)
 {
 	KUNIT_ASSERT_EQ(test, run_shell("cat /proc/sys/vm/stat_refresh"), 0);
@@ -48,7 +51,7 @@ static bool take_large(void **objs, int node)
 	return objs[LARGE_OBJECTS - 1];
 }
 
-/* Large objects have no metadata, so not a page may be missing, nor one too many. */
+/* Large objects have no metadata, so the number of pages must match exactly. */
 static bool large_are_counted(struct kunit *test, void **objs, int node)
 {
 	long before = unreclaimable(test, node), with, after;
@@ -102,7 +105,7 @@ static long pages_of_heap(void)
 	return pages;
 }
 
-/* Of all classes, linked through their first word. */
+/* Takes objects of all classes, linked through their first word. */
 static void *take_of_all_classes(void)
 {
 	void *first = NULL, **obj;
@@ -133,9 +136,9 @@ static void free_list(void *first)
 }
 
 /*
- * Metadata is kmalloc()'s, and counted with the rest: a byte for each object of 8 bytes,
- * and 100 for each slab. So it is bounded only; but what is counted wrongly grows with
- * every round.
+ * Metadata comes from kmalloc() and is counted with the rest: a byte for each
+ * object of 8 bytes, and 100 for each slab. So the test only checks bounds; but
+ * a wrong count grows with every round.
  */
 static void slabs_of_all_classes(struct kunit *test)
 {
@@ -184,9 +187,10 @@ static void swing(unsigned int times)
 }
 
 /*
- * Hundreds of magazines come and go each time, when the depot has learnt to keep as many:
- * none of them may stay. kmemleak does not tell: it is told not to look at magazines, which
- * point to objects that nobody else needs to know (sanitize.h).
+ * Each time hundreds of magazines come and go, once the depot has learnt to
+ * keep that many: none of them may stay. kmemleak does not tell, because it is
+ * told not to look at magazines, which point to objects that nothing else needs
+ * to know (sanitize.h).
  */
 static void swings_leave_no_magazine(struct kunit *test)
 {
@@ -209,7 +213,7 @@ static int make_heap(struct kunit *test)
 	heap = pcslab_heap_create("kunit-vmstat", NULL);
 	if (IS_ERR(heap))
 		return PTR_ERR(heap);
-	/* The classes come first. */
+	/* Make the class first. */
 	pcslab_free(pcslab_alloc(heap, LARGE_SIZE, GFP_KERNEL));
 	return 0;
 }

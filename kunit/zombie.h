@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A heap that was destroyed with one object live. */
+/* A heap that was destroyed with one object live */
 #ifndef _PCSLAB_KUNIT_ZOMBIE_H
 #define _PCSLAB_KUNIT_ZOMBIE_H
 
@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* When it has been emptied only the object, or its slab, has a reference. */
+/* When the heap is emptied, only the object, or its slab, has a reference. */
 static void expect_last_reference(struct kunit *test, struct pcslab_heap *heap)
 {
 	unsigned int tries;

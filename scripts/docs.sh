@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Documentation/ as HTML, made by Sphinx with the kernel's extensions. These come from
-# the source of a kernel, like checkpatch; none is copied into the tree.
+# Builds Documentation/ as HTML, with Sphinx and the kernel's extensions. These
+# come from the source of a kernel, like checkpatch; none is copied into the
+# tree.
 
-# Older ones do not find what is exported in a namespace that is a string.
+# Older kernels do not find symbols exported in a namespace that is a string.
 # shellcheck disable=SC2034 # for those who source this
 DOCS_KERNEL=7.3
 
-# build_docs SOURCE DIR: with the kernel-doc of SOURCE; a warning is an error.
+# build_docs SOURCE DIR: uses the kernel-doc of SOURCE; a warning is an error.
 build_docs()
 {
 	temp_dir

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # Kernels: stock ones from Debian's packages, and ones built from Debian's
-# kernel source for the tests. Either is a directory in the cache with
+# kernel source for the tests. Each is a directory in the cache with
 #   bzImage    what QEMU boots, whatever the machine calls it
-#   build/     the tree modules are built against (KDIR)
-#   flags      what make must be told for it, if anything
+#   build/     the tree that modules are built against (KDIR)
+#   flags      flags that make needs for it, if any
 # Nothing is installed on this machine.
 
 # version, release, suite (- for the newest of the release and its updates),
@@ -15,7 +15,7 @@ KERNEL_TABLE="
 7.3 trixie trixie-backports linux-image-cloud-amd64 linux-source-7.3
 "
 
-# kernel_row VERSION: the row's columns into row_*.
+# kernel_row VERSION: stores the row's columns in row_*.
 kernel_row()
 {
 	table_row "$KERNEL_TABLE" "$1" ||
@@ -28,8 +28,8 @@ supported_kernels()
 	awk 'NF { printf "%s%s", sep, $1; sep = ", " }' <<<"$KERNEL_TABLE"
 }
 
-# The headers' Makefiles and links know only the places the packages are
-# installed to; make them know where they are.
+# The Makefiles and links of the headers only know where the packages would be
+# installed; change them to where they are.
 relocate_headers()
 {
 	local top=$1 makefile link target
@@ -56,18 +56,18 @@ make_stock_kernel()
 	relocate_headers "$dir" "$CACHE/entry/$entry"
 	ln -s "usr/src/linux-headers-$release" "$dir/build"
 	[ ! -e "$dir/usr/bin/make" ] || prepare_userland "$dir"
-	# Megabytes that no guest of ours needs.
+	# Megabytes that none of the guests needs.
 	rm -rf "${dir:?}/lib/modules" "${dir:?}/usr/lib/modules" "${dir:?}/boot"
 }
 
-# stock_kernel VERSION: Debian's own.
+# stock_kernel VERSION: a kernel of Debian's.
 stock_kernel()
 {
 	kernel_row "$1"
 	in_release "$row_release" find_stock_kernel
 }
 
-# In trixie linux-image-* only names what the kernel consists of.
+# In trixie linux-image-* only names the packages that the kernel consists of.
 find_stock_kernel()
 {
 	local image release version key packages
@@ -90,8 +90,9 @@ find_stock_kernel()
 	cached "$key" make_stock_kernel "$key" "$release" "$image=$version" "${packages[@]}"
 }
 
-# headers_packages HEADERS VERSION: PACKAGE=VERSION, a line each, of what modules are
-# built with; the compiler is this machine's, and so is pahole where there is BTF.
+# headers_packages HEADERS VERSION: prints PACKAGE=VERSION, a line each, of all
+# that modules are built with; the compiler is this machine's, and so is pahole
+# if there is BTF.
 headers_packages()
 {
 	local list="$1=$2" kbuild
@@ -103,12 +104,13 @@ headers_packages()
 	REPLY=$list$'\n'$kbuild=$REPLY
 }
 
-# The headers of a later release come with host programs that need its libc, with
-# flags and a vmlinux (for BTF) of its compiler and pahole. Rebuilding the programs
-# here would leave a configuration that asks for what bookworm's gcc lacks, and
-# changing that one makes a module of another kernel than Debian's. So everything a
-# build needs is unpacked beside the headers, and make runs with that as its root:
-# it is what a user of that release does. Nothing is configured, hence the links.
+# The headers of a later release include host programs that need its libc, and
+# flags and a vmlinux (for BTF) of its compiler and pahole. If the programs were
+# rebuilt here, the configuration would still ask for features that bookworm's
+# gcc lacks, and with another configuration a module would no longer fit
+# Debian's kernel. So everything a build needs is unpacked beside the headers,
+# and make runs with that as its root, as a user of that release would run it.
+# Nothing is configured, hence the links.
 USERLAND=(base-files binutils coreutils dash diffutils findutils grep make mawk sed)
 
 prepare_userland()
@@ -117,8 +119,8 @@ prepare_userland()
 	ln -s mawk "$1/usr/bin/awk"
 }
 
-# in_userland_of KERNEL COMMAND...: COMMAND as it is in the release of the kernel. The
-# mounts are in a namespace of their own and gone with COMMAND.
+# in_userland_of KERNEL COMMAND...: runs COMMAND with the files of the kernel's
+# release. The mounts are in a namespace of their own and go with COMMAND.
 in_userland_of()
 {
 	local root=$1 namespace=(--mount)
@@ -166,9 +168,10 @@ find_source_tree()
 	cached "source-$1-${REPLY//[:~]/_}" make_source_tree "$row_source" "$REPLY"
 }
 
-# list_fragments VERSION FLAVOUR: the files whose lines make the configuration. A later
-# line overrides an earlier one; NAME-VERSION.config has what only that version needs.
-# A flavour with a hyphen has all of the one it begins with, and more.
+# list_fragments VERSION FLAVOUR: prints the files whose lines make the
+# configuration. A later line overrides an earlier one; NAME-VERSION.config has
+# lines that only that version needs. A flavour with a hyphen has everything of
+# the one it begins with, and more.
 list_fragments()
 {
 	local name file names=(base "${2%%-*}")
@@ -180,8 +183,9 @@ list_fragments()
 	done
 }
 
-# check_fragments .CONFIG FRAGMENT...: Kconfig drops what it does not like without
-# a word; a kernel without what it is named for must not be used.
+# check_fragments .CONFIG FRAGMENT...: fails if an option is missing. Kconfig
+# drops options silently, and a kernel without the options it is named for must
+# not be used.
 check_fragments()
 {
 	local config=$1 line name
@@ -206,7 +210,8 @@ check_fragments()
 	done
 }
 
-# configure DIR FRAGMENT...: make DIR/build and its .config, with the caller's kmake.
+# configure DIR FRAGMENT...: makes DIR/build and its .config, with the caller's
+# kmake.
 configure()
 {
 	mkdir "$1/build"
@@ -216,7 +221,8 @@ configure()
 	check_fragments "$1/build/.config" "${@:2}"
 }
 
-# watch_build LOG: a line now and then while make works, in the background.
+# watch_build LOG: prints a line now and then while make works, in the
+# background.
 watch_build()
 {
 	local next=$((SECONDS + 15))
@@ -227,8 +233,8 @@ watch_build()
 	done
 }
 
-# Modules need the generated headers, the host programs and Module.symvers;
-# the objects are some hundred megabytes of no further use.
+# Modules need the generated headers, the host programs and Module.symvers. The
+# objects are some hundred megabytes that nobody needs any more.
 strip_object_tree()
 {
 	find "$1" \( -path "$1/scripts" -o -path "$1/tools" \) -prune -o -type f \
@@ -237,8 +243,8 @@ strip_object_tree()
 	find "$1" -mindepth 1 -type d -empty -delete
 }
 
-# From 6.13 on the tree's Makefile knows where it was built, which is not where it
-# will be; have it look.
+# From 6.13 on the tree's Makefile stores the directory where it was built. The
+# tree moves later, so make it determine the directory itself.
 relocate_object_tree()
 {
 	# shellcheck disable=SC2016 # make expands it
@@ -271,8 +277,8 @@ make_built_kernel()
 	relocate_object_tree "$dir/build"
 }
 
-# flavour_row FLAVOUR: what it is built with into row_*. It is for 64-bit x86 unless the
-# flavour begins with the name of another machine.
+# flavour_row FLAVOUR: stores how it is built in row_*. It is for 64-bit x86
+# unless the flavour begins with the name of another machine.
 flavour_row()
 {
 	[ -e "$SCRIPTS/configs/$1.config" ] || die "no flavour $1; there are: $(flavours)"
@@ -280,8 +286,9 @@ flavour_row()
 	! table_row "$MODULE_TREES" "${1%%-*}" || module_tree_row "${1%%-*}"
 }
 
-# flavour_tools FLAVOUR...: what it takes to build kernels of these and to boot them, in
-# the form of HOST_TOOLS. Debian's own takes no more than those for x86 do.
+# flavour_tools FLAVOUR...: prints the tools that are needed to build and boot
+# kernels of these flavours, in the form of HOST_TOOLS. Debian's own kernels
+# need no more than those for x86.
 flavour_tools()
 {
 	local flavour machine list=$HOST_TOOLS row_arch row_compiler row_package row_flags
@@ -296,7 +303,8 @@ flavour_tools()
 	REPLY=$list
 }
 
-# built_kernel VERSION FLAVOUR: one for tests; FLAVOUR.config says what is special.
+# built_kernel VERSION FLAVOUR: a kernel for tests; FLAVOUR.config says what is
+# special.
 built_kernel()
 {
 	local source hash fragments row_arch row_compiler row_package row_flags
@@ -323,8 +331,9 @@ flavours()
 	done
 }
 
-# Trees to build modules against where no kernel is built: another compiler, other
-# machines. name, directory of arch/, compiler, its package, what make is told
+# Trees to build modules against, without a kernel: for another compiler and for
+# other machines. Columns: name, directory of arch/, compiler, its package,
+# flags of make
 MODULE_TREES="
 clang x86 clang-14 clang-14 ARCH=x86_64 LLVM=-14
 i386 x86 gcc gcc ARCH=i386
@@ -335,14 +344,15 @@ ld.lld-14 lld-14
 llvm-ar-14 llvm-14
 "
 
-# module_tree_row NAME: the row's columns into row_*.
+# module_tree_row NAME: stores the row's columns in row_*.
 module_tree_row()
 {
 	table_row "$MODULE_TREES" "$1" || die "there is no module tree $1"
 	read -r row_arch row_compiler row_package row_flags <<<"$REPLY"
 }
 
-# module_tree_tools NAME...: what it takes to build for them, in the form of HOST_TOOLS.
+# module_tree_tools NAME...: prints the tools that are needed to build for them,
+# in the form of HOST_TOOLS.
 module_tree_tools()
 {
 	local name list='' row_arch row_compiler row_package row_flags
@@ -354,18 +364,19 @@ module_tree_tools()
 	REPLY=$list
 }
 
-# exported_symbols SOURCE ARCH: what modules may use, as Module.symvers has it. No
-# vmlinux says so here, but modpost must know, or it could not tell what nobody
-# exports: __udivdi3, say, which gcc calls for a 64-bit division.
+# exported_symbols SOURCE ARCH: prints the symbols that modules may use, in the
+# form of Module.symvers. There is no vmlinux to take them from, but modpost
+# must know them. Otherwise it could not report a symbol that nobody exports, as
+# __udivdi3, which gcc calls for a 64-bit division.
 exported_symbols()
 {
 	(
 		cd "$1" || exit
-		# The excluded are libgcc's for other machines.
+		# The excluded files are those of libgcc for other machines.
 		grep -rhoE --include='*.[chS]' --exclude='*di[23].c' \
 			'EXPORT_(PER_CPU_|TRACEPOINT_|STATIC_CALL_)?SYMBOL[A-Z_]*\(\w+' \
 			"arch/$2" block drivers/{base,char,clocksource,irqchip} fs init kernel lib mm security
-		# It exports what it pastes together.
+		# This file exports names that it pastes together.
 		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c |
 			sed -E 's/(.*\()(.*)/\1param_ops_\2\n\1param_get_\2\n\1param_set_\2/'
 	) | sed 's/.*(//' | sort -u |
@@ -386,8 +397,8 @@ make_module_tree()
 	echo "$3" >"$dir/flags"
 }
 
-# module_tree VERSION NAME: one of MODULE_TREES: build/, and in flags what make must
-# be told. The one for clang is configured as the kernel for the tests is.
+# module_tree VERSION NAME: one of MODULE_TREES, with build/, and the flags for
+# make in flags. The one for clang is configured as the kernel for the tests is.
 module_tree()
 {
 	local source fragments=("$SCRIPTS/configs/cross/$2.config")

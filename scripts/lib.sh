@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # What every script here starts with: words for the user, the cache, the lock.
 #
-# The cache holds what is slow to fetch or build. An entry's name says what made
-# it (versions, a hash of its inputs); it is made in a temporary directory and
-# renamed into place when it is whole, so an interrupted run leaves nothing half
-# done. Functions that give a value leave it in REPLY: a subshell would swallow
-# the exit of a failure.
+# The cache holds everything that is slow to fetch or build. The name of an
+# entry says what it was made from (versions, a hash of its inputs). An entry is
+# made in a temporary directory and renamed into place when it is complete, so
+# an interrupted run leaves nothing unfinished. Functions that return a value
+# leave it in REPLY, because a subshell would hide the exit after a failure.
 
 # shellcheck disable=SC2034 # SCRIPTS and TREE are for those who source this
 
@@ -16,7 +16,7 @@ trap 'interrupted 129' HUP
 trap 'interrupted 130' INT
 trap 'interrupted 143' TERM
 
-# What make was told is not meant for the kernel's own Makefiles.
+# The flags given to make are not meant for the kernel's own Makefiles.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,7 +25,7 @@ CACHE=${XDG_CACHE_HOME:-${HOME:?}/.cache}/pcslab
 TMP=
 AT_EXIT=
 
-# One line of progress, with the seconds since the first script began.
+# Prints a line of progress, with the seconds since the first script began.
 say()
 {
 	printf '[%4ds] %s\n' $(($(date +%s) - PCSLAB_START)) "$*" >&2
@@ -37,16 +37,16 @@ die()
 	exit 1
 }
 
-# unexpected STATUS COMMAND FILE LINE: a failure nobody expected must not end the
-# script without a word.
+# unexpected STATUS COMMAND FILE LINE: prints a message, because an unexpected
+# failure must not end the script silently.
 unexpected()
 {
 	end_if_interrupted "$1"
 	printf 'error: %s failed at %s:%s\n' "${@:2}" >&2
 }
 
-# interrupted STATUS: end, and all that this script has started with it. The script that
-# was started first says so, and only that one.
+# interrupted STATUS: ends this script and all that it has started. Only the
+# script that was started first prints a message.
 interrupted()
 {
 	trap '' HUP INT TERM PIPE
@@ -58,7 +58,8 @@ interrupted()
 	exit "$1"
 }
 
-# end_if_interrupted STATUS: of a command that had the signal before this script had it.
+# end_if_interrupted STATUS: STATUS is of a command that may have received the
+# signal before this script did.
 end_if_interrupted()
 {
 	case $1 in
@@ -79,9 +80,9 @@ end_descendants()
 	done
 }
 
-# list_descendants PID: add those that may be ended to `below`. apt-get is told to
-# stop, and does so when dpkg is done with what it is at: packages that are half
-# installed would have to be mended by hand.
+# list_descendants PID: adds those that may be ended to `below`. apt-get is only
+# asked to stop, and stops when dpkg has finished its current step:
+# half-installed packages would have to be repaired by hand.
 list_descendants()
 {
 	local pid name children=()
@@ -108,15 +109,16 @@ any_alive()
 	return 1
 }
 
-# in_background COMMAND...: start it, and be its parent.
+# in_background COMMAND...: starts it as a child of this script.
 in_background()
 {
-	# Without the trap the command would ignore ^C, as all in the background do.
+	# Without the trap the command would ignore ^C, as all background
+	# commands do.
 	(trap - INT; "$@" || exit) &
 }
 
-# await COMMAND...: run it, be it long. Bash acts on a signal only when the command in
-# the foreground has ended; here it does so at once.
+# await COMMAND...: runs a command that may be long. Bash acts on a signal only
+# when the command in the foreground has ended; here it does so at once.
 await()
 {
 	local status=0
@@ -126,28 +128,29 @@ await()
 	return "$status"
 }
 
-# into FILE COMMAND...: for await, whose own output is not to be redirected: what is said
-# of an interrupt would go there too.
+# into FILE COMMAND...: for use with await, whose own output must not be
+# redirected, because messages about an interrupt would go there too.
 # shellcheck disable=SC2317 # called by await
 into()
 {
 	"${@:2}" >"$1" 2>&1
 }
 
-# need_value OPTION COUNT: for option parsers; COUNT is the arguments left.
+# need_value OPTION COUNT: for option parsers; COUNT is the number of arguments
+# left.
 need_value()
 {
 	[ "$2" -ge 2 ] || die "$1 needs a value"
 }
 
-# at_exit COMMAND: done when this script ends, also by a signal.
+# at_exit COMMAND: runs COMMAND when this script ends, even by a signal.
 at_exit()
 {
 	[ -n "$AT_EXIT" ] || trap 'eval "$AT_EXIT"' EXIT
 	AT_EXIT="$1; $AT_EXIT"
 }
 
-# A directory of this process, gone when it ends.
+# A directory of this process, which is removed when the process ends.
 temp_dir()
 {
 	if [ -z "$TMP" ]; then
@@ -158,7 +161,7 @@ temp_dir()
 	REPLY=$(mktemp -d "$TMP/XXXXXX")
 }
 
-# patched_tree PATCH: a copy of what is built and run, with a patch applied.
+# patched_tree PATCH: copies what is built and run, and applies a patch.
 patched_tree()
 {
 	local copy part
@@ -171,7 +174,8 @@ patched_tree()
 	REPLY=$copy
 }
 
-# table_row TABLE NAME: the rest of the row that begins with NAME, if there is one.
+# table_row TABLE NAME: the rest of the row that begins with NAME, if there is
+# one.
 table_row()
 {
 	local name
@@ -181,19 +185,20 @@ table_row()
 	return 1
 }
 
-# hash_of FILE...: of their contents, wherever they are.
+# hash_of FILE...: a hash of their contents, independent of their location.
 hash_of()
 {
 	REPLY=$(sha256sum "$@" | cut -d' ' -f1 | sha256sum | cut -c1-12)
 }
 
-# log_tail FILE: the end of a log, for the user who just saw it fail.
+# log_tail FILE: prints the end of a log, for the user who just saw it fail.
 log_tail()
 {
 	tail -n 15 "$1" | sed 's/^/    /' >&2
 }
 
-# run_logged NAME COMMAND...: quiet while it works; its log is kept.
+# run_logged NAME COMMAND...: shows no output of COMMAND while it works; keeps
+# its log.
 run_logged()
 {
 	local log=$LOGS/$1.log
@@ -204,8 +209,9 @@ run_logged()
 	fi
 }
 
-# with_lock NAME COMMAND...: one run at a time does what NAME stands for; another
-# waits, then finds it done. The lock goes with the process, however it ends.
+# with_lock NAME COMMAND...: one run at a time does what NAME stands for;
+# another one waits, then finds it done. The lock goes with the process, however
+# it ends.
 with_lock()
 {
 	local lock
@@ -219,7 +225,8 @@ with_lock()
 	exec {lock}>&-
 }
 
-# What nobody used for two weeks was made by versions nobody uses any more.
+# Entries that nobody has used for two weeks belong to versions that are out of
+# use.
 prune_cache()
 {
 	mkdir -p "$CACHE/entry" "$CACHE/results"
@@ -228,7 +235,8 @@ prune_cache()
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
 }
 
-# make_entry NAME MAKER ARGS...: unless somebody just did.
+# make_entry NAME MAKER ARGS...: makes the entry unless somebody has just made
+# it.
 make_entry()
 {
 	local dir
@@ -241,8 +249,9 @@ make_entry()
 	mv -T "$dir" "$CACHE/entry/$1"
 }
 
-# cached NAME MAKER ARGS...: the path of entry NAME, made if need be by calling
-# MAKER ARGS... with the empty directory to fill as its last argument.
+# cached NAME MAKER ARGS...: returns the path of entry NAME. If it does not
+# exist, calls MAKER ARGS... with the empty directory to fill as the last
+# argument.
 cached()
 {
 	[ -d "$CACHE/entry/$1" ] || with_lock "$1" make_entry "$@"
@@ -250,21 +259,23 @@ cached()
 	touch "$REPLY"
 }
 
-# results_path NAME [OF]: where results of that name are, which no two clones share. They
-# are of TREE, or of what is called OF where copies of the tree come and go.
+# results_path NAME [OF]: the directory of the results of that name, which no
+# two clones share. They belong to TREE, or to what OF names if copies of the
+# tree come and go.
 results_path()
 {
 	REPLY=$CACHE/results/$1-$(printf '%s %s' "$SCRIPTS" "${2:-$TREE}" | cksum | cut -d' ' -f1)
 }
 
-# results_dir NAME [OF]: an empty directory that stays after the run, for this run alone.
+# results_dir NAME [OF]: an empty directory for this run alone, which stays
+# after it.
 results_dir()
 {
 	lock_results "$@"
 	find "$REPLY" -mindepth 1 -delete
 }
 
-# lock_results NAME [OF]: that directory with what is in it.
+# lock_results NAME [OF]: that directory with its contents.
 lock_results()
 {
 	results_path "$@"
@@ -277,8 +288,8 @@ lock_results()
 	touch "$REPLY"
 }
 
-# The script that was started first makes a directory for the logs of them all, for no
-# two runs may write the same.
+# The script that was started first makes a directory for the logs of all of
+# them, because no two runs may write the same logs.
 first_script()
 {
 	PCSLAB_FIRST=$$

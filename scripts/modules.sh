@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # Builds of pcslab and its clients, in the cache: the checkout stays clean, and
-# builds against several kernels do not fight over object files.
+# builds against several kernels do not overwrite each other's object files.
 
-# What a build reads; live.h and stay.h are for clients outside of kunit too.
+# Prints the files that a build reads; clients outside of kunit use live.h and
+# stay.h too.
 source_files()
 {
 	(cd "$TREE" && find Kbuild include src kunit/{live,stay}.h "$@" -type f \
@@ -17,7 +18,8 @@ copy_sources()
 	(cd "$TREE" && source_files "${@:2}" | cpio -pdm --quiet "$1")
 }
 
-# make_modules KERNEL CLIENTS FLAGS DIR: pcslab first, its symbols for the clients.
+# make_modules KERNEL CLIENTS FLAGS DIR: builds pcslab first, because the
+# clients need its symbols.
 # shellcheck disable=SC2317 # called by cached
 make_modules()
 {
@@ -32,12 +34,14 @@ make_modules()
 		build_external "$kernel" "$dir/tree/$client" \
 			KBUILD_EXTRA_SYMBOLS="$dir/tree/Module.symvers" "${flags[@]}"
 	done
-	# gcov needs the *.gcno of what it has counted; most kernels have it count nothing.
+	# gcov needs the *.gcno of the code that it counts; most kernels let it
+	# count nothing.
 	find "$dir/tree" \( -name '*.ko' -o -name '*.gcno' \) -exec mv {} "$dir" \;
 	rm -rf "$dir/tree"
 }
 
-# build_external KERNEL DIR FLAG...: KERNEL may have flags of its own, in a file.
+# build_external KERNEL DIR FLAG...: KERNEL may have flags of its own, in a
+# file.
 build_external()
 {
 	local log=modules-${1##*/} own=()
@@ -51,9 +55,9 @@ build_external()
 		say "the build has warnings"
 }
 
-# modules_for KERNEL CLIENTS [FLAGS]: the directory with the *.ko files. CLIENTS are
-# directories of the tree with a Kbuild. Exits with 3 if they do not build, which
-# is how check-breaks tells a broken build from a failing test.
+# modules_for KERNEL CLIENTS [FLAGS]: returns the directory with the *.ko files.
+# CLIENTS are directories of the tree with a Kbuild. Exits with 3 if they do not
+# build, so that check-breaks can tell a broken build from a failing test.
 modules_for()
 {
 	local clients kernel
@@ -64,7 +68,7 @@ modules_for()
 		make_modules "$1" "$2" "${3:-}"
 }
 
-# Names count here: a file that moved is another program.
+# The hash includes names: a file that moved makes another program.
 hash_tree()
 {
 	REPLY=$(cd "$TREE" && source_files "$@" | xargs -d'\n' sha256sum | sha256sum | cut -c1-12)

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Debian packages: some are installed on this machine, some only unpacked into the
-# cache. Private apt configurations add the suites that are needed to the
-# mirror this machine uses already; its own sources are never altered.
+# Debian packages: some are installed on this machine, some are only unpacked
+# into the cache. Private apt configurations add the suites that are needed to
+# the mirror that this machine already uses; the machine's own sources are never
+# changed.
 #
-# Each release has a configuration with lists of its own: what trixie has must not
-# change which version of a package bookworm offers, nor what gets installed.
+# Each release has a configuration with lists of its own: the packages of trixie
+# must not change which version of a package bookworm offers, or what gets
+# installed.
 
 # shellcheck disable=SC2034 # the lists are for those who source this
 
@@ -13,13 +15,14 @@ DEFAULT_MIRROR=http://deb.debian.org/debian
 DEFAULT_SECURITY_MIRROR=http://deb.debian.org/debian-security
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The configuration in use; in_release and for_machine change it for one command.
+# The configuration in use; in_release and for_machine change it for one
+# command.
 RELEASE=bookworm
 HOST=$(dpkg --print-architecture)
 MACHINE=$HOST
 APT=$CACHE/apt
 
-# What the host needs: "command package" (or "/file package").
+# The tools that the host needs: "command package" (or "/file package").
 HOST_TOOLS="
 gcc gcc
 make make
@@ -50,16 +53,17 @@ gcc gcc
 /usr/include/stdio.h libc6-dev
 "
 
-# 7.2 corrupts the flags after cmpxchg16b; 8.1 brought one-insn-per-tb.
+# 7.2 corrupts the flags after cmpxchg16b; 8.1 introduced one-insn-per-tb.
 QEMU_NEEDED=8.1
 BACKPORTS=bookworm-backports
-# What QEMU calls the machine, Debian's package with it and what that must match.
+# QEMU's name of the machine, Debian's package with it, and the packages that
+# must match it.
 QEMU_PACKAGES="
 x86_64 qemu-system-x86 qemu-system-common qemu-system-data seabios
 aarch64 qemu-system-arm qemu-system-common qemu-system-data
 "
 
-# mirror_of SUITE DEFAULT: where this machine fetches SUITE from.
+# mirror_of SUITE DEFAULT: the mirror from which this machine fetches SUITE.
 mirror_of()
 {
 	local uri
@@ -87,8 +91,9 @@ for_machine()
 	"${@:2}"
 }
 
-# Guests of another machine have only busybox, which need not be new. Not to fetch the
-# other lists also spares the times when a mirror has them half updated.
+# Guests of another machine have only busybox, which need not be new. Not
+# fetching the other lists also avoids the times when a mirror has updated only
+# half of them.
 suites()
 {
 	echo "$RELEASE"
@@ -96,7 +101,8 @@ suites()
 	printf '%s\n' "$RELEASE-updates" "$RELEASE-backports" "$RELEASE-security"
 }
 
-# The host's way to the net (a proxy, say) holds for us too, its hooks do not.
+# The host's way to the network (a proxy, say) is used here too, its hooks are
+# not.
 write_apt_conf()
 {
 	apt-config dump | grep '^Acquire::' || true
@@ -116,7 +122,7 @@ write_apt_conf()
 	END
 }
 
-# What the machine itself gets bookworm from has the other releases as well.
+# The mirror that has bookworm for this machine has the other releases as well.
 write_sources()
 {
 	local suite mirror security
@@ -140,9 +146,9 @@ apt_update()
 		die "apt-get update failed (see $LOGS/apt-update.log); is there a network?"
 }
 
-# The lists are fetched once and then left alone: they decide which versions are
-# used, and a newer kernel each week would only mean building it each week. Lists
-# of other suites than these scripts want now are fetched again.
+# The lists are fetched once and then kept: they decide which versions are used,
+# and a newer kernel each week would only mean building it each week. If the
+# scripts now need other suites, the lists are fetched again.
 apt_ready()
 {
 	lists_are_ready || with_lock "${APT##*/}" make_apt_ready
@@ -184,7 +190,8 @@ package_version()
 	[ -n "$REPLY" ] || die "Debian package $1 not found${2:+ in $2}"
 }
 
-# dependency PACKAGE PATTERN [VERSION]: its first one that matches, or nothing.
+# dependency PACKAGE PATTERN [VERSION]: its first dependency that matches, or
+# nothing.
 dependency()
 {
 	REPLY=$(apt_cache show "$1${3:+=$3}" | sed -n 's/^Depends: //p' |
@@ -192,7 +199,7 @@ dependency()
 		awk -v re="$2" '$1 ~ re && !n++ { print $1 }')
 }
 
-# depends_on: the same, and there must be one.
+# depends_on: same, but fails if there is none.
 depends_on()
 {
 	dependency "$@"
@@ -200,8 +207,8 @@ depends_on()
 		die "Debian package $1 depends on nothing like $2"
 }
 
-# closure PACKAGE[=VERSION]...: PACKAGE=VERSION of these and of all they need, were
-# nothing installed.
+# closure PACKAGE[=VERSION]...: prints PACKAGE=VERSION of these and of all
+# packages they need, as if nothing were installed.
 closure()
 {
 	apt_ready
@@ -214,9 +221,9 @@ closure()
 	[ -n "$REPLY" ] || die "Debian packages not found: $*"
 }
 
-# download DIR PACKAGE=VERSION...: the files, into DIR. Old versions leave the
-# archive: then the lists are stale. They are given up only for new ones, since without
-# a network what is in the cache can be used with them.
+# download DIR PACKAGE=VERSION...: downloads the files into DIR. Old versions
+# leave the archive; then the lists are stale. They are replaced only by new
+# ones, because without a network the cache can still be used with the old ones.
 download()
 {
 	local dir=$1
@@ -228,7 +235,7 @@ download()
 	die "fetching $* failed (see $LOGS/download.log); the lists are new now: run again"
 }
 
-# fetch_and_unpack PACKAGE=VERSION... DIR: as dpkg -x does.
+# fetch_and_unpack PACKAGE=VERSION... DIR: unpacks as dpkg -x does.
 fetch_and_unpack()
 {
 	local dir=${*: -1} debs deb
@@ -250,7 +257,7 @@ unpacked()
 	cached "deb-$package-${REPLY//[:~]/_}-$MACHINE" fetch_and_unpack "$package=$REPLY"
 }
 
-# A password is asked for now, if there is somebody to ask.
+# Asks for a password now, if there is somebody to ask.
 may_be_root()
 {
 	[ "$(id -u)" -ne 0 ] || return 0
@@ -263,7 +270,8 @@ as_root()
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# command_for_root PACKAGE[/SUITE]...: what root can do instead of these scripts.
+# command_for_root PACKAGE[/SUITE]...: prints what root can run instead of these
+# scripts.
 command_for_root()
 {
 	local command="apt-get update && apt-get install --no-install-recommends $*"
@@ -298,7 +306,7 @@ have_tool()
 	esac
 }
 
-# missing_tools LIST: the packages of what LIST names and this machine lacks.
+# missing_tools LIST: the packages of all tools in LIST that this machine lacks.
 missing_tools()
 {
 	local tool packages
@@ -309,8 +317,9 @@ missing_tools()
 	REPLY=$(xargs -n1 <<<"$REPLY" | sort -u | xargs)
 }
 
-# need_tools LIST: install what is missing. Every script begins with all it will need:
-# whoever can't install must not be told so after half an hour.
+# need_tools LIST: installs what is missing. Every script first calls this for
+# all that it will need: a user who can't install must not learn that after half
+# an hour.
 need_tools()
 {
 	local missing
@@ -325,7 +334,8 @@ need_tools()
 	with_lock install install_tools "$1"
 }
 
-# install_tools LIST: what is missing still; it may be what another run just installed.
+# install_tools LIST: installs what is still missing; another run may have
+# installed some of it just now.
 install_tools()
 {
 	missing_tools "$1"
@@ -345,7 +355,7 @@ qemu_is_new_enough()
 		printf '%s\n' "$QEMU_NEEDED" "$version" | sort -V -C
 }
 
-# qemu_tools MACHINE: a line for need_tools.
+# qemu_tools MACHINE: prints a line for need_tools.
 qemu_tools()
 {
 	local packages

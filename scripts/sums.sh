@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# Adding up the closing lines of checks: `N passed, N failed[, N skipped]`.
+# Adds up the closing lines of checks: `N passed, N failed[, N skipped]`.
 
 passed=0 failed=0 skipped=0
 
-# count COMMAND...: a check that ends in a closing line; it is shown, and added up.
+# count COMMAND...: runs a check that ends in a closing line, shows it, and adds
+# it up.
 count()
 {
 	local log status=0
@@ -19,8 +20,9 @@ show_and_keep()
 	"${@:2}" | tee "$1"
 }
 
-# add_up LOG STATUS: the closing line in LOG of a check that ended with STATUS. One
-# that left no line failed, and so did one that failed without a failed case.
+# add_up LOG STATUS: adds the closing line in LOG of a check that ended with
+# STATUS. A check without that line has failed. So has one that reports failure
+# without a failed case.
 add_up()
 {
 	local p='' f='' s=''
@@ -34,7 +36,7 @@ add_up()
 	skipped=$((skipped + ${s:-0}))
 }
 
-# The closing line of the sums, and the end.
+# Prints the closing line with the sums, and ends.
 close_sums()
 {
 	local closing="$passed passed, $failed failed"

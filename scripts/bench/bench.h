@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What pcslab, kmalloc, a kmem_cache and the page allocator cost, in instructions
+ * What pcslab, kmalloc, a kmem_cache and the page allocator cost, in
+ * instructions
  *
- * For a machine on which the cycle counter counts instructions (QEMU with icount). A
- * measurement is a loop; it is taken several times, the rivals by turns, and the least
- * counts: what is above it are interrupts. The same loop without a call is subtracted,
- * nothing else.
+ * The cycle counter of the machine must count instructions (QEMU with icount).
+ * A measurement is a loop. It is repeated several times, the rivals take turns,
+ * and the least value counts, because only interrupts can add to it. The same
+ * loop without a call is subtracted, and nothing else.
  *
  *   rivals.c	the rivals
  *   clock.c	does the clock count instructions?
@@ -13,12 +14,12 @@
  *   loops.c	the loops of one CPU
  *   single.c	the cases of one CPU
  *   together.c	several CPUs at once
- *   events.c	counting the locks they take and the interrupts they send
+ *   events.c	counts the locks they take and the interrupts they send
  *   many.c	the cases of several CPUs
- *   patterns.c	those with objects of random sizes
- *   worst.c	the dearest calls
+ *   patterns.c	cases with objects of random sizes
+ *   worst.c	the most expensive calls
  *   first.c	what the first objects cost
- *   offline.c	a CPU goes with full caches
+ *   offline.c	a CPU goes offline with full caches
  *   latency.c	how long interrupts wait
  *   read.c	the price of a read
  *   main.c	the module: which set of cases is measured
@@ -28,7 +29,10 @@
 
 #include <linux/types.h>
 
-/* Who is measured. EMPTY is the loop alone; BULK is kmem_cache's own for batches. */
+/*
+ * The rivals. EMPTY is the loop alone; BULK is a kmem_cache's own calls for
+ * batches.
+ */
 enum bench_who {
 	BENCH_PCSLAB,
 	BENCH_KMALLOC,
@@ -40,7 +44,7 @@ enum bench_who {
 };
 
 /**
- * struct bench_least - the least a loop took, by who was measured in it
+ * struct bench_least - the least that a loop took, for each rival
  * @of: instructions of a whole loop; U64_MAX if it was not measured
  */
 struct bench_least {
@@ -54,7 +58,7 @@ void bench_line(const char *what, size_t size, unsigned int cpus, const char *wh
 void bench_report(const char *what, size_t size, unsigned int cpus,
 		  const struct bench_least *least, unsigned int n);
 
-/* Flags are constants where they are used, as they mostly are in real callers. */
+/* Flags are constants where they are used, as in most real callers. */
 enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_NR_GFP };
 
 /**

@@ -2,8 +2,8 @@
 /*
  * Does the clock count instructions?
  *
- * A loop of known length is timed like anything else here. Who reads the result refuses
- * all others if it is not that length.
+ * A loop of known length is timed in the same way as everything else here. If
+ * the result is not that length, the reader of the results refuses all others.
  */
 #include <linux/limits.h>
 #include <linux/minmax.h>

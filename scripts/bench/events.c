@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counting what shows on other CPUs: spinlocks taken, those that had to be waited for, and
- * interrupts sent
+ * Counts events that involve other CPUs: spinlocks taken, spinlocks waited for,
+ * and interrupts sent
  *
- * By probes on the functions of the kernel that do so. The depot's lock, SLUB's list lock
- * and the page allocator's are all taken through these. What an interrupt does is not
- * counted, nor what a CPU does that is not watched. As QEMU runs the CPUs by turns, a lock
- * is waited for where a turn ends with it held.
+ * Probes on the functions of the kernel count them. The depot's lock, SLUB's
+ * list lock and the page allocator's locks are all taken through these
+ * functions. Events in interrupts are not counted, and neither are those of
+ * CPUs that are not watched. QEMU runs the CPUs in turns, so a CPU waits for a
+ * lock only if the turn of another ends while that holds it.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -55,8 +56,8 @@ static int happened(struct kprobe *probe, struct pt_regs *regs)
 }
 
 /**
- * bench_events_watch() - have this CPU's events counted, or not
- * @on: from here on
+ * bench_events_watch() - switch counting of this CPU's events on or off
+ * @on: on
  */
 void bench_events_watch(bool on)
 {
@@ -75,7 +76,10 @@ int bench_events_start(void)
 	for_each_possible_cpu(i)
 		per_cpu(seen, i) = (struct seen){};
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
-		/* What registering left there would be taken for ours. */
+		/*
+		 * An earlier registration leaves values here, which would be
+		 * used again.
+		 */
 		events[i].probe.addr = NULL;
 		events[i].probe.flags = 0;
 		all[i] = &events[i].probe;
@@ -84,8 +88,8 @@ int bench_events_start(void)
 }
 
 /**
- * bench_events_stop() - count no more
- * @sums: what happened since bench_events_start()
+ * bench_events_stop() - stop counting
+ * @sums: events since bench_events_start()
  */
 void bench_events_stop(u64 sums[BENCH_NR_EVENTS])
 {
@@ -105,7 +109,7 @@ static void nothing(void *unused)
 {
 }
 
-/* Long enough for the other CPU to come. */
+/* Long enough for the other CPU to arrive. */
 static void hold_lock(void)
 {
 	unsigned int turns = 1000;
@@ -129,7 +133,7 @@ static void check_body(enum bench_who who, unsigned int id)
 }
 
 /**
- * bench_events_check() - are all kinds seen?
+ * bench_events_check() - are all kinds of events counted?
  *
  * Return: 0, or -EIO if a known number of events was not counted as such.
  */

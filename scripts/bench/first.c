@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The first time: nothing has been learnt, and no slab is there
+ * The first time: nothing has been learnt, and there are no slabs
  *
- * N objects are allocated, then all are freed: by a new heap, a new cache, and
- * kmalloc. All instructions are counted, from the first call to the return of
- * the last. Then the same is done again, which is called later.
+ * N objects are allocated, then all are freed: with a new heap, with a new
+ * cache, and with kmalloc. All instructions are counted, from the first call to
+ * the return of the last one. Then the same is done again, which is called
+ * later.
  *
  *   first		one CPU, freed in the order of the allocations
  *   first-random	one CPU, freed in random order
- *   first-busy		all of FIRST_CPUS at once, N each, by turns of TURN calls
+ *   first-busy		all FIRST_CPUS at once, N each, in turns of TURN calls
  *   first-remote	CPU 0 allocates, CPU 1 frees
  *   create-first	create a heap or a cache, and allocate its first object
- *   create-merged	the same, if the kernel may take another cache for it
+ *   create-merged	the same, if the kernel may merge it with another cache
  *
- * The caches of kmalloc are the machine's. So kmem_cache_shrink() is called
- * before kmalloc's first time. It gives all empty slabs back, those that the
- * CPUs keep as well. What is free in slabs which others use stays there, and is
- * kmalloc's advantage. The page allocator is warm for all: it holds what the
- * rival before gave back, and the order of the rivals alternates.
+ * The whole machine uses the caches of kmalloc. So kmem_cache_shrink() is
+ * called before the first time with kmalloc. It gives back all empty slabs,
+ * including those that the CPUs keep. Free objects in slabs that others use
+ * stay there, which is an advantage of kmalloc. The page allocator is warm for
+ * every rival: it holds the pages that the previous rival gave back, and the
+ * order of the rivals alternates.
  *
- * What a call puts off is in its time only if it runs before the last call
- * returns. What runs after the first time is measured as first:after: the CPU
- * does nothing but look at the clock, and what it misses was done by others.
+ * Work that a call defers is part of its time only if it runs before the last
+ * call returns. Work that runs after the first time is measured as first:after:
+ * the CPU only reads the clock, and the cycles it misses were used by others.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -46,7 +48,7 @@
 #define GONE_MS		60
 #define GONE_CYCLES	60000000
 
-/* Looking at the clock takes less. */
+/* Reading the clock takes less. */
 #define LOOK_CYCLES	200
 
 static const enum bench_who rivals[] = {
@@ -57,7 +59,7 @@ static const struct kind {
 	const char *what;
 	unsigned int cpus;
 	bool random;
-	bool busy;			/* all CPUs, otherwise one at a time */
+	bool busy;			/* all CPUs, else one at a time */
 } kinds[] = {
 	{ "", 1 },
 	{ "-random", 1, .random = true },
@@ -65,17 +67,17 @@ static const struct kind {
 	{ "-remote", 2 },
 };
 
-/* Bytes; what is above PCSLAB_MAX_SIZE are large objects. */
+/* In bytes. Sizes above PCSLAB_MAX_SIZE are large objects. */
 static const size_t sizes[] = { 8, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536 };
 #define SMALL		(2 * PCSLAB_MAX_SIZE - 1)
 #define LARGE		(~SMALL)
 
 /**
- * struct series - so many objects of some sizes
- * @sizes: all of them, ored; each is a power of two
- * @nr: objects
- * @rounds: that are measured
- * @after: measure what comes after as well, which takes a while
+ * struct series - a number of objects of some sizes
+ * @sizes: all sizes, ored; each is a power of two
+ * @nr: number of objects
+ * @rounds: number of rounds
+ * @after: also measure the work after the calls, which takes a while
  */
 struct series {
 	size_t sizes;
@@ -91,7 +93,7 @@ static const struct series series[] = {
 	{ LARGE, 1000, 2, .after = true },
 };
 
-/* What make check looks at, of the first kind */
+/* The sizes of the first kind that make check measures */
 #define GUARDED		(64 | 1024 | 4096)
 
 static const struct series guarded[] = {
@@ -100,11 +102,11 @@ static const struct series guarded[] = {
 	{ GUARDED, 10000, 6 },
 };
 
-/* What the CPUs are told. */
+/* Arguments of the CPUs */
 static const struct kind *kind;
 static struct bench_load load;
 static unsigned int nr;
-static u64 took;			/* of the one CPU that works */
+static u64 took;			/* time of the one CPU that works */
 
 static void *objs[FIRST_CPUS][MOST];
 
@@ -161,10 +163,10 @@ enum time { FIRST, LATER, NR_TIMES };
 static const char * const times[NR_TIMES] = { [FIRST] = "first", [LATER] = "later" };
 
 /**
- * struct parts - what it took
+ * struct parts - instructions
  * @both: allocations and frees
  * @fill: the allocations
- * @after: what came after the frees
+ * @after: what ran after the frees
  */
 struct parts {
 	struct bench_least both;
@@ -185,14 +187,14 @@ static int one_time(enum bench_who who, struct parts *parts)
 	return 0;
 }
 
-/* Above that kmalloc asks for pages. */
+/* kmalloc takes pages for larger objects. */
 static void shrink_kmalloc(void)
 {
 	if (load.size <= KMALLOC_MAX_CACHE_SIZE)
 		kmem_cache_shrink(kmalloc_caches[KMALLOC_NORMAL][ilog2(load.size)]);
 }
 
-/* What the one before has put off is not this one's. */
+/* Waits first: work deferred by the previous rival must not count. */
 static int first_time(enum bench_who who, struct parts *parts)
 {
 	msleep(GONE_MS);
@@ -217,7 +219,7 @@ static int one_round(bool backwards, struct parts parts[NR_TIMES])
 	return err;
 }
 
-/* What others do on all CPUs until all is gone. */
+/* Measures what others do on all CPUs until the slabs and heaps are gone. */
 static u64 aftermath(void)
 {
 	u64 start = get_cycles(), last = start, now, missed = 0;
@@ -370,7 +372,7 @@ static int measure_create(const char *what, size_t size, bool merged)
 }
 
 /**
- * bench_first() - measure the first time, with as many CPUs as are online
+ * bench_first() - measure the first time, with all CPUs that are online
  *
  * Return: 0 or an error.
  */
@@ -398,7 +400,8 @@ int bench_first(void)
 }
 
 /**
- * bench_first_guarded() - measure what make check looks at of that, on one CPU
+ * bench_first_guarded() - measure the part of it that make check uses, on one
+ * CPU
  *
  * Return: 0 or an error.
  */

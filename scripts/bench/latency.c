@@ -2,11 +2,13 @@
 /*
  * How long an interrupt waits
  *
- * Objects are allocated and freed in batches, while a timer interrupts at random. How late
- * the latest of these interrupts is, against the latest in a loop without calls, is the
- * longest stretch with interrupts off that was met. One that waited for the tick does not
- * count. A heap is new in each round: then it goes to its slabs more often than when it
- * knows what is asked for again. On one CPU: all share the clock.
+ * Objects are allocated and freed in batches while a timer interrupts at
+ * random. Compare how late the latest of these interrupts is with the latest in
+ * a loop without calls: the difference is the longest stretch with interrupts
+ * off that was hit. An interrupt that waited for the tick does not count. Each
+ * round has a new heap, because that goes to its slabs more often than a heap
+ * that knows what is asked for again. This runs on one CPU: all CPUs share the
+ * clock.
  */
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
@@ -25,9 +27,9 @@
 
 static void *objs[NR];
 static struct hrtimer timer;
-static unsigned int left;	/* interrupts to come; written by them */
+static unsigned int left;	/* interrupts to come; they count it down */
 static u64 latest;
-static unsigned long ticks;	/* when the last one came */
+static unsigned long ticks;	/* at the last one */
 static u32 state;
 
 static u32 next_random(void)

@@ -1,16 +1,16 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
-# What the run files of make bench share, in the guest.
+# Functions for the run files of make bench, in the guest.
 
-# Right after boot the clock is not itself yet.
+# The clock is not reliable right after boot.
 settle()
 {
 	sleep 15
 }
 
-# measure SET [PREFIX]: its results go to the host, with PREFIX before the cases' names;
-# unless the clock did not count instructions: one of a hundred too many may be interrupts,
-# one too few is wrong.
+# measure SET [PREFIX]: sends the results to the host, with PREFIX before the
+# names of the cases. Fails if the clock did not count instructions: a hundred
+# too many may be interrupts, but one too few is wrong.
 measure()
 {
 	dmesg -c >/dev/null

@@ -2,8 +2,8 @@
 /*
  * The loops of one CPU
  *
- * Inlined with constants, so that each is its own code: pcslab and kmalloc resolve a
- * size that is known when their caller is compiled.
+ * They are inlined with constants, so each is code of its own: pcslab and
+ * kmalloc resolve a size at compile time if their caller's size is a constant.
  */
 #include <linux/limits.h>
 #include <linux/timex.h>
@@ -13,10 +13,10 @@
 enum loop { PAIRS, FILL };
 
 /*
- * The compiler must take the pointer for used. Otherwise it might leave out both
- * calls, and it does leave out the loop without calls. The barrier only asks for
- * the pointer in a register, which takes no instruction within the loop. To
- * count down takes two, whoever is called.
+ * The compiler must believe that the pointer is used. Otherwise it might omit
+ * both calls, and it does omit the loop without calls. The barrier only needs
+ * the pointer in a register, which takes no instruction within the loop. The
+ * countdown takes two instructions, for every rival.
  */
 static __always_inline u64 pairs(enum bench_who who, size_t size, gfp_t gfp, unsigned int n)
 {
@@ -128,7 +128,7 @@ static __always_inline u64 constants(enum loop loop, enum bench_who who,
 	}
 }
 
-/* The other rivals make nothing of a constant. */
+/* For the other rivals a constant makes no difference. */
 static __always_inline u64 any_who(enum loop loop, enum bench_who who,
 				   const struct bench_load *load, void **objs,
 				   unsigned int n)
@@ -158,9 +158,9 @@ static __always_inline u64 any_who(enum loop loop, enum bench_who who,
 
 /**
  * bench_pairs() - allocate and free at once
- * @who: whom to call; all but BENCH_BULK
- * @load: what
- * @n: times
+ * @who: the rival; all but BENCH_BULK
+ * @load: what to allocate
+ * @n: how often
  *
  * Return: instructions, those of the loop included.
  */
@@ -171,10 +171,10 @@ u64 bench_pairs(enum bench_who who, const struct bench_load *load, unsigned int 
 
 /**
  * bench_fill() - allocate
- * @who: whom to call
- * @load: what
- * @objs: filled; NULL where it failed
- * @n: objects, a multiple of BENCH_BULK_NR
+ * @who: the rival
+ * @load: what to allocate
+ * @objs: filled; NULL where an allocation failed
+ * @n: number of objects, a multiple of BENCH_BULK_NR
  *
  * Return: instructions, those of the loop included.
  */
@@ -186,9 +186,9 @@ u64 bench_fill(enum bench_who who, const struct bench_load *load, void **objs,
 
 /**
  * bench_drain() - free, in the order of an array
- * @who: whom to call
+ * @who: the rival
  * @objs: objects
- * @n: how many, a multiple of BENCH_BULK_NR
+ * @n: number of objects, a multiple of BENCH_BULK_NR
  *
  * Return: instructions, those of the loop included.
  */

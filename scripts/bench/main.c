@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The module: loading it measures one set of cases, the parameter says which
- */
+/* The module: loading it measures one set of cases, chosen by a parameter */
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/string.h>
@@ -12,7 +10,7 @@ static char *set = "quick";
 module_param(set, charp, 0);
 MODULE_PARM_DESC(set, "what to measure: guard, quick, single, many, worst, first, latency, offline or read");
 
-/* What make check looks at */
+/* What make check measures */
 static int bench_guard(void)
 {
 	return bench_quick() ?: bench_first_guarded() ?: bench_ring();

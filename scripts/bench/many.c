@@ -2,25 +2,25 @@
 /*
  * The cases of several CPUs
  *
- * busy	each CPU allocates and frees for itself; after each call it is the next CPU's
- *	turn
+ * busy	each CPU allocates and frees for itself; after each call it is the next
+ *	CPU's turn
  * ring	CPU 0 allocates, CPU 1 frees
  * circle	each CPU frees what the next one allocated
  *
- * What waits for another CPU pauses, which QEMU makes cheap, and the same loop without
- * calls waits as long.
+ * A CPU that waits for another executes pauses, which QEMU makes cheap, and the
+ * same loop without calls waits as long.
  */
 #include <linux/kernel.h>
 #include <linux/sched.h>
 
 #include "patterns.h"
 
-/* Few enough for a round to end before the next tick of the timers, as a rule */
+/* Few enough that a round mostly ends before the next tick of the timers */
 #define BUSY_PAIRS	500
 #define BUSY_BATCH	400
 #define RINGED		5120
 
-/* Objects between two CPUs at most; RINGED is a multiple */
+/* The most objects between two CPUs; RINGED is a multiple */
 #define RING		256
 
 #define ROUNDS		15
@@ -107,7 +107,7 @@ static const struct many_case {
 	const char *what;
 	bench_body body;
 	unsigned int cpus;
-	unsigned int objects;		/* of all CPUs */
+	unsigned int objects;		/* of all CPUs together */
 	bool any_size;			/* up to 1 KiB; not for a kmem_cache */
 } cases[] = {
 	{ "busy", busy_pairs_body, 1, BUSY_PAIRS },
@@ -168,7 +168,7 @@ static void report_events(const struct many_case *c, const struct bench_least *e
 	}
 }
 
-/* In a round that is not timed. */
+/* Uses a round that is not timed. */
 static int count_events(const struct many_case *c)
 {
 	struct bench_least events[BENCH_NR_EVENTS];
@@ -207,7 +207,7 @@ static int measure(const struct many_case *c)
 	return err;
 }
 
-/* All cases, or those with one body. */
+/* Measures all cases, or those with one body. */
 static int measure_cases(unsigned int cpus, bench_body only)
 {
 	unsigned int i;

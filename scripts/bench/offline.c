@@ -2,9 +2,9 @@
 /*
  * A CPU goes offline with full caches, and with empty ones
  *
- * What pcslab does about it is its callback, which is timed from where it is entered to
- * where it returns. It works on another CPU than the one that is dead, may be preempted
- * and drains a magazine at a time.
+ * The cost for pcslab is its callback, which is timed from its entry to its
+ * return. It runs on another CPU than the dead one, can be preempted, and
+ * drains one magazine at a time.
  */
 #include <linux/cpu.h>
 #include <linux/err.h>
@@ -17,7 +17,7 @@
 
 #include "rivals.h"
 
-/* More than two magazines and a few hold */
+/* More than two magazines hold */
 #define OBJS	200
 #define ROUNDS	5
 
@@ -43,7 +43,7 @@ static struct kretprobe callback = {
 	.maxactive = 1,
 };
 
-/* On the CPU that goes: have both magazines full in many classes. */
+/* Runs on the CPU that goes offline: fills both magazines in many classes. */
 static long fill(void *unused)
 {
 	size_t size;
@@ -76,13 +76,13 @@ static int go(unsigned int cpu, bool full, u64 *least)
 	err = err ?: remove_cpu(cpu) ?: add_cpu(cpu);
 	pcslab_heap_destroy(bench_heap);
 	if (!err && !took)
-		err = -EIO;	/* the callback was not seen */
+		err = -EIO;	/* the probe missed the callback */
 	*least = min(*least, took);
 	return err;
 }
 
 /**
- * bench_offline() - measure the callback for a CPU that is dead
+ * bench_offline() - measure the callback of a dead CPU
  *
  * Return: 0 or an error.
  */

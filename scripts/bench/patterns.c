@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Patterns that benchmarks of allocators are known for, with objects of random sizes
+ * Patterns known from benchmarks of allocators, with objects of random sizes
  *
- * larson	each CPU replaces random objects of an array, and the arrays go round: most
- *		of what it frees another CPU allocated
- * mstress	each CPU replaces random objects of its own, most of them small, and now and
- *		then exchanges one for one of another CPU
- * xmalloc	half of the CPUs allocate, the others free what any of them did
+ * larson	each CPU replaces random objects of an array, and the arrays go
+ *		round, so another CPU allocated most of what it frees
+ * mstress	each CPU replaces random objects of its own, most of them small,
+ *		and now and then exchanges one with another CPU
+ * xmalloc	half of the CPUs allocate, the others free any of these objects
  *
- * The numbers are the same whoever is measured.
+ * All rivals get the same random numbers.
  */
 #include <linux/atomic.h>
 #include <linux/kernel.h>
@@ -22,7 +22,7 @@ static void *held[MSTRESS_CPUS][MSTRESS_OBJS];
 static void *shared[MSTRESS_CPUS * MSTRESS_SHARED];
 static void *rings[XMALLOC_CPUS / 2][XMALLOC_CPUS / 2][RING];
 
-/* Knuth's and Lewis's; the high bits are the random ones. */
+/* Constants of Knuth and Lewis; the high bits are the random ones. */
 static __always_inline u32 next_random(u32 *state)
 {
 	*state = *state * 1664525 + 1013904223;

@@ -11,7 +11,7 @@
 
 #define MSTRESS_CPUS		4
 #define MSTRESS_OBJS		64	/* that a CPU holds */
-#define MSTRESS_SHARED		16	/* that it puts where all may take them */
+#define MSTRESS_SHARED		16	/* that it shares with all CPUs */
 #define MSTRESS_REPLACED	500
 
 #define XMALLOC_CPUS	4

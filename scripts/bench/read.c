@@ -2,10 +2,11 @@
 /*
  * The price of a read
  *
- * A sum and an exact read of one heap, with no other heap and with many; both through
- * the API, which is what the files in debugfs print. An exact read waits for a grace period
- * of RCU, which is also timed alone. The guest has these expedited: CPUs that idle until
- * the end of one would be taken for busy, as the clock runs on then.
+ * A sum and an exact read of one heap, with no other heap and with many. Both
+ * use the API, as the files in debugfs do. An exact read waits for a grace
+ * period of RCU, which is also timed alone. The guest uses expedited ones: if
+ * CPUs were idle until the end of one, they would count as busy, because the
+ * clock runs on.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -25,7 +26,7 @@
 static struct pcslab_heap *heaps[MANY];
 static struct pcslab_stats *stats;
 
-/* Have some classes in use, as heaps have. */
+/* Uses some classes, as heaps do. */
 static int use(struct pcslab_heap *heap)
 {
 	static const size_t sizes[] = { 32, 64, 256, 1024 };

@@ -4,7 +4,8 @@
  *
  *   pcslab_bench: WHAT BYTES CPUS WHO TENTHS
  *
- * in tenths of an instruction for each object, unless WHAT is of another kind.
+ * The unit is a tenth of an instruction for each object, unless WHAT says
+ * otherwise.
  */
 #include <linux/limits.h>
 #include <linux/math64.h>
@@ -41,15 +42,15 @@ void bench_line(const char *what, size_t size, unsigned int cpus, const char *wh
 }
 
 /**
- * bench_report() - what an object cost, without the loop
+ * bench_report() - report what an object cost, without the loop
  * @what: name of the case
  * @size: bytes of the objects
- * @cpus: that worked
- * @least: what loops took
+ * @cpus: number of CPUs that worked
+ * @least: what the loops took
  * @n: objects of a loop
  *
- * The loop of bulk calls is another one, of a hundredth of the length: nothing is
- * subtracted there.
+ * Bulk calls use another loop, which is a hundredth as long: nothing is
+ * subtracted from those.
  */
 void bench_report(const char *what, size_t size, unsigned int cpus,
 		  const struct bench_least *least, unsigned int n)

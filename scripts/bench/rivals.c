@@ -2,7 +2,8 @@
 /*
  * The rivals
  *
- * A heap and a cache are made for each case, so that none finds what another left.
+ * Each case has a new heap and a new cache, so it finds nothing that another
+ * left.
  */
 #include <linux/err.h>
 
@@ -13,12 +14,12 @@ struct kmem_cache *bench_cache;
 unsigned int bench_order;	/* of the page allocator's objects */
 
 /**
- * bench_new_cache() - create a cache of its own
+ * bench_new_cache() - create a cache that is not merged
  * @size: of its objects
  *
  * The kernel does not merge a cache that has a region for user space with
- * another of the same size, which would be neither new nor empty. The region
- * has no other effect here, as nothing is copied.
+ * another cache of the same size, which would be neither new nor empty. The
+ * region has no other effect here, as nothing is copied.
  *
  * Return: the cache or NULL.
  */
@@ -31,7 +32,9 @@ struct kmem_cache *bench_new_cache(size_t size)
  * bench_open() - make what a case needs
  * @size: of its objects
  *
- * Return: 0 or -ENOMEM; bench_close() is called in either case.
+ * The caller must call bench_close() afterwards, even if this fails.
+ *
+ * Return: 0 or -ENOMEM.
  */
 int bench_open(size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The rivals as inlines: with constants for @who, @size and @gfp each call is what a
- * caller would have written.
+ * The rivals as inlines: if @who, @size and @gfp are constants, each call
+ * compiles to what a caller would have written.
  */
 #ifndef _PCSLAB_BENCH_RIVALS_H
 #define _PCSLAB_BENCH_RIVALS_H
@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-/* Objects that kmem_cache's bulk functions are given at a time */
+/* Objects in each call of a kmem_cache's bulk functions */
 #define BENCH_BULK_NR	100
 
 extern struct pcslab_heap *bench_heap;
@@ -36,7 +36,7 @@ static __always_inline void *bench_take(enum bench_who who, size_t size, gfp_t g
 	case BENCH_PAGES:
 		return alloc_pages(gfp, bench_order);
 	default:
-		return ZERO_SIZE_PTR;	/* which is not a failure */
+		return ZERO_SIZE_PTR;	/* not a failure */
 	}
 }
 

@@ -2,8 +2,8 @@
 /*
  * The cases of one CPU
  *
- * Pairs: an object is freed at once. Batches: BATCH objects are allocated, more than
- * magazines hold, then all are freed.
+ * Pairs: each object is freed at once. Batches: BATCH objects, more than
+ * magazines hold, are allocated, then all of them are freed.
  */
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -14,7 +14,7 @@
 
 #define BATCH	10000
 
-/* Any */
+/* Any number */
 #define SEED	42
 
 enum order { FIFO, LIFO, RANDOM };
@@ -24,8 +24,8 @@ enum order { FIFO, LIFO, RANDOM };
  * @what: its name
  * @batch: batches, else pairs
  * @variable: the compiler does not know the size
- * @gfp: of the allocations
- * @order: in which a batch is freed
+ * @gfp: flags of the allocations
+ * @order: order in which a batch is freed
  */
 struct kind {
 	const char *what;
@@ -65,7 +65,7 @@ struct single_case {
 	size_t size;
 };
 
-/* Those of make check and of a pcslab that does not count */
+/* The cases for make check and for a pcslab that does not count */
 static const struct single_case quick[] = {
 	{ &pair, 64 },
 	{ &pair, 8 },
@@ -77,7 +77,7 @@ static const struct single_case quick[] = {
 	{ &batch, 64 },
 };
 
-/* Kinds for all sizes, and single cases besides */
+/* These kinds are measured with all sizes; single cases follow below */
 static const struct kind * const kinds[] = {
 	&pair, &variable, &atomic, &zeroed, &batch, &lifo, &scattered,
 };
@@ -93,7 +93,7 @@ static const struct single_case more[] = {
 
 static void *objs[BATCH];
 
-/* Not all rivals have what a case wants. */
+/* Not every rival can do every case. */
 static bool takes_part(enum bench_who who, const struct kind *kind, size_t size)
 {
 	if (who == BENCH_BULK)
@@ -114,9 +114,9 @@ static void reverse(void)
 /**
  * bench_shuffle() - put objects into a random order, the same in all runs
  * @objs: objects
- * @n: how many
+ * @n: number of objects
  *
- * Durstenfeld's: every order is as likely as any other.
+ * This is Durstenfeld's shuffle: all orders are equally likely.
  */
 void bench_shuffle(void **objs, unsigned int n)
 {
@@ -131,9 +131,9 @@ void bench_shuffle(void **objs, unsigned int n)
 }
 
 /**
- * bench_all_there() - did no allocation fail?
+ * bench_all_there() - has no allocation failed?
  * @objs: objects
- * @n: how many
+ * @n: number of objects
  */
 bool bench_all_there(void **objs, unsigned int n)
 {
@@ -145,7 +145,7 @@ bool bench_all_there(void **objs, unsigned int n)
 }
 
 /**
- * struct parts - what loops took
+ * struct parts - instructions of the loops
  * @both: a batch, or pairs
  * @fill: the allocations of a batch
  * @drain: its frees
@@ -188,9 +188,9 @@ static void report_batch(const char *what, size_t size, const struct parts *part
 
 /**
  * struct effort - how much is measured
- * @pairs: of a loop
- * @rounds: of a case of pairs
- * @batches: rounds of a case of batches
+ * @pairs: in a loop
+ * @rounds: for a case of pairs
+ * @batches: rounds for a case of batches
  */
 struct effort {
 	unsigned int pairs;

@@ -2,10 +2,11 @@
 /*
  * Several CPUs at once
  *
- * Each has a work item. They wait for each other before they begin and when they are
- * done; the last to come stamps the time, so nothing else runs in between. The CPUs
- * share one clock, which counts what all of them do. QEMU lets the next one run when one
- * executes a pause: that makes waiting cheap, and lets a body say when to interleave.
+ * Each CPU has a work item. They wait for each other before they begin and when
+ * they are done. The last one to arrive takes the time, so nothing else runs in
+ * between. The CPUs share one clock, which counts the instructions of all of
+ * them. When a CPU executes a pause, QEMU lets the next one run: this makes
+ * waiting cheap, and a body can choose where to interleave.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -38,10 +39,10 @@ static struct gate {
 	u64 opened;
 } begin, end;
 
-static atomic_t met;		/* who waits in bench_meet() */
+static atomic_t met;		/* CPUs that wait in bench_meet() */
 static unsigned int meeting;
 
-/* Wait until all have come. */
+/* Waits until all CPUs have arrived. */
 static void pass(struct gate *gate)
 {
 	if (atomic_inc_return(&gate->arrived) == nr_cpus)
@@ -51,7 +52,7 @@ static void pass(struct gate *gate)
 }
 
 /**
- * bench_meet() - wait, in a body, for the bodies of all CPUs
+ * bench_meet() - wait until the bodies of all CPUs have called this
  */
 void bench_meet(void)
 {
@@ -79,11 +80,12 @@ static void work(struct work_struct *work)
 
 /**
  * bench_together() - run a function on several CPUs at once
- * @cpus: on the first so many
+ * @cpus: number of CPUs, from CPU 0 on
  * @fn: the function
- * @who: what it is told
+ * @who: its argument
  *
- * Return: instructions of all CPUs from the first one's begin to the last one's end.
+ * Return: instructions of all CPUs, from the first one's begin to the last
+ * one's end.
  */
 u64 bench_together(unsigned int cpus, bench_body fn, enum bench_who who)
 {
@@ -129,10 +131,10 @@ void bench_clock_of(unsigned int cpus)
 }
 
 /**
- * bench_together_init() - get ready
- * @cpus: how many are needed
+ * bench_together_init() - prepare for bench_together()
+ * @cpus: number of CPUs needed
  *
- * Return: 0, -ENODEV with too few CPUs online, or -ENOMEM.
+ * Return: 0, -ENODEV if too few CPUs are online, or -ENOMEM.
  */
 int bench_together_init(unsigned int cpus)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the cases of several CPUs share. */
+/* Shared by the cases of several CPUs */
 #ifndef _PCSLAB_BENCH_TOGETHER_H
 #define _PCSLAB_BENCH_TOGETHER_H
 
@@ -9,20 +9,20 @@
 
 #define BENCH_MAX_CPUS	8
 
-/* Bytes of an object where all are of one size, as a constant */
+/* Bytes of an object, where all have the same size: a constant */
 #define BENCH_SIZE	64
 
 int bench_together_init(unsigned int cpus);
 void bench_together_exit(void);
 
-/* What a CPU does; @id counts the CPUs. */
+/* Work of one CPU; @id is its number. */
 typedef void (*bench_body)(enum bench_who who, unsigned int id);
 
 u64 bench_together(unsigned int cpus, bench_body body, enum bench_who who);
 void bench_meet(void);
 void bench_clock_of(unsigned int cpus);
 
-/* events.c: counting what shows on other CPUs */
+/* events.c: counts events that involve other CPUs */
 enum bench_event { BENCH_LOCKS, BENCH_CONTENDED, BENCH_IPIS, BENCH_NR_EVENTS };
 
 int bench_events_start(void);
@@ -30,7 +30,7 @@ void bench_events_stop(u64 sums[BENCH_NR_EVENTS]);
 void bench_events_watch(bool on);
 int bench_events_check(void);
 
-/* Allocate, and hand it over in a slot as soon as that is empty. */
+/* Allocates an object, and puts it into a slot once the slot is empty. */
 static __always_inline void bench_put(enum bench_who who, void **slot, size_t size)
 {
 	void *obj = bench_take(who, size, GFP_KERNEL);
@@ -41,8 +41,8 @@ static __always_inline void bench_put(enum bench_who who, void **slot, size_t si
 }
 
 /*
- * Free what comes in a slot. An allocation that failed never comes, and the guest's time
- * limit ends it.
+ * Frees the object that arrives in a slot. If its allocation failed, it never
+ * arrives, and the guest's time limit ends the run.
  */
 static __always_inline void bench_get(enum bench_who who, void **slot)
 {
@@ -54,7 +54,7 @@ static __always_inline void bench_get(enum bench_who who, void **slot)
 	bench_give(who, obj);
 }
 
-/* Call an inline loop with the rival as a constant. */
+/* Calls an inline loop with the rival as a constant. */
 static __always_inline void
 bench_constant_who(enum bench_who who, unsigned int id,
 		   void (*loop)(enum bench_who who, unsigned int id))

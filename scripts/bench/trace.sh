@@ -1,12 +1,14 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
-# The trace of make run, replayed for its cost: instructions, and pages held.
+# Replays the trace of make run to measure its cost: instructions, and pages
+# held.
 
 REPLAY=/sys/kernel/debug/pcslab_replay
 COST=$REPLAY/cost
 
-# free_pages: all of the machine's, those that CPUs keep for themselves too. The counters
-# are exact after the refresh. What pcslab frees after a grace period has been freed.
+# free_pages: prints the free pages of the machine, including those that CPUs
+# keep for themselves. The counters are exact after the refresh, and the memory
+# that pcslab frees after a grace period has been freed.
 free_pages()
 {
 	sleep 1
@@ -25,15 +27,17 @@ line()
 	tell "@bench $1 $2 1 $3 $4"
 }
 
-# held WHO OPERATION: go on to there; the pages held more than at the start.
+# held WHO OPERATION: goes on to that operation, and prints how many pages more
+# are held than at the start.
 held()
 {
 	echo "$1 $2" >"$COST" || return 1
 	pages=$((base - $(free_pages)))
 }
 
-# at_peak WHO: pages, and how many bytes of them for 1000 live bytes; and the pages after
-# a pause in which pcslab looks twice at what is idle.
+# at_peak WHO: prints the pages, and how many bytes of them there are for 1000
+# live bytes; and the pages after a pause in which pcslab looks twice at what is
+# idle.
 at_peak()
 {
 	held "$1" "$(cost_of peak)" || return 1
@@ -43,7 +47,8 @@ at_peak()
 	line trace-pause:held 0 "$1" $(((base - $(free_pages)) * 10))
 }
 
-# What one of them holds over time. The first reading of a file in /proc takes pages too.
+# Prints what one allocator holds over time. The first reading of a file in
+# /proc takes pages too.
 hold()
 {
 	echo fill >"$COST" || return 1
@@ -67,12 +72,13 @@ hold()
 	echo stop >"$COST"
 }
 
-# pcslab first: what its metadata leaves in the slabs of kmalloc is for kmalloc to use.
+# pcslab comes first: kmalloc may use what the metadata of pcslab leaves in its
+# slabs.
 measure_trace()
 {
 	note "measuring: the trace"
 	load pcslab_replay && zcat /data/kmalloc-trace.txt.gz >"$REPLAY/trace" || return 1
-	# What the replay itself needs it takes now.
+	# Allocate now what the replay itself needs.
 	echo start >"$COST" && echo stop >"$COST" || return 1
 	ops=$(cost_of ops)
 	for who in pcslab kmalloc; do

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dearest calls
+ * The most expensive calls
  *
- * Calls are timed one by one, and the dearest of a kind counts, which nearly always is
- * the one that had most to do. The least of several rounds is free of interrupts. Each
- * round has a new heap and a new cache.
+ * Each call is timed, and the most expensive one of a kind counts: nearly
+ * always it is the call that had most to do. The least value of several rounds
+ * is free of interrupts. Each round has a new heap and a new cache.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -20,8 +20,8 @@
 #define ROUNDS	10
 
 /*
- * Calls from the beginning in which a CPU and its depot deal in whole magazines: more
- * objects than two magazines, less than a depot keeps.
+ * The calls from the beginning in which a CPU and its depot exchange whole
+ * magazines: more objects than two magazines hold, fewer than a depot keeps.
  */
 #define EARLY	300
 
@@ -34,8 +34,8 @@ enum kind {
 	FIRST,		/* object of a class */
 	GROW,		/* refill, with a new slab now and then */
 	FULL,		/* the magazine is full, the depot has room */
-	SHRINK,		/* it has not: objects go to their slabs, these to the kernel */
-	REFILL,		/* from what the depot keeps */
+	SHRINK,		/* the depot is full too: slabs go to the kernel */
+	REFILL,		/* from the depot */
 	NR_KINDS
 };
 
@@ -117,7 +117,7 @@ static int create(void)
 }
 
 /**
- * bench_worst() - measure the dearest calls
+ * bench_worst() - measure the most expensive calls
  *
  * Return: 0 or an error.
  */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A client with many heaps, for tests made of commands: what is written to its
- * parameter "act" is done at once, and "took" says then how many milliseconds
- * it took. In the background it keeps a heap "busy" with live objects, on CPUs
- * 0 and 1; CPU 3 has used it, too. The heap "pairs" is used by one act only.
+ * A client with many heaps, for tests that consist of commands. Writing a
+ * command to its parameter "act" executes it at once; "took" then says how many
+ * milliseconds it took. In the background the client keeps a heap "busy" with
+ * live objects, on CPUs 0 and 1; CPU 3 has used it, too. Only one act uses the
+ * heap "pairs".
  */
 #include <linux/cpu.h>
 #include <linux/err.h>
@@ -73,7 +74,7 @@ static int create(unsigned int n)
 	return 0;
 }
 
-/* The first object of each, where the caller may wait. */
+/* Allocates the first object of each heap where the caller may sleep. */
 static int use(unsigned int unused)
 {
 	unsigned int i;
@@ -85,9 +86,7 @@ static int use(unsigned int unused)
 	return 0;
 }
 
-/*
- * And where nothing may be waited for, nor brought by anybody else meanwhile.
- */
+/* Same where the caller can neither sleep nor be helped by anybody else. */
 static int use_with_interrupts_off(unsigned int unused)
 {
 	unsigned long flags;
@@ -126,8 +125,8 @@ static void destroy_one(struct work_struct *work)
 }
 
 /*
- * All by the kernel's own workqueue, of one CPU: it runs 256 items at once
- * there.
+ * Destroys all heaps in the kernel's own workqueue of one CPU, which runs 256
+ * items at the same time.
  */
 static int destroy_by_work(unsigned int cpu)
 {
@@ -143,10 +142,7 @@ static int destroy_by_work(unsigned int cpu)
 	return 0;
 }
 
-/*
- * Heaps that come, are used and go, one after the other, in several tasks at
- * once.
- */
+/* Several tasks at once create, use and destroy heaps, one after the other */
 struct churner {
 	struct work_struct work;
 	unsigned int id, n;
@@ -205,8 +201,8 @@ static int set_priority(unsigned int pid, void (*set)(struct task_struct *task))
 }
 
 /*
- * A task takes all of its CPU from now on, if it wants it and no other realtime
- * task does.
+ * From now on a task may use all of its CPU, unless another realtime task wants
+ * it.
  */
 static int make_low_realtime(unsigned int pid)
 {
@@ -218,7 +214,7 @@ static int make_realtime(unsigned int pid)
 	return set_priority(pid, sched_set_fifo);
 }
 
-/* More softirqs than a CPU does at once: its ksoftirqd has to do the rest. */
+/* More softirqs than a CPU handles at once: ksoftirqd has to do the rest. */
 static unsigned long flood_end;
 
 static void flood_on(struct tasklet_struct *tasklet)
@@ -246,14 +242,17 @@ static int shrink(unsigned int unused)
 	return 0;
 }
 
-/* What this CPU counted without its magazine. */
+/* Calls that this CPU counted without its magazine. */
 static unsigned long nr_direct(const struct pcslab_cache *c)
 {
 	return c->direct.allocs[0] + c->direct.allocs[1] + c->direct.frees[0] +
 	       c->direct.frees[1];
 }
 
-/* On the caller's CPU, which has some at hand and then @n times one more. */
+/*
+ * Runs on the caller's CPU. Fills its magazine, then allocates and frees @n
+ * times.
+ */
 static int pairs(unsigned int n)
 {
 	struct pcslab_cache *c;
@@ -275,10 +274,7 @@ static int pairs(unsigned int n)
 	return 0;
 }
 
-/*
- * Slabs of two objects where there is memory for them, of one where there is
- * not.
- */
+/* Slabs have two objects if there is memory for them, else one. */
 static int fill(unsigned int n)
 {
 	struct member *m;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A client that calls functions of kmalloc() on objects of its heap: call=NAME says which
- * one, on small objects, on those of slabs of several pages, and on large ones. They are
- * freed as they should be when the module goes. What is read as damaged is how many
- * objects beside them are not as they were, after as many pages as there are in any
- * of them were written to.
+ * A client that calls functions of kmalloc() on objects of its heap. call=NAME
+ * selects the function, which is called on small objects, on those of slabs of
+ * several pages, and on large ones. The module frees the objects correctly when
+ * it goes. Reading "damaged" first allocates and writes to PAGES pages, which
+ * would include a page that one of the calls has freed. It returns the number
+ * of objects beside them that have changed.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -14,13 +15,13 @@
 
 #include <pcslab/pcslab.h>
 
-/* Calls for each size. */
+/* Calls for each size */
 #define TIMES		20
 #define PAGES		1024
 #define PATTERN		0x5c
 #define TOO_LARGE	(64UL << 10)
 
-/* What is called on, and what stands beside it. */
+/* The object of the call, and what stands beside it */
 struct thing {
 	long x;
 	struct rcu_head rcu;
@@ -85,7 +86,7 @@ static void call_ksize(unsigned int i)
 	ksize(called[i]);
 }
 
-/* As zero copy does, which has a reference for a while. */
+/* As zero copy does, which holds a reference for a while. */
 static void call_get_page(unsigned int i)
 {
 	get_page(virt_to_page(called[i]));
@@ -107,7 +108,7 @@ static const struct {
 	{ "get_page", call_get_page },
 };
 
-/* Would one that went be among them? */
+/* If a call has freed a page too early, it is likely among these. */
 static void write_to_pages(void)
 {
 	struct page *page, *next, *first = NULL;

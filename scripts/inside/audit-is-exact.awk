@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# awk -f this exact audit: live of one against live of the other, class by class;
-# every round of a magazine leads to a cached object, and there are as many of both.
+# awk -f this exact audit: compares the live columns of both files, class by
+# class. Every round of a magazine must lead to a cached object, and there must
+# be as many of both.
 /^#/ || /version/ || /total/ || !NF { next }
 FILENAME == "exact" { live[$1] = $5; next }
 { seen[$1] = 1 }

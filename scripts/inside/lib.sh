@@ -1,29 +1,29 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
-# What a run file may use inside the guest.
+# Functions that a run file may use inside the guest.
 
 MARK="pcslab-run:"
 
-# tell LINE: to the host.
+# tell LINE: sends a line to the host.
 tell()
 {
 	echo "$*" >&3
 }
 
-# note WORD...: progress, for the person who waits.
+# note WORD...: shows progress to the person who waits.
 note()
 {
 	tell "@say $*"
 }
 
-# show: its input, on the host's standard output.
+# show: copies its input to the host's standard output.
 show()
 {
 	sed 's/^/@out /' >&3
 }
 
-# monitor COMMAND...: have the host give QEMU's monitor a command; its answer (one
-# line) is printed. Back when it has been done.
+# monitor COMMAND...: makes the host give QEMU's monitor a command, and prints
+# its answer (one line). Returns when the command is done.
 monitor()
 {
 	tell "@monitor $*"
@@ -41,11 +41,12 @@ mark()
 	log "$MARK $1"
 }
 
-# Test results go from the kernel log to the host as they come, so that a guest
-# which dies shows how far it got. From the mark of the beginning to that of the
-# end: a kernel with KUnit reports an empty plan when it boots. (awk because sed
-# reads a line ahead; cat because a read of /dev/kmsg must have room for a whole
-# record, which awk's buffer is too small for.)
+# Test results go from the kernel log to the host as they arrive, so that a
+# guest that dies shows how far it got. Starts at the mark of the beginning and
+# ends at that of the end, because a kernel with KUnit reports an empty plan
+# when it boots. (awk, because sed reads a line ahead. cat, because a read of
+# /dev/kmsg needs room for a whole record, and awk's buffer is too small for
+# that.)
 stream_ktap()
 {
 	mkfifo /tmp/kmsg
@@ -61,7 +62,7 @@ stream_ktap()
 	kill $!
 }
 
-# load MODULE [PARAMETER...]: a module this run was given, by its name.
+# load MODULE [PARAMETER...]: loads a module of this run, by its name.
 load()
 {
 	module=$1
@@ -69,8 +70,9 @@ load()
 	insmod "/modules/$module.ko" "$@"
 }
 
-# remove MODULE: one that may be busy for a while: as long as a reader has a file open, or
-# until a grace period after the last zombie of pcslab.
+# remove MODULE: removes a module that may be busy for a while: as long as a
+# reader has a file open, or until a grace period after the last zombie of
+# pcslab.
 remove()
 {
 	for _ in $(seq 100); do
@@ -85,7 +87,7 @@ loaded_modules()
 	cut -d' ' -f1 /proc/modules | tr '\n' ' '
 }
 
-# Users go before what they use: /proc/modules has the newest first.
+# Users go before what they use: /proc/modules lists the newest first.
 unload_modules()
 {
 	for module in $(loaded_modules); do
@@ -93,7 +95,8 @@ unload_modules()
 	done
 }
 
-# traces: of pcslab in this kernel; nothing if it was never here.
+# traces: prints the traces of pcslab in this kernel; nothing if it was never
+# here.
 traces()
 {
 	grep '^pcslab' /proc/modules
@@ -101,14 +104,15 @@ traces()
 	grep pcslab /sys/devices/system/cpu/hotplug/states
 }
 
-# page_bytes: the size of a page; nothing tells it to a shell but the sum of all pages.
+# page_bytes: prints the size of a page. A shell can only learn it from the sum
+# of all pages.
 page_bytes()
 {
 	awk '$1 == "managed" { pages += $2 }
 		$1 == "MemTotal:" { print $2 * 1024 / pages }' /proc/zoneinfo /proc/meminfo
 }
 
-# KiB that no one has, those the CPUs keep at hand among them.
+# KiB of memory that nobody has, including what the CPUs keep at hand.
 free_memory()
 {
 	sleep 1
@@ -122,8 +126,8 @@ scan_for_leaks()
 {
 	kmemleak=/sys/kernel/debug/kmemleak
 	[ -e "$kmemleak" ] || return 0
-	# An object counts as leaked when it is old enough and as many scans as that have
-	# not found it, after one that saw what is in it.
+	# An object counts as leaked when it is old enough and when that many
+	# scans have not found it, after one scan that saw its contents.
 	scans=$(cat /sys/module/kmemleak/parameters/min_unref_scans 2>/dev/null || echo 1)
 	sleep 5
 	for _ in $(seq 0 "$scans"); do
@@ -135,8 +139,9 @@ scan_for_leaks()
 	done <"$kmemleak"
 }
 
-# On a kernel that counts what was executed: the counters, those of modules that are
-# gone too. The sizes debugfs gives are not true, so tar must not see them.
+# On a kernel that counts what was executed: sends the counters, including those
+# of modules that are gone. The sizes debugfs gives are wrong, so tar must not
+# see them.
 send_counters()
 {
 	counters=/sys/kernel/debug/gcov
@@ -148,8 +153,8 @@ send_counters()
 	tar -C /tmp/gcov -cz . | base64 | sed 's/^/@gcov /' >&3
 }
 
-# Whatever the kernel complained of in /tmp/dmesg, wherever it came from. What it had to
-# say of each goes into the results too.
+# Finds all complaints of the kernel in /tmp/dmesg, wherever they came from. The
+# text of each complaint goes into the results too.
 findings_in_dmesg()
 {
 	grep -E -f /inside/findings /tmp/dmesg >/tmp/findings || return 0
@@ -158,15 +163,16 @@ findings_in_dmesg()
 	return 1
 }
 
-# Since it was booted, or the log cleared.
+# Covers the time since the boot, or since the log was cleared.
 report_findings()
 {
 	dmesg -s 16777216 >/tmp/dmesg
 	findings_in_dmesg
 }
 
-# finds BUG PATTERN: pcslab_bug makes the bug, and the kernel reports it. The log is
-# cleared then, lest the report count as a finding; so nothing may be in it before.
+# finds BUG PATTERN: pcslab_bug makes the bug, and the kernel must report it.
+# The log is cleared afterwards, so that the report does not count as a finding;
+# so nothing may be in it before.
 finds()
 {
 	report_findings || return 1
@@ -179,8 +185,8 @@ finds()
 	return 1
 }
 
-# since MARK PATTERN...: each is in the kernel log after MARK. The words of a pattern
-# are apart by one space.
+# since MARK PATTERN...: each pattern is in the kernel log after MARK. One space
+# separates the words of a pattern.
 since()
 {
 	dmesg | awk -v mark="$1" 'on { print } index($0, mark) { on = 1 }' >/tmp/since
@@ -193,9 +199,10 @@ since()
 	done
 }
 
-# ktap_suite NAME COUNT, then COUNT times ktap_case NAME COMMAND...: tests made of
-# commands; a case passes when its command does, and was skipped if it returns
-# $SKIPPED. What it prints becomes its diagnostics.
+# ktap_suite NAME COUNT, then COUNT times ktap_case NAME COMMAND...: tests that
+# consist of commands. A case passes if its command succeeds, and counts as
+# skipped if it returns $SKIPPED. The output of the command becomes the
+# diagnostics of the case.
 SKIPPED=4
 
 ktap_suite()

@@ -1,9 +1,9 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
-# Reading pcslab's tables in the guest. A table's second line names its columns,
-# so that new ones do no harm: `# size objs allocs ...`.
+# Reads tables of pcslab in the guest. The second line of a table names its
+# columns (`# size objs allocs ...`), so new columns do no harm.
 
-# AWK functions for all below.
+# AWK functions for all of the functions below.
 # shellcheck disable=SC2016 # the dollars are awk's
 TABLE='
 NR == 2 { for (i = 2; i <= NF; i++) at[$i] = i - 1 }
@@ -22,14 +22,14 @@ commas()
 	awk -v n="$1" "$TABLE"' BEGIN { print commas(n) }' </dev/null
 }
 
-# row TEXT NUMBER: of the summary.
+# row TEXT NUMBER: prints a line of the summary.
 row()
 {
 	printf '  %-60s %12s\n' "$1" "$(commas "$2")"
 }
 
-# columns FILE NAMES: per class, those columns; not where all of them are 0, nor
-# the total.
+# columns FILE NAMES: prints those columns for each class, but not where all of
+# them are 0, and not the total.
 columns()
 {
 	awk -v names="$2" "$TABLE"'
@@ -46,8 +46,8 @@ columns()
 	}' "$1"
 }
 
-# differ FILE FILE: the lines of two lists that are not in both, `class: numbers of
-# the first | numbers of the second`.
+# differ FILE FILE: prints the lines of two lists that differ, as `class:
+# numbers of the first | numbers of the second`.
 differ()
 {
 	awk '
@@ -58,13 +58,13 @@ differ()
 	END { for (class in left) print class ":" numbers(left[class]) " | none" }' "$1" "$2"
 }
 
-# numbers FILE: how many it has, the classes' names apart.
+# numbers FILE: counts its numbers, without the names of the classes.
 numbers()
 {
 	awk '{ n += NF - 1 } END { print n + 0 }' "$1"
 }
 
-# sum FILE COLUMN: over the classes.
+# sum FILE COLUMN: adds up the classes.
 sum()
 {
 	awk -v name="$2" "$TABLE"'
@@ -72,7 +72,8 @@ sum()
 	END { print sum + 0 }' "$1"
 }
 
-# total FILE NAMES: from the last line, which the table summed itself.
+# total FILE NAMES: prints them from the last line, which has the sums of the
+# table.
 total()
 {
 	awk -v names="$2" "$TABLE"'
@@ -83,7 +84,7 @@ total()
 	}' "$1"
 }
 
-# total_line FILE: of a stats table, for people.
+# total_line FILE: prints the total of a stats table, for people.
 total_line()
 {
 	awk "$TABLE"'
@@ -93,7 +94,8 @@ total_line()
 	}' "$1"
 }
 
-# largest FILE COUNT: of a stats table, the classes with the most bytes live.
+# largest FILE COUNT: prints the classes of a stats table with the most live
+# bytes.
 largest()
 {
 	limit=$(columns "$1" live_bytes | sort -k 2 -rn | awk -v n="$2" 'NR == n { print $2 }')
@@ -101,7 +103,8 @@ largest()
 	NR <= 2 || $1 == "total" || col("live_bytes") >= limit + 0' "$1"
 }
 
-# columns_of_cpu FILE CPU NAMES: of a percpu table, per class.
+# columns_of_cpu FILE CPU NAMES: prints those columns of a percpu table, by
+# class.
 columns_of_cpu()
 {
 	awk -v cpu="$2" -v names="$3" "$TABLE"'
@@ -115,7 +118,7 @@ columns_of_cpu()
 	}' "$1"
 }
 
-# by_cpu FILE: a percpu table summed over the classes.
+# by_cpu FILE: prints a percpu table, summed over the classes.
 by_cpu()
 {
 	echo "  cpu         allocs          frees     inh_allocs      inh_frees"
@@ -135,8 +138,8 @@ by_cpu()
 	}' "$1"
 }
 
-# went_down FILE: readings `allocs frees` that are below the one before, or that
-# have more frees than allocations.
+# went_down FILE: prints readings `allocs frees` that are below the one before,
+# or have more frees than allocations.
 went_down()
 {
 	awk '$1 < allocs || $2 < frees || $2 > $1 { n++ }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What every object is checked for
+ * Checks of every object
  *
- * A tree of all live objects by address tells at once when two of them share a
- * byte. Each is also filled with a stamp of its own when it is got, which must
- * be whole when it is given back: nobody else wrote there.
+ * A tree of all live objects by address shows at once when two of them share a
+ * byte. Each object is also filled with a stamp of its own when it is
+ * allocated. The stamp must be intact when the object is freed: then nobody
+ * else wrote there.
  *
  * Locks: owned_lock, of the tree. Context: process.
  */
@@ -27,8 +28,8 @@ static bool overlap(const struct replay_object *a, const struct replay_object *b
 }
 
 /*
- * What is in the tree does not overlap, so a new object that overlaps any does
- * overlap one of those that are looked at on the way down to its place.
+ * Objects in the tree do not overlap. So if a new object overlaps any, it
+ * overlaps one of those on the way down to its place.
  */
 static bool own(struct replay_object *object)
 {
@@ -91,7 +92,10 @@ static bool stamp_whole(const struct replay_object *object)
 	return !memcmp(word + n, &last, object->size % sizeof(u64));
 }
 
-/* A power of two to itself, all else to the largest one that divides it. */
+/*
+ * The alignment of a power of two is itself; of any other size it is the
+ * largest power of two that divides the size.
+ */
 static bool aligned(const struct replay_object *object)
 {
 	unsigned long align = max_t(unsigned long, object->size & -object->size,
@@ -101,7 +105,7 @@ static bool aligned(const struct replay_object *object)
 }
 
 /**
- * replay_expected_size() - what pcslab should make of a size
+ * replay_expected_size() - the size that pcslab should round a size up to
  * @size: bytes wanted
  *
  * Return: bytes of the class, or of the pages of a large object.
@@ -114,12 +118,12 @@ size_t replay_expected_size(size_t size)
 }
 
 /**
- * replay_check_alloc() - check an object that was just got, and stamp it
- * @heap: where it is from
- * @object: it
+ * replay_check_alloc() - check a new object, and stamp it
+ * @heap: the heap it must belong to
+ * @object: the object
  * @seed: for the stamp
  *
- * Return: what is wrong with it, a bit for each enum replay_error.
+ * Return: errors found, a bit for each enum replay_error.
  */
 u32 replay_check_alloc(struct pcslab_heap *heap, struct replay_object *object, u64 seed)
 {
@@ -140,9 +144,9 @@ u32 replay_check_alloc(struct pcslab_heap *heap, struct replay_object *object, u
 }
 
 /**
- * replay_check_free() - check an object that is about to be given back
- * @heap: where it is from
- * @object: it; no longer owned afterwards
+ * replay_check_free() - check an object that is about to be freed
+ * @heap: the heap it must belong to
+ * @object: the object; no longer owned afterwards
  *
  * Return: as replay_check_alloc().
  */

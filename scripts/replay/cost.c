@@ -2,12 +2,13 @@
 /*
  * What the trace costs, in pcslab and in kmalloc, for make bench
  *
- * It is replayed on one CPU, in its order, without any check. Two things are measured:
- * the clock, over the whole trace; and, by who writes to the file, memory at any point of
- * it, for which the replay goes on to an operation and stops there. Memory is that of
- * objects up to PCSLAB_MAX_SIZE, above which both give whole pages.
+ * The trace is replayed on one CPU, in its order, without any check. Two things
+ * are measured: the clock, over the whole trace; and memory at any point of it.
+ * For the latter the replay goes on to an operation and stops there, and
+ * whoever writes to the file measures. Memory is that of objects up to
+ * PCSLAB_MAX_SIZE; both allocators use whole pages for larger ones.
  *
- * Context: process; the caller lets one in at a time.
+ * Context: process; the caller must prevent concurrent calls.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -31,10 +32,10 @@ enum who { PCSLAB, KMALLOC, EMPTY, NR_WHO };
 static const char * const names[] = { "pcslab", "kmalloc" };
 
 static struct pcslab_heap *heap;
-static void **objs;		/* by id; NULL where there is none */
+static void **objs;		/* by id; NULL if not live */
 static u32 at;			/* the next operation */
-static u64 live;		/* bytes asked for, of what the steps hold */
-static void *filler;		/* what fill() took, a list */
+static u64 live;		/* bytes requested for live objects */
+static void *filler;		/* objects of fill(), a list */
 
 static __always_inline void *take(enum who who, size_t size, gfp_t gfp)
 {
@@ -51,7 +52,7 @@ static __always_inline void give(enum who who, const void *obj)
 		kfree(obj);
 }
 
-/* Operations @from to @to, of objects up to @limit bytes. */
+/* Does operations @from to @to, if their objects have at most @limit bytes. */
 static __always_inline void replay(enum who who, u32 from, u32 to, size_t limit)
 {
 	const struct replay_object *object;
@@ -82,13 +83,13 @@ static void replay_of(enum who who, u32 from, u32 to, size_t limit)
 		replay(EMPTY, from, to, limit);
 }
 
-/* What operations below @end have allocated and not freed. */
+/* Frees the objects that operations below @end have allocated and not freed. */
 static void free_live(enum who who, u32 end, size_t limit)
 {
 	const struct replay_op *op;
 	u32 i;
 
-	/* Of what was freed nothing is to be found below. */
+	/* Entries of freed objects must not be freed again below. */
 	for (i = 0; i < end; i++) {
 		op = &replay_trace.ops[i];
 		if (op->free)
@@ -136,7 +137,7 @@ static void time_ops(const char *what, size_t limit)
 			div_u64((least[who] - least[EMPTY]) * 10, n));
 }
 
-/* Bytes that are live after an operation, as asked for. */
+/* Bytes that are live after an operation, as requested. */
 static u64 live_after(u64 bytes, u32 i)
 {
 	const struct replay_op *op = &replay_trace.ops[i];
@@ -147,7 +148,7 @@ static u64 live_after(u64 bytes, u32 i)
 	return op->free ? bytes - size : bytes + size;
 }
 
-/* The number of operations after which most bytes are live. */
+/* The operation after which most bytes are live. */
 static u32 find_peak(void)
 {
 	u64 bytes = 0, most = 0;
@@ -164,7 +165,7 @@ static u32 find_peak(void)
 }
 
 /**
- * replay_cost_show() - where the steps are
+ * replay_cost_show() - the positions of the steps
  * @m: gets `peak OPERATION`, `ops NUMBER`, `live BYTES`
  */
 void replay_cost_show(struct seq_file *m)
@@ -185,7 +186,7 @@ static void step(enum who who, u32 to)
 	at = to;
 }
 
-/* Free what fill() took. */
+/* Frees the objects of fill(). */
 static void drain(void)
 {
 	void *next;
@@ -197,8 +198,8 @@ static void drain(void)
 }
 
 /*
- * Since boot there are free objects in the slabs of kmalloc, which would cost the trace
- * nothing. Take them; each object points to the one before.
+ * The slabs of kmalloc have free objects since boot, which would cost the trace
+ * nothing. Takes them; each object points to the one before.
  */
 static int fill(void)
 {
@@ -241,7 +242,7 @@ static void stop(void)
 	drain();
 }
 
-/* All is freed, what can go back goes, the heap stays. */
+/* Frees all objects, and shrinks the heap but keeps it. */
 static void empty(enum who who)
 {
 	free_live(who, at, PCSLAB_MAX_SIZE);
@@ -264,9 +265,10 @@ static int do_time(void)
 }
 
 /**
- * replay_cost() - do what was asked for
- * @text: `time` to time the trace; `fill`, `start`; then `pcslab N` or `kmalloc N` to go on to
- *	operation N, or `pcslab empty` or `kmalloc empty` to free all; `stop`
+ * replay_cost() - execute a command
+ * @text: `time` to time the trace; `fill`, `start`; then `pcslab N` or `kmalloc
+ *	N` to go on to operation N, or `pcslab empty` or `kmalloc empty` to free
+ *	all; `stop`
  *
  * Return: 0 or an error.
  */

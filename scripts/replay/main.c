@@ -5,11 +5,11 @@
  *   trace	write the trace here, all of it, once
  *   control	write `replay` to replay it, `free` to free what it leaves; the
  *		write returns when that is done
- *   oracle	per class: what was done, as the heap's own stats should have it
+ *   oracle	per class: what was done, as the heap's own stats should say
  *   result	a line for each thing counted: name, number
- *   cost	for make bench, see replay_cost(); tells where its steps are
+ *   cost	for make bench, see replay_cost(); shows where its steps are
  *
- * Locks: files_lock, which lets in one file operation at a time.
+ * Locks: files_lock, which admits one file operation at a time.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -25,7 +25,7 @@
 static struct dentry *dir;
 static DEFINE_MUTEX(files_lock);
 
-/* What was written of a line whose end was not. */
+/* The beginning of a line whose end was not written yet */
 static char line[64];
 static size_t line_len;
 

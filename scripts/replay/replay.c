@@ -4,18 +4,18 @@
  *
  * Each CPU of the trace has a work item, queued on that CPU, which does what
  * that CPU did, in its order; the CPUs are not in step with each other. When a
- * CPU goes offline the kernel carries its work on elsewhere, and back when it
- * is online again. A free waits until the other worker has made the allocation;
- * as the trace has the allocation first and each worker keeps its order, the
- * wait ends.
+ * CPU goes offline the kernel moves its work elsewhere, and back when it is
+ * online again. A free waits until the other worker has made the allocation.
+ * This wait ends, because the trace has the allocation first and each worker
+ * keeps its order.
  *
- * What was allocated in atomic context is allocated in a hard interrupt, which
- * an irq_work raises.
+ * Allocations made in atomic context are repeated in a hard interrupt, which an
+ * irq_work raises.
  *
- * The oracle counts beside the heap, each worker in words of its own. It is
- * read when no worker runs.
+ * The oracle counts independently of the heap, each worker in words of its own.
+ * It is read when no worker runs.
  *
- * Context: process; the caller lets one in at a time.
+ * Context: process; the caller must prevent concurrent calls.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -34,11 +34,11 @@
 #include "replay.h"
 
 /**
- * struct worker - what stands for one CPU of the trace
- * @cpu: that one
- * @work: what is queued on it
+ * struct worker - stands for one CPU of the trace
+ * @cpu: that CPU
+ * @work: queued on it
  * @interrupt: to allocate from
- * @object: what @interrupt is to allocate
+ * @object: to be allocated by @interrupt
  * @result: of this worker
  */
 struct worker {
@@ -162,7 +162,10 @@ static void replay(struct work_struct *work)
 	}
 }
 
-/* What the trace did not free; each worker frees what its neighbour allocated. */
+/*
+ * Frees what the trace did not; each worker frees objects that its neighbour
+ * allocated.
+ */
 static void free_rest(struct work_struct *work)
 {
 	struct worker *w = container_of(work, struct worker, work);
@@ -178,7 +181,7 @@ static void free_rest(struct work_struct *work)
 	}
 }
 
-/* A CPU that is offline or does not exist has its work done by any other. */
+/* If a CPU is offline or does not exist, any other CPU does its work. */
 static void run_workers(work_func_t fn)
 {
 	struct worker *w;
@@ -199,7 +202,7 @@ static void run_workers(work_func_t fn)
 }
 
 /**
- * replay_once() - replay the trace from its beginning to its end
+ * replay_once() - replay the trace from beginning to end
  *
  * Objects that the trace does not free are live afterwards.
  *
@@ -218,7 +221,7 @@ int replay_once(void)
 }
 
 /**
- * replay_free_rest() - free what the trace did not
+ * replay_free_rest() - free the objects that the trace did not
  */
 void replay_free_rest(void)
 {
@@ -246,7 +249,7 @@ static void add_result(struct replay_result *to, const struct replay_result *fro
 }
 
 /**
- * replay_sum() - what all workers did and found
+ * replay_sum() - add up what all workers did and found
  * @sum: filled
  */
 void replay_sum(struct replay_result *sum)
@@ -265,7 +268,10 @@ int replay_init(void)
 	workers = vzalloc(array_size(REPLAY_CPUS, sizeof(*workers)));
 	if (!workers)
 		return -ENOMEM;
-	/* CPU_INTENSIVE: they run for long, other work should not wait for them. */
+	/*
+	 * CPU_INTENSIVE: they run for long, and other work should not wait for
+	 * them.
+	 */
 	queue = alloc_workqueue("pcslab_replay", WQ_CPU_INTENSIVE | COMPAT_WQ_PERCPU, 0);
 	if (!queue)
 		goto err_workers;

@@ -4,7 +4,7 @@
  *
  *   trace.c	the trace, parsed from text
  *   replay.c	the workers, one for each CPU of the trace, and the oracle
- *   check.c	what every object is checked for
+ *   check.c	checks of every object
  *   cost.c	what the trace costs, for make bench
  *   main.c	the module and its files in debugfs
  */
@@ -21,7 +21,7 @@
 /**
  * struct replay_op - a line of the trace
  * @id: of the object
- * @cpu: that did it
+ * @cpu: the CPU that did it
  * @free: a free, else an allocation
  */
 struct replay_op {
@@ -33,11 +33,11 @@ struct replay_op {
 /**
  * struct replay_object - an object of the trace
  * @obj: its address; NULL if the allocation failed
- * @made: it was allocated (or that failed) and not yet freed; set with release
- *	order by who allocates, when all the rest is in place
- * @size: bytes to ask for
- * @usable: bytes that were got
- * @cpu: that allocates it
+ * @made: it was allocated (or that failed) and not yet freed; the allocating
+ *	worker sets it with release order when everything else is in place
+ * @size: bytes to request
+ * @usable: usable bytes
+ * @cpu: the CPU that allocates it
  * @atomic: allocated from an interrupt
  * @freed: the trace frees it
  * @owned: in the tree of owned addresses, by @node
@@ -59,7 +59,7 @@ struct replay_object {
 
 /**
  * struct replay_trace - the trace
- * @nr_wanted: operations that its header announced; 0 before that
+ * @nr_wanted: operations announced by its header; 0 before that
  * @nr_ops: operations read so far
  * @nr_objects: objects read so far
  * @nr_cpus: 1 + the highest CPU
@@ -87,11 +87,11 @@ static inline bool replay_trace_whole(void)
 
 enum replay_error {
 	REPLAY_OVERLAP,		/* shares a byte with another live object */
-	REPLAY_MISALIGNED,	/* not where kmalloc() would have put it */
+	REPLAY_MISALIGNED,	/* kmalloc() would align it better */
 	REPLAY_STRAY_WRITE,	/* its content changed while it was live */
-	REPLAY_WRONG_SIZE,	/* not of the class that its size belongs to */
-	REPLAY_WRONG_HEAP,	/* not of our heap, says pcslab_heap_of() */
-	REPLAY_FAILED,		/* NULL, in a guest with memory to spare */
+	REPLAY_WRONG_SIZE,	/* of another class than its size */
+	REPLAY_WRONG_HEAP,	/* pcslab_heap_of() names another heap */
+	REPLAY_FAILED,		/* NULL, though the guest has memory */
 	REPLAY_NR_ERRORS
 };
 
@@ -104,10 +104,10 @@ u32 replay_check_free(struct pcslab_heap *heap, struct replay_object *object);
 
 /**
  * struct replay_count - the oracle of a class
- * @allocs: objects got
- * @frees: objects given back
- * @fails: NULLs got
- * @bytes: what the objects got and not given back should take
+ * @allocs: objects allocated
+ * @frees: objects freed
+ * @fails: failed allocations
+ * @bytes: what the live objects should take
  */
 struct replay_count {
 	u64 allocs;
@@ -122,8 +122,9 @@ struct replay_count {
  * @class: the oracle, by class
  * @errors: by enum replay_error
  * @from_interrupt: allocations made in a hard interrupt
- * @crossed: objects freed by another worker than allocated them
- * @displaced: operations done on another CPU than the trace's, that being offline
+ * @crossed: objects freed by another worker than the one that allocated them
+ * @displaced: operations done on another CPU because the trace's CPU was
+ *	offline
  * @waits: frees that had to wait for their allocation
  */
 struct replay_result {

@@ -4,11 +4,11 @@
  *
  * The first line is `# ops N`; N lines follow, in the order of time: `a id size
  * cpu ctx` for an allocation (ctx A: in atomic context, -: not) and `f id cpu`
- * for a free. Ids count up from 0. What is not so is refused, so that a replay
- * can rely on it: each object is allocated once, before it is freed, at most
- * once.
+ * for a free. Ids count up from 0. Anything else is refused, so a replay can
+ * rely on it: each object is allocated once, before it is freed, and freed at
+ * most once.
  *
- * Context: process; the caller lets one in at a time.
+ * Context: process; the caller must prevent concurrent calls.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -69,10 +69,10 @@ static int read_free(const char *line, struct replay_op *op)
 }
 
 /**
- * replay_trace_line() - take in the next line of the trace
+ * replay_trace_line() - parse the next line of the trace
  * @line: without its newline
  *
- * Return: 0, -EINVAL if the trace can't go on like this, or -ENOMEM.
+ * Return: 0, -EINVAL if this line can't follow, or -ENOMEM.
  */
 int replay_trace_line(const char *line)
 {

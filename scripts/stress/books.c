@@ -23,7 +23,7 @@ struct reader {
 
 static struct reader *reader;
 
-/* A counter of struct stress_counts, over all CPUs. */
+/* Sums a counter of struct stress_counts over all CPUs. */
 static u64 oracle_sum(const struct stress_heap *heap, size_t offset)
 {
 	unsigned int cpu;
@@ -76,17 +76,17 @@ static void compare_large(struct stress_actor *actor, const struct stress_heap *
 }
 
 /**
- * stress_compare() - compare the books of a heap with the oracle, all counters
- * @actor: who does
- * @heap: one that no one allocates from or frees to now
- * @st: to read into
+ * stress_compare() - compare all counters of a heap with the oracle
+ * @actor: the caller
+ * @heap: nobody else may allocate from it or free to it during the call
+ * @st: buffer for the books
  */
 void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 		    struct pcslab_stats *st)
 {
 	unsigned int i;
 
-	/* Foreign frees are found by a look, and shrinking takes one. */
+	/* A look finds foreign frees, and shrinking takes a look. */
 	if (heap->abused)
 		stress_shrink(actor, heap);
 	if (pcslab_heap_stats_exact(heap->heap, st))
@@ -98,9 +98,9 @@ void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 }
 
 /**
- * stress_shrink() - have all that is free in a heap given back
- * @actor: who does
- * @heap: it
+ * stress_shrink() - give back all that is free in a heap
+ * @actor: the caller
+ * @heap: the heap
  */
 void stress_shrink(struct stress_actor *actor, struct stress_heap *heap)
 {
@@ -109,10 +109,11 @@ void stress_shrink(struct stress_actor *actor, struct stress_heap *heap)
 }
 
 /**
- * stress_expect_empty() - a heap without a live object gives all its pages back
- * @actor: who does
- * @heap: one that no one allocates from or frees to now
- * @st: to read into
+ * stress_expect_empty() - check that a heap without live objects gives back all
+ * pages
+ * @actor: the caller
+ * @heap: nobody else may allocate from it or free to it during the call
+ * @st: buffer for the books
  */
 void stress_expect_empty(struct stress_actor *actor, struct stress_heap *heap,
 			 struct pcslab_stats *st)
@@ -151,14 +152,14 @@ static int read_all_the_time(void *arg)
 {
 	while (!kthread_should_stop()) {
 		read_once(arg);
-		/* A reader holds CPUs off from changing; they shall. */
+		/* A reader keeps CPUs from changing; the pause lets them. */
 		usleep_range(200, 2000);
 	}
 	return 0;
 }
 
 /**
- * stress_reader_start() - begin to read the books of the heaps that last
+ * stress_reader_start() - start to read the books of the lasting heaps
  *
  * Return: 0 or an error.
  */

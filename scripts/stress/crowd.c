@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps in thousands
+ * Heaps by the thousand
  *
  * One task creates some hundred heaps in a row, uses each, and destroys them in
- * a row, so that many are on their way out together. The next turn takes the
- * same names, which are free by then. It begins while what the last turn
- * destroyed is not gone yet.
+ * a row, so many are on their way out together. The next turn uses the same
+ * names, which are free by then. It begins before everything that the last turn
+ * destroyed is gone.
  *
  * Context: process. Locks: none; nobody else knows these heaps.
  */
@@ -47,7 +47,10 @@ static void create(unsigned int i)
 			     stress_size(crowd->actor));
 }
 
-/* The books of some are compared: each of that takes a grace period. */
+/*
+ * Compares only some of the books, because each comparison takes a grace
+ * period.
+ */
 static void destroy(unsigned int i)
 {
 	struct stress_heap *heap = &crowd->heap[i];
@@ -83,7 +86,7 @@ static int come_and_go(void *unused)
 }
 
 /**
- * stress_crowd_start() - let heaps come and go by the hundred
+ * stress_crowd_start() - start to create and destroy heaps by the hundred
  *
  * Return: 0 or an error.
  */

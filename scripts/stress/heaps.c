@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps that are created and destroyed meanwhile
+ * Heaps that are created and destroyed during the storm
  *
- * An owner creates a heap, allocates from it, compares its books while nobody else
- * knows it, and lets everyone have the objects. Then it either gets back what is
- * still live, compares again and destroys an empty heap; or it destroys the heap as
- * it is, and its zombie goes when others have freed the rest, in any context.
+ * An owner creates a heap, allocates from it, compares its books while nobody
+ * else knows it, and gives the objects to everyone. Then it either takes back
+ * the objects that are still live, compares again and destroys an empty heap;
+ * or it destroys the heap as it is, and the zombie goes when others have freed
+ * the rest, in any context.
  *
- * Locks: none; a heap that may be destroyed is allocated from by its owner alone.
+ * Locks: none; only the owner allocates from a heap that may be destroyed.
  * Context: process; stress_heap_get() and _put(): any.
  */
 #include <linux/delay.h>
@@ -22,7 +23,7 @@
 
 #define NR_OWNERS	2
 
-/* Zombies that an owner may leave behind at a time, and its heap. */
+/* The zombies that an owner may leave behind at a time, and its heap */
 #define OWNER_HEAPS	16
 
 #define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
@@ -48,7 +49,7 @@ struct stress_heap *stress_any_heap(struct stress_actor *actor)
 
 /**
  * stress_oracle_create() - make the oracle of a heap
- * @heap: not initialised; its counts are to be freed
+ * @heap: not initialised; the caller must free its counts
  *
  * Return: 0 or an error.
  */
@@ -59,7 +60,7 @@ int stress_oracle_create(struct stress_heap *heap)
 }
 
 /**
- * stress_heap_init() - create a heap, with an oracle that begins at 0
+ * stress_heap_init() - create a heap with an oracle that begins at 0
  * @heap: filled
  * @name: of the heap
  * @flags: its attributes
@@ -87,7 +88,10 @@ void stress_heap_get(struct stress_heap *heap)
 	atomic_inc(&heap->refs);
 }
 
-/* Ordered: who sees it done sees what the oracle counted before. */
+/*
+ * Ordered: a reader that sees the new value sees all that the oracle counted
+ * before.
+ */
 void stress_heap_put(struct stress_heap *heap)
 {
 	atomic_dec_return(&heap->refs);
@@ -104,7 +108,7 @@ static struct stress_heap *unused_heap(struct owner *owner)
 	return NULL;
 }
 
-/* Slots get what fits, the rest is freed. */
+/* Publishes objects in empty slots, and frees the rest. */
 static void publish_or_free(struct owner *owner, unsigned int nr)
 {
 	struct stress_actor *actor = owner->actor;
@@ -118,7 +122,7 @@ static void publish_or_free(struct owner *owner, unsigned int nr)
 	stress_free_run(actor, nr);
 }
 
-/* Until no one has any, and no one is still in the middle of freeing it. */
+/* Returns when nobody has any object or is in the middle of freeing one. */
 static void collect(struct owner *owner, struct stress_heap *heap, unsigned int nr)
 {
 	struct stress_object object;
@@ -133,7 +137,7 @@ static void collect(struct owner *owner, struct stress_heap *heap, unsigned int 
 	}
 }
 
-/* Objects of a few sizes. */
+/* Allocates objects of a few sizes. */
 static void fill_heap(struct owner *owner, struct stress_heap *heap, unsigned int nr)
 {
 	struct stress_actor *actor = owner->actor;
@@ -190,16 +194,18 @@ static int own_heaps(void *arg)
 		heap = unused_heap(owner);
 		if (heap)
 			live_once(owner, heap);
-		/* Much of that holds CPUs off from changing; they shall. */
+		/* Much of that keeps CPUs from changing; the pause does not. */
 		usleep_range(1000, 20000);
 	}
 	return 0;
 }
 
 /**
- * stress_heaps_start() - let owners create and destroy heaps
+ * stress_heaps_start() - start the owners, which create and destroy heaps
  *
- * Return: 0 or an error; those that did start must be stopped all the same.
+ * If this fails, the caller must still stop the owners that did start.
+ *
+ * Return: 0 or an error.
  */
 int stress_heaps_start(void)
 {
@@ -247,9 +253,11 @@ static int make_lasting(struct stress_heap *heap, const char *name, unsigned lon
 }
 
 /**
- * stress_heaps_init() - make the heaps that last, and all oracles
+ * stress_heaps_init() - make the lasting heaps, and all oracles
  *
- * Return: 0 or an error; stress_heaps_exit() in any case.
+ * The caller must call stress_heaps_exit() afterwards, even if this fails.
+ *
+ * Return: 0 or an error.
  */
 int stress_heaps_init(void)
 {

@@ -2,16 +2,19 @@
 /*
  * The module and its files, under /sys/kernel/debug/pcslab_stress/
  *
- *   control	write `start`; `stop`, which leaves objects live and compares the books;
- *		`free`, which frees them, compares again, has all pages given back,
- *		and destroys the heap `raced`; `fifo` makes the writer realtime
- *   result	a line for each thing counted: name, number; mismatches is the sum of
- *		those of its kinds
- *   rows	what each CPU did to the heap `known`: CPU, size, allocations, frees
+ *   control	write `start`; `stop`, which leaves objects live and compares
+ *		the books; `free`, which frees them, compares again, gives back
+ *		all pages, and destroys the heap `raced`; `fifo` makes the
+ *		writer realtime
+ *   result	a line for each thing counted: name, number; mismatches is the
+ *		sum of those of its kinds
+ *   rows	what each CPU did to the heap `known`: CPU, size, allocations,
+ *		frees
  *
- * Each actor draws from a stream of its own, which comes from the parameter seed.
+ * Each actor draws from a random stream of its own, derived from the parameter
+ * seed.
  *
- * Locks: files_lock, which lets in one command at a time.
+ * Locks: files_lock, which admits one command at a time.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -28,7 +31,7 @@
 
 #include "stress.h"
 
-/* Three for each of 64 CPUs, and some. */
+/* Three for each of 64 CPUs, and some more */
 #define MAX_ACTORS	256
 
 static unsigned long long seed = 1;
@@ -40,14 +43,14 @@ static DEFINE_MUTEX(files_lock);
 static bool running;
 static struct stress_actor *actors[MAX_ACTORS];
 static unsigned int nr_actors;
-static struct stress_actor *self;	/* of who writes to control */
+static struct stress_actor *self;	/* the task that writes to control */
 static struct pcslab_stats st;
 
 /**
- * stress_actor_create() - a new actor, with the next stream of decisions
- * @may_sleep: it is a task
+ * stress_actor_create() - make an actor with the next random stream
+ * @may_sleep: the actor is a task
  *
- * It lives as long as the module.
+ * The actor lives as long as the module.
  *
  * Return: the actor or NULL.
  */
@@ -95,7 +98,7 @@ static void compare_lasting(void)
 
 static void stop(void)
 {
-	/* Owners wait for who has their objects. */
+	/* Owners first: they wait for those that hold their objects. */
 	stress_heaps_stop();
 	stress_crowd_stop();
 	stress_race_stop();
@@ -209,7 +212,7 @@ static int result_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
-/* Large objects' frees alone are counted by CPU. */
+/* Of large objects only the frees are counted by CPU. */
 static void show_row(struct seq_file *m, unsigned int cpu, const struct stress_counts *counts)
 {
 	unsigned int i;

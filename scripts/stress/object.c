@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One allocation, free or realloc, and all it is checked for
+ * One allocation, free or realloc, with all its checks
  *
- * What is known of an object is kept apart from it. It is filled, all that is
- * usable of it, with what only its own seed gives, and must be found so when it
- * is given back: handed out twice, overlapped or scribbled on, it is not.
+ * What is known of an object is kept apart from it. All usable bytes of an
+ * object are filled with content that depends on its seed. The free must find
+ * this content unchanged: it does not if the object was handed out twice,
+ * overlapped or overwritten.
  *
- * Context: any; who may sleep says so in its actor. No locks.
+ * Context: any; the actor says whether it may sleep. No locks.
  */
 #include <linux/cache.h>
 #include <linux/hash.h>
@@ -45,7 +46,7 @@ static void fill(const struct stress_object *object)
 		word[i] = content(object, i);
 }
 
-/* Has the beginning of @obj, @bytes, what @object had? */
+/* Do the first @bytes of @obj have the content of @object? */
 static bool has_content(const void *obj, const struct stress_object *object, size_t bytes)
 {
 	size_t i, n = bytes / sizeof(u64);
@@ -59,7 +60,10 @@ static bool has_content(const void *obj, const struct stress_object *object, siz
 	return !memcmp(word + n, &last, bytes % sizeof(u64));
 }
 
-/* A power of two to itself, all else to the largest one that divides it. */
+/*
+ * The alignment of a power of two is itself; of any other size it is the
+ * largest power of two that divides the size.
+ */
 static bool aligned(const struct stress_object *object)
 {
 	unsigned long align = max_t(unsigned long, object->size & -object->size,
@@ -68,7 +72,10 @@ static bool aligned(const struct stress_object *object)
 	return IS_ALIGNED((unsigned long)object->obj, align);
 }
 
-/* usable_size() first: KASAN lets no one at what was not asked for before. */
+/*
+ * usable_size() comes first: until then KASAN forbids the bytes beyond the
+ * request.
+ */
 static void check_owner(struct stress_actor *actor, const struct stress_object *object)
 {
 	if (pcslab_usable_size(object->obj) != object->usable)
@@ -77,7 +84,7 @@ static void check_owner(struct stress_actor *actor, const struct stress_object *
 		mismatch(actor, STRESS_WRONG_HEAP, object, "of another heap");
 }
 
-/* The caller's from now on. */
+/* Makes the caller the owner, and fills the object. */
 static void own(struct stress_actor *actor, struct stress_object *object)
 {
 	object->seed = (u64)prandom_u32_state(&actor->random) << 32 | (u32)object->size;
@@ -140,7 +147,7 @@ static void *call_alloc(struct stress_actor *actor, struct pcslab_heap *heap, si
 {
 	size_t n = size % 4 ? 1 : 4;
 
-	/* A constant is another way in. */
+	/* A constant size takes another path. */
 	if (size == 64 && !zero)
 		return pcslab_alloc(heap, 64, gfp);
 	switch (stress_random(actor, 8)) {
@@ -159,10 +166,10 @@ static void *call_alloc(struct stress_actor *actor, struct pcslab_heap *heap, si
 }
 
 /**
- * stress_alloc() - allocate, in one of all ways
- * @actor: who does
- * @heap: from where
- * @object: filled; its obj is NULL if that failed
+ * stress_alloc() - allocate by any of the functions
+ * @actor: the caller
+ * @heap: where to allocate
+ * @object: filled; its obj is NULL if the allocation failed
  * @size: bytes
  */
 void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
@@ -192,11 +199,11 @@ void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
 }
 
 /**
- * stress_realloc() - change an object's size, and maybe the heap it is of
- * @actor: who does
- * @heap: where it is to be, one that lasts
- * @object: it; as it was if that failed
- * @size: bytes it is to have
+ * stress_realloc() - change an object's size, and maybe its heap
+ * @actor: the caller
+ * @heap: the new heap, a lasting one
+ * @object: the object; unchanged if this failed
+ * @size: new size in bytes
  */
 void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 		    struct stress_object *object, size_t size)
@@ -242,9 +249,9 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 }
 
 /**
- * stress_free() - check an object and give it back
- * @actor: who does
- * @object: it, or none
+ * stress_free() - check an object and free it
+ * @actor: the caller
+ * @object: the object, or none
  */
 void stress_free(struct stress_actor *actor, struct stress_object *object)
 {
@@ -274,8 +281,9 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
 }
 
 /*
- * Later kernels warn of every kfree() of what is not kmalloc's. The others warn
- * if it is a single page, and with KASAN of an address inside of the pages.
+ * Later kernels warn of every kfree() of memory that is not kmalloc's. Earlier
+ * ones warn if it is a single page, and with KASAN if the address is inside the
+ * pages.
  */
 static bool may_abuse(const struct stress_object *object)
 {
@@ -286,9 +294,9 @@ static bool may_abuse(const struct stress_object *object)
 }
 
 /**
- * stress_abuse() - give a live object to kfree(), where that makes the kernel not warn
- * @actor: who does
- * @object: it; stays live
+ * stress_abuse() - kfree() a live object, if the kernel does not warn of that
+ * @actor: the caller
+ * @object: the object; stays live
  */
 void stress_abuse(struct stress_actor *actor, struct stress_object *object)
 {
@@ -300,8 +308,8 @@ void stress_abuse(struct stress_actor *actor, struct stress_object *object)
 }
 
 /**
- * stress_size() - a size to ask for
- * @actor: who does
+ * stress_size() - choose a size
+ * @actor: the caller
  *
  * Return: mostly small; a quarter are powers of two, one in 64 is large.
  */

@@ -2,22 +2,21 @@
 /*
  * Two tasks that free the same objects at the same moment
  *
- * They have a heap of their own, `raced`, since what may come of that is
- * promised to stay within the heap (Documentation/contracts.rst, contract 12).
- * One task allocates and holds objects; now and then it takes some of them and
+ * They have a heap of their own, `raced`, because pcslab promises only that the
+ * damage stays within the heap (Documentation/contracts.rst, contract 12). One
+ * task allocates and holds objects. Now and then it takes some of them and
  * frees each together with the other one, a work item. An object that is handed
- * out twice is held once, so all that are held differ, and are live as an audit
- * sees it. Nothing is written to them: what becomes of a second owner's content
- * is no promise.
+ * out twice is held once, so all held objects differ, and an audit sees them as
+ * live. Nothing is written to them, as nothing is promised about a second
+ * owner's content.
  *
- * Each free is made in an RCU read-side section that both have entered before
- * any of them frees: as long as it lasts the object's slab can't go, and be
- * used by another heap. (A free that comes later than that is one after reuse,
- * which nobody can tell.) For the same reason no object is large: the pages of
- * those go at once.
+ * Both tasks enter an RCU read-side section before either frees. During this
+ * section the object's slab can't go and be used by another heap. (A later free
+ * would be one after reuse, which nobody can detect.) For the same reason no
+ * object is large: its pages would go at once.
  *
- * kmemleak gives up for good when an address is allocated twice, so with it
- * nobody races.
+ * kmemleak gives up for good when an address is allocated twice, so with
+ * kmemleak nobody races.
  *
  * Context: process. Locks: none; the two wait for each other, for a while.
  */
@@ -39,14 +38,14 @@
 #define MOST_HELD	256
 #define MOST_RACED	64
 
-/* How long one waits for the other, with preemption off. */
+/* How long one of them waits for the other, with preemption off */
 #define SPINS		20000
 #define MOST_MISSED	4
 
-/* Few, so that magazines run full and empty. */
+/* Few sizes, so that magazines run full and empty */
 static const size_t sizes[] = { 16, 64, 256, 1024 };
 
-/* Who is at the meeting point of an object: nobody, one, both; or the first has left. */
+/* Who is at the meeting point: nobody, one, both; or the first has left */
 enum { NOBODY, ONE, BOTH, LEFT };
 
 struct race {
@@ -57,19 +56,19 @@ struct race {
 	struct pcslab_stats st;
 	void *held[MOST_HELD];
 	unsigned int nr_held;
-	/* What is raced for, and who is there. */
+	/* The objects of a race, and their meeting points */
 	void *object[MOST_RACED];
 	atomic_t at[MOST_RACED];
 	bool together[MOST_RACED];
 	struct completion begun;
 	unsigned int nr_objects;
-	/* The oracle: objects handed out, objects freed by one call and by two. */
+	/* Oracle: objects handed out, objects freed by one call and by two */
 	u64 allocs, singles, races;
 };
 
 static struct race *race;
 
-/* False if the other one does not come, or came and left. */
+/* False if the other one does not arrive, or has left already. */
 static bool meet(atomic_t *at)
 {
 	int before = atomic_fetch_inc(at);
@@ -97,8 +96,8 @@ static bool free_together(unsigned int i)
 }
 
 /*
- * Both go from object to object. Who has missed the other a few times stops;
- * what is left is for the task to free, alone.
+ * Both go from object to object. Each stops after it has missed the other a few
+ * times; the task then frees the rest alone.
  */
 static void free_all_together(bool *together)
 {
@@ -145,7 +144,7 @@ static void hold_one(void)
 	stress_add(race->actor, STRESS_HELD, 1);
 }
 
-/* Any of them; there must be one. */
+/* Returns any held object; there must be one. */
 static void *let_go_one(void)
 {
 	unsigned int i = stress_random(race->actor, race->nr_held);
@@ -213,7 +212,10 @@ static void expect(bool holds, const char *what, u64 is, u64 should)
 	pr_err("pcslab_stress: heap raced: %s %llu should be %llu\n", what, is, should);
 }
 
-/* Of two frees of an object one or both are counted; who was not is a bad free. */
+/*
+ * One or both of two frees of an object are counted; an uncounted one is a bad
+ * free.
+ */
 static void compare_books(void)
 {
 	u64 allocs = 0, frees = 0, least = race->races + race->singles;
@@ -240,7 +242,8 @@ static void free_held(void)
 }
 
 /**
- * stress_race_end() - free what is held, compare the books, and destroy the heap
+ * stress_race_end() - free held objects, compare the books, and destroy the
+ * heap
  */
 void stress_race_end(void)
 {
@@ -253,9 +256,9 @@ void stress_race_end(void)
 }
 
 /**
- * stress_race_start() - let them race
+ * stress_race_start() - start the races
  *
- * Return: 0 or an error, also when their heap has been destroyed.
+ * Return: 0 or an error, also if the heap has been destroyed.
  */
 int stress_race_start(void)
 {

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# awk -f this: pcslab's files one after the other, read while all moves. Prints how many
-# they were, and what no reading may say: a line with other columns than its table, more
-# frees than allocations, a live that is not the difference. In the heap raced, objects are
-# freed twice, so that and the total it is part of may say anything.
+# awk -f this: reads files of pcslab one after the other, while everything
+# changes. Prints their number, and what no reading may show: a line with other
+# columns than its table, more frees than allocations, a live that is not the
+# difference. In the heap raced, objects are freed twice, so anything is allowed
+# in it and in the total, which includes it.
 /^pcslab [a-z]+ version/ {
 	files++
 	format = $2

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# awk -f this rows percpu: what the oracle has of each CPU against what the CPUs counted.
-# CPU 0 has words of its own; what the others did is with them or was inherited by CPU 0.
+# awk -f this rows percpu: compares the counts of the oracle for each CPU with
+# those of the CPUs. CPU 0 has words of its own; the counts of the other CPUs
+# are theirs, or CPU 0 has inherited them.
 FNR == 1 {
 	file++
 	next

@@ -1,8 +1,9 @@
 # shellcheck shell=dash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
-# The storm in the guest. pcslab_stress makes the calls; here CPUs go off and on, pages
-# are missing, realtime tasks keep CPUs busy, all files are read and caches dropped, for as
-# long as /tmp/storm is there. It ends at the first mismatch or finding.
+# The storm in the guest. pcslab_stress makes the calls. Meanwhile, as long as
+# /tmp/storm exists, CPUs go off and on, pages are missing, realtime tasks keep
+# CPUs busy, all files are read and caches dropped. The storm ends at the first
+# mismatch or finding.
 
 PCSLAB=/sys/kernel/debug/pcslab
 KMEMLEAK=/sys/kernel/debug/kmemleak
@@ -12,21 +13,22 @@ CPU=/sys/devices/system/cpu
 NODE=/sys/devices/system/node
 TIMES=1000000000
 
-# draw N: a number below N into $drawn. Each of the loops has a stream of its own.
+# draw N: stores a number below N in $drawn. Each of the loops has a stream of
+# its own.
 draw()
 {
 	random=$((random * 6364136223846793005 + 1442695040888963407))
 	drawn=$(((random >> 33 & 0x3fffffff) % $1))
 }
 
-# nap N: less than N hundredths of a second, at random
+# nap N: sleeps less than N hundredths of a second, at random
 nap()
 {
 	draw "$1"
 	sleep "$((drawn / 100)).$(printf %02d $((drawn % 100)))"
 }
 
-# Any of CPU 1 and up: off if it is on, on if it is off.
+# Any of CPU 1 and up goes off if it is on, and on if it is off.
 change_cpus()
 {
 	random=$((SEED + 1))
@@ -42,8 +44,8 @@ change_cpus()
 	done 2>/dev/null
 }
 
-# Of the pages asked for 1 to 30 % are missing, most of the time for the storm's tasks
-# only: with nearly any of them missing a CPU does not come up.
+# 1 to 30 % of the page allocations fail, mostly for the tasks of the storm
+# only, because a CPU does not come up if almost any of its pages is missing.
 miss_pages()
 {
 	[ -d "$FAIL" ] || return 0
@@ -62,7 +64,8 @@ miss_pages()
 	echo 0 >"$FAIL/probability"
 }
 
-# For sh: so many seconds in user space as a realtime task, or until the storm is over.
+# For sh: stays in user space as a realtime task for that many seconds, or until
+# the storm is over.
 # shellcheck disable=SC2016 # expanded by that shell
 HOG='
 uptime() { read -r up _ </proc/uptime; up=${up%.*}; }
@@ -75,9 +78,10 @@ while [ "$up" -lt "$end" ] && [ -e /tmp/storm ]; do
 	uptime
 done'
 
-# A realtime task has a CPU for itself for a second or two, again and again: whatever else
-# was to run there, be it in the middle of a call, waits. An offline CPU has no hog. It
-# ends by itself, for this shell may be among those who wait.
+# Again and again a realtime task has a CPU for itself for a second or two:
+# everything else that was to run there waits, even in the middle of a call. An
+# offline CPU has no hog. The task ends by itself, because this shell may be
+# among those that wait.
 hog_cpus()
 {
 	random=$((SEED + 5))
@@ -105,13 +109,13 @@ read_files()
 	while [ -e /tmp/storm ]; do
 		cat "$PCSLAB/stats" "$PCSLAB/classes" "$PCSLAB"/heaps/[!r]*/* 2>/dev/null |
 			awk -f /data/readings.awk >>/tmp/read 2>>/tmp/misread
-		# The books of this heap may say anything.
+		# Anything is allowed in the books of this heap.
 		cat "$PCSLAB"/heaps/raced/* >/dev/null
 		nap 20
 	done
 }
 
-# After a 4 there is no line in the log each time.
+# A 4 keeps the kernel from logging each time.
 drop_caches()
 {
 	random=$((SEED + 3))
@@ -153,7 +157,7 @@ now()
 	cut -d. -f1 /proc/uptime
 }
 
-# of_results TEST NAME...: all of them are there and pass the test, in awk
+# of_results TEST NAME...: all of them exist and pass the test, in awk
 of_results()
 {
 	test=$1
@@ -167,7 +171,7 @@ of_results()
 	END { exit n != 0 }' "$STRESS/result"
 }
 
-# A later kernel refuses what is not kmalloc's, with a warning.
+# Later kernels refuse memory that is not from kmalloc, with a warning.
 kfree_drops_references()
 {
 	case $(uname -r) in 6.*) ;; *) return 1 ;; esac
@@ -176,7 +180,8 @@ kfree_drops_references()
 # All kinds of things did happen.
 something_of_all()
 {
-	# Interrupts are threads on RT. What is slow seldom meets a failure in one.
+	# Interrupts are threads on RT. A slow kernel seldom meets a failure in
+	# one.
 	[ "$FLAVOUR" = rt ] || of_results "> 0" in_hardirq || return 1
 	[ "$FLAVOUR" != kunit ] || of_results "> 0" nulls_in_interrupt || return 1
 	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
@@ -187,8 +192,8 @@ something_of_all()
 	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ] && [ -s /tmp/hogs ]
 }
 
-# progress SECONDS: until they are over, or something is wrong. A slow kernel gets up to
-# two minutes more for the first of everything.
+# progress SECONDS: returns when they are over, or when something is wrong. A
+# slow kernel gets up to two minutes more for the first of everything.
 progress()
 {
 	started=$(now)
@@ -201,7 +206,7 @@ progress()
 		note "   $(($(now) - started)) s: $(commas "$(operations)") operations," \
 			"$(lines cycles) CPU cycles, $(commas "$(injected)") failures injected," \
 			"$(commas "$(readings)") readings, $(mismatches) mismatches"
-		# An hour of it does not fit into the log.
+		# The log has no room for an hour of this.
 		dmesg -s 16777216 -c >/tmp/dmesg
 		findings_in_dmesg || return 1
 		[ "$(mismatches)" -eq 0 ] || return 1
@@ -249,7 +254,7 @@ failures_injected()
 	[ "$(injected)" -gt 0 ] && [ "$(result nulls)" -gt 0 ]
 }
 
-# cpus_without_memory: how many there are, on nodes that have none
+# cpus_without_memory: prints how many there are, on nodes that have none
 cpus_without_memory()
 {
 	without=0
@@ -262,8 +267,8 @@ cpus_without_memory()
 	echo "$without"
 }
 
-# A CPU stays down if there is no memory for it, which is so only if we say so. Memory of
-# its own node it does not need.
+# A CPU stays down only if there is no memory for it, which happens only when
+# failures are injected. It needs no memory of its own node.
 cpus_obey()
 {
 	[ ! -d "$NODE" ] || [ "$(cpus_without_memory)" -gt 0 ] || return 1
@@ -278,7 +283,7 @@ readings_hold()
 	[ "$(lines misread)" -eq 0 ] && of_results "== 0" fell negative
 }
 
-# With nobody at work: the files against each other and against the oracle.
+# While nobody works: compares the files with each other and with the oracle.
 files_agree()
 {
 	for heap in known anywhere abused; do
@@ -287,13 +292,14 @@ files_agree()
 	awk -f /data/rows.awk "$STRESS/rows" "$PCSLAB/heaps/known/percpu"
 }
 
-# raced_line: of the heap in which objects are freed twice, if there is any.
+# raced_line: prints the line of the heap with double frees, if there is one.
 raced_line()
 {
 	awk '$1 == "raced"' "$PCSLAB/stats"
 }
 
-# What came of double frees: the books may be off, but every object is live that is held.
+# After double frees the books may be off, but every object that is held is
+# live.
 raced_are_live()
 {
 	raced_line
@@ -302,8 +308,8 @@ raced_are_live()
 	[ "$live" -gt 0 ] && [ "$live" = "$(result raced_held)" ]
 }
 
-# Destroyed, it is a zombie if its books are off. That goes when its last slab does; if a
-# slab stays, it can be given up.
+# If the books of the destroyed heap are off, it is a zombie, which goes when
+# its last slab does. If a slab stays, it can be given up.
 raced_goes()
 {
 	for _ in $(seq 30); do
@@ -368,12 +374,12 @@ storm()
 {
 	# shellcheck source=/dev/null
 	. /data/books.sh
-	# A writer of a file waits long for who reads it now.
+	# A writer waits long for a file that is being read.
 	echo 600 >/proc/sys/kernel/hung_task_timeout_secs
 	# Realtime tasks may have all of a CPU. On 6.12 a look at this file oopses in
 	# sd_numa_mask() if CPUs come and go meanwhile, so it is done before they do.
 	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
-	# Zombies are named in the log, many of them.
+	# Zombies are named in the log, and there are many.
 	dmesg -n 1
 	SEED=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 	others=$(($(grep -c ^processor /proc/cpuinfo) - 1))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The storm: all that callers do, at once and at random, beside an oracle
+ * The storm: all that callers do, at once and at random, compared with an
+ * oracle
  *
- *   object.c	one allocation, free or realloc, and all it is checked for
- *   worker.c	actors in task, softirq and hardirq, who share objects
- *   heaps.c	heaps that are created and destroyed meanwhile
+ *   object.c	one allocation, free or realloc, with all its checks
+ *   worker.c	actors in task, softirq and hardirq, which share objects
+ *   heaps.c	heaps that are created and destroyed during the storm
  *   crowd.c	heaps that come and go by the hundred
  *   race.c	two tasks that free the same objects at the same moment
  *   books.c	the oracle against the books, and a reader that never stops
@@ -21,43 +22,43 @@
 /* The index of large objects in the oracle, after the classes. */
 #define STRESS_LARGE	PCSLAB_NR_CLASSES
 
-/* Objects that an actor allocates in a row, at most */
+/* The most objects that an actor allocates in a row */
 #define STRESS_RUN	96
 
-/* What is counted; main.c has the names. */
+/* The counters; main.c has their names */
 enum stress_number {
 	STRESS_ALLOCS,
 	STRESS_FREES,
 	STRESS_REALLOCS,	/* that left the object where it was */
 	STRESS_NULLS,
 	STRESS_NULLS_IN_INTERRUPT,
-	STRESS_IN_TASK,		/* allocations and frees, by what they were done in */
+	STRESS_IN_TASK,		/* allocations and frees, by context */
 	STRESS_IN_SOFTIRQ,
 	STRESS_IN_HARDIRQ,
-	STRESS_CROSSED,		/* objects freed by another CPU than allocated them */
+	STRESS_CROSSED,		/* objects freed by another CPU */
 	STRESS_FOREIGN,		/* kfree() of a live object */
 	STRESS_RACES,		/* objects freed by two tasks at the same moment */
-	STRESS_BOTH_COUNTED,	/* of these, with both frees in the books */
-	STRESS_TWICE,		/* objects handed out twice, of the heap of these */
-	STRESS_HELD,		/* objects of that heap, now */
+	STRESS_BOTH_COUNTED,	/* of these, both frees counted */
+	STRESS_TWICE,		/* objects of this heap handed out twice */
+	STRESS_HELD,		/* objects of this heap, now */
 	STRESS_RUNS,
 	STRESS_HEAPS,		/* created and destroyed */
-	STRESS_ZOMBIES,		/* of these, with objects live */
+	STRESS_ZOMBIES,		/* of these, with live objects */
 	STRESS_CROWD,		/* created, used and destroyed by the hundred */
 	STRESS_SHRINKS,
-	STRESS_SHRUNK,		/* pages given back by these */
+	STRESS_SHRUNK,		/* pages given back by shrinks */
 	STRESS_READS,
 	STRESS_COMPARED,	/* heaps compared with the oracle */
-	/* Mismatches, from here on */
-	STRESS_CONTENT,		/* changed while it was live, or lost by a realloc */
+	/* The counters from here on are mismatches */
+	STRESS_CONTENT,		/* changed while live, or by a realloc */
 	STRESS_NOT_ZERO,
-	STRESS_MISALIGNED,	/* not where kmalloc() would have put it */
-	STRESS_WRONG_SIZE,	/* pcslab_usable_size() is not that of the class */
-	STRESS_WRONG_HEAP,	/* pcslab_heap_of() is not where it is from */
-	STRESS_WRONG_RESULT,	/* of a call: not what it promises */
-	STRESS_FELL,		/* counters that were higher before */
+	STRESS_MISALIGNED,	/* kmalloc() would align it better */
+	STRESS_WRONG_SIZE,	/* pcslab_usable_size(): another class */
+	STRESS_WRONG_HEAP,	/* pcslab_heap_of(): another heap */
+	STRESS_WRONG_RESULT,	/* a call broke its promise */
+	STRESS_FELL,		/* counters that fell */
 	STRESS_NEGATIVE,	/* more frees than allocations */
-	STRESS_BOOKS,		/* counters that are not the oracle's */
+	STRESS_BOOKS,		/* counters that differ from the oracle */
 	STRESS_NR_NUMBERS
 };
 
@@ -65,8 +66,8 @@ enum stress_number {
  * struct stress_counts - the oracle of one heap and one CPU
  * @allocs: by class
  * @frees: same
- * @fails: NULLs, same
- * @large_alloc_bytes: of the large objects
+ * @fails: failed allocations, same
+ * @large_alloc_bytes: of large objects
  * @large_free_bytes: same
  * @foreign: calls of kfree() on live objects
  */
@@ -81,14 +82,14 @@ struct stress_counts {
 
 /**
  * struct stress_heap - a heap and its oracle
- * @heap: it; not to be allocated from once it may be destroyed
- * @name: of it
- * @refs: one of its owner, one of each live object
- * @rows: each operation stays on its CPU until it is counted, so the oracle knows
- *	what each CPU should have counted
- * @redzone: what was not asked for has a pattern, also where the rest is zeroed
- * @abused: live objects of it are freed by kfree(), too
- * @lasts: as long as the storm: anyone may allocate from it
+ * @heap: the heap; nobody may allocate from it once it may be destroyed
+ * @name: its name
+ * @refs: one reference of its owner, one of each live object
+ * @rows: each operation stays on its CPU until it is counted, so the oracle
+ *	knows what each CPU should have counted
+ * @redzone: bytes beyond the request have a pattern, even if the rest is zeroed
+ * @abused: kfree() is called on live objects of it, too
+ * @lasts: exists during the whole storm: anyone may allocate from it
  * @counts: the oracle
  */
 struct stress_heap {
@@ -103,13 +104,13 @@ struct stress_heap {
 };
 
 /**
- * struct stress_object - what is known of an object, apart from itself
- * @obj: it; NULL if there is none
- * @heap: where it is from
- * @size: bytes asked for
+ * struct stress_object - what is known of an object, kept apart from it
+ * @obj: its address; NULL if there is none
+ * @heap: the heap it belongs to
+ * @size: bytes requested
  * @usable: bytes that it should have
  * @seed: of its content
- * @cpu: that allocated it
+ * @cpu: the CPU that allocated it
  */
 struct stress_object {
 	void *obj;
@@ -121,9 +122,9 @@ struct stress_object {
 };
 
 /**
- * struct stress_actor - who makes calls, one at a time
+ * struct stress_actor - makes calls, one at a time
  * @may_sleep: it is a task
- * @random: what it does; nobody else draws from it
+ * @random: decides what it does; nobody else draws from it
  * @number: what it did and found
  * @run: objects of its own
  */
@@ -134,7 +135,7 @@ struct stress_actor {
 	struct stress_object run[STRESS_RUN];
 };
 
-/* The heaps that last: with rows, without, and the one that is abused. */
+/* The lasting heaps: with rows, without, and the abused one */
 enum { STRESS_KNOWN, STRESS_ANYWHERE, STRESS_ABUSED, STRESS_NR_LASTING };
 
 extern struct stress_heap stress_lasting[STRESS_NR_LASTING];
@@ -198,13 +199,13 @@ void stress_reader_stop(void);
 /* main.c */
 struct stress_actor *stress_actor_create(bool may_sleep);
 
-/* A number below @below. */
+/* Returns a number below @below. */
 static inline u32 stress_random(struct stress_actor *actor, u32 below)
 {
 	return (u64)prandom_u32_state(&actor->random) * below >> 32;
 }
 
-/* Whoever shows the numbers reads them while they move. */
+/* WRITE_ONCE(), because a reader shows the numbers while they change. */
 static inline void stress_add(struct stress_actor *actor, enum stress_number number, u64 n)
 {
 	WRITE_ONCE(actor->number[number], actor->number[number] + n);

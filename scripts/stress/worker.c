@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Actors in task, softirq and hardirq, who share objects
+ * Actors in task, softirq and hardirq, which share objects
  *
- * A worker is a task that goes from CPU to CPU. It sets off a timer, which
- * interrupts it, or who is there then; the timer sets off a tasklet. All three make
- * calls. Objects wait in slots for anyone to free or change them, so most are freed
- * by another CPU than allocated them, and often in another kind of context.
+ * A worker is a task that moves from CPU to CPU. It starts a timer, which
+ * interrupts the worker, or whatever runs on that CPU by then; the timer
+ * schedules a tasklet. All three make calls. Objects wait in slots for anyone
+ * to free or change them, so most are freed by another CPU than the one that
+ * allocated them, and often in another kind of context.
  *
- * Locks: none. A slot is whose it was that made it busy, and no one waits for it.
+ * Locks: none. The actor that made a slot busy owns it, and nobody waits for
+ * it.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -44,7 +46,7 @@ static struct slot *slots;
 static struct worker *workers;
 static unsigned int nr_workers;
 
-/* Does the slot become ours, having been in state @from? */
+/* Takes the slot if it is in state @from. */
 static bool claim(struct slot *slot, int from)
 {
 	return atomic_read(&slot->state) == from &&
@@ -64,7 +66,7 @@ unsigned int stress_any_slot(struct stress_actor *actor)
 
 /**
  * stress_publish() - let anyone have an object
- * @object: it; none on return
+ * @object: the object; none on return
  * @slot: where to put it
  *
  * Return: false if the slot is not empty; the caller keeps @object.
@@ -80,12 +82,12 @@ bool stress_publish(struct stress_object *object, unsigned int slot)
 }
 
 /**
- * stress_take_back() - have an object back that was published
+ * stress_take_back() - take a published object back
  * @object: filled
- * @heap: the object must be of it
+ * @heap: the heap that the object must belong to
  * @slot: where it was put
  *
- * Return: false if it is not there, or somebody is at it.
+ * Return: false if it is not there, or if somebody uses it.
  */
 bool stress_take_back(struct stress_object *object, struct stress_heap *heap,
 		      unsigned int slot)
@@ -103,7 +105,7 @@ bool stress_take_back(struct stress_object *object, struct stress_heap *heap,
 	return ours;
 }
 
-/* An object of a heap that lasts mostly stays there. */
+/* If the heap of an object lasts, the object mostly stays there. */
 static void change(struct stress_actor *actor, struct stress_object *object)
 {
 	struct stress_heap *heap = stress_any_heap(actor);
@@ -113,7 +115,7 @@ static void change(struct stress_actor *actor, struct stress_object *object)
 	stress_realloc(actor, heap, object, stress_size(actor));
 }
 
-/* One call, or none if somebody is at the slot. */
+/* Makes one call, or none if somebody uses the slot. */
 static void step(struct stress_actor *actor)
 {
 	struct slot *slot = &slots[stress_any_slot(actor)];
@@ -143,9 +145,10 @@ static void shuffle(struct stress_actor *actor, unsigned int nr)
 }
 
 /**
- * stress_free_run() - free an actor's own objects: first in last out, first out, or any
- * @actor: it
- * @nr: objects, some may be none
+ * stress_free_run() - free an actor's own objects: first in last out, first
+ * out, or any
+ * @actor: the actor
+ * @nr: number of objects, some of which may be none
  */
 void stress_free_run(struct stress_actor *actor, unsigned int nr)
 {
@@ -158,7 +161,7 @@ void stress_free_run(struct stress_actor *actor, unsigned int nr)
 		stress_free(actor, &actor->run[order ? i : nr - 1 - i]);
 }
 
-/* Many of a size, or of all sizes, more than magazines hold. */
+/* Allocates many of one size, or of all sizes: more than magazines hold. */
 static void run(struct stress_actor *actor, unsigned int most)
 {
 	unsigned int i, nr = 1 + stress_random(actor, most);
@@ -210,7 +213,10 @@ static int work(void *arg)
 	struct stress_actor *actor = w->by_task;
 	unsigned int i;
 
-	/* What brings CPUs up and down shall not wait long for its turn: hence the pauses. */
+	/*
+	 * The task that takes CPUs up and down must not wait long: hence the
+	 * pauses.
+	 */
 	set_user_nice(current, MAX_NICE);
 	while (!kthread_should_stop()) {
 		usleep_range(500, 5000);
@@ -243,9 +249,11 @@ static int start_worker(struct worker *w, unsigned int number)
 }
 
 /**
- * stress_workers_start() - set them to work, one for each CPU there may be
+ * stress_workers_start() - start the workers, one for each possible CPU
  *
- * Return: 0 or an error; those that did start must be stopped all the same.
+ * If this fails, the caller must still stop the workers that did start.
+ *
+ * Return: 0 or an error.
  */
 int stress_workers_start(void)
 {
@@ -272,8 +280,8 @@ void stress_workers_stop(void)
 }
 
 /**
- * stress_free_slots() - free what all left, with the storm over
- * @actor: who does
+ * stress_free_slots() - free all that is left in the slots, after the storm
+ * @actor: the caller
  */
 void stress_free_slots(struct stress_actor *actor)
 {

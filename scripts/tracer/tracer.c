@@ -2,17 +2,17 @@
 /*
  * A tracer that allocates and frees in its callback, where pcslab is at work
  *
- * The callback sits on every function of pcslab, and acts in those of the
+ * The callback is attached to every function of pcslab, and to those of the
  * kernel that pcslab calls under its locks: spin locks, list debugging,
- * prandom. It allocates an object of any class of any of the heaps, puts it
- * into a box and frees what was in there. A thread on each CPU allocates and
- * frees meanwhile so that magazines run empty and full all the time. Loading
- * the module does it all; what happened is in the log. What would have been a
- * deadlock ends nothing: the run file's time limit does.
+ * prandom. It allocates an object of any class from any of the heaps, puts it
+ * into a box and frees what was in there. Meanwhile a thread on each CPU
+ * allocates and frees, so magazines run empty and full all the time. Loading
+ * the module does all of this; the log has the results. In a deadlock only the
+ * run file's time limit ends it.
  *
- * A function that was reached by a jump from another one is left alone, for the
- * other one may hold a lock of the kernel's own allocators: kmalloc() could not
- * be called there either.
+ * If a function was reached by a jump from another one, the callback leaves it
+ * alone, because the other one may hold a lock of the kernel's own allocators:
+ * kmalloc() could not be called there either.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -33,9 +33,10 @@
 #define ROUNDS	(3 * (PCSLAB_NR_CLASSES + 1))
 #define LARGE	(3 * PAGE_SIZE)
 /*
- * How often the callback acts for each pair of a function and its caller. What
- * it has put off is done under the locks, where it is called some three times
- * for each object: did it act every time, it would put off more than is done.
+ * How often the callback acts for each pair of a function and its caller. The
+ * frees that it defers are done under the locks, where the callback is called
+ * some three times for each object. If it acted every time, it would defer more
+ * than is done.
  */
 #define TURNS		200
 #define PAIR_BITS	12
@@ -52,14 +53,14 @@ static const struct pcslab_heap_attr attrs[HEAPS] = {
 
 static struct pcslab_heap *heaps[HEAPS];
 static struct books books[HEAPS];
-/* Of each heap its own: the books are by heap. */
+/* Each heap has its own boxes, because the books are kept by heap */
 static void *boxes[HEAPS][BOXES];
 static atomic_t calls, calls_locked, running;
 static atomic_t turns[1 << PAIR_BITS];
 static struct module *pcslab;
 static DECLARE_COMPLETION(all_done);
 
-/* Every class in turn, and now and then a large object. */
+/* Each class in turn, and now and then a large object. */
 static size_t size_of(unsigned int turn)
 {
 	turn %= PCSLAB_NR_CLASSES + 1;
@@ -82,12 +83,12 @@ static void put(unsigned int heap, void *obj)
 	pcslab_free(obj);
 }
 
-/* By a call instruction, with the address of @ip's function in it? */
+/* Did a call instruction call the function of @ip? */
 static bool was_called(unsigned long ip, unsigned long parent_ip)
 {
 	unsigned long target = parent_ip + *(s32 *)(parent_ip - 4);
 
-	/* What is traced may come after an endbr. */
+	/* The traced address may come after an endbr. */
 	return *(u8 *)(parent_ip - 5) == 0xe8 && ip - target <= 4;
 }
 
@@ -117,10 +118,13 @@ static void notrace act(unsigned long ip, unsigned long parent_ip, struct ftrace
 	put(heap, xchg(box, get(heap, size_of(turn / HEAPS), GFP_ATOMIC | __GFP_NOWARN)));
 }
 
-/* What the callback calls does not call it again. */
+/* Functions that the callback calls must not call it again. */
 static struct ftrace_ops ops = { .func = act, .flags = FTRACE_OPS_FL_RECURSION };
 
-/* Every function of pcslab that can be traced: they are aligned like this, at least. */
+/*
+ * Traces each function of pcslab that can be traced; all are aligned to 16 at
+ * least.
+ */
 static void filter_pcslab(void)
 {
 	unsigned long ip, start = round_down((unsigned long)pcslab_free, 16);
@@ -143,7 +147,7 @@ static void filter_kernel(void)
 	}
 }
 
-/* Full magazines, empty ones, and classes that are made. */
+/* Fills and empties magazines, and makes classes. */
 static int work(void *unused)
 {
 	unsigned int round, i, heap = 0;
@@ -180,7 +184,7 @@ static int start_threads(void)
 	return 0;
 }
 
-/* All that takes a lock of pcslab, while they run. */
+/* Calls all that takes a lock of pcslab, while the threads run. */
 static void meanwhile(void)
 {
 	static struct pcslab_stats st;
@@ -203,7 +207,7 @@ static void empty_boxes(void)
 	}
 }
 
-/* Frees that were put off are done soon. */
+/* The caller must have waited for deferred frees. */
 static void compare_books(unsigned int heap)
 {
 	static struct pcslab_stats st;
@@ -254,7 +258,10 @@ static int __init tracer_init(void)
 	unsigned int heap;
 	int err;
 
-	/* The kernel's list of modules begins with the last one. */
+	/*
+	 * The module loaded last is at the head of the kernel's list of
+	 * modules.
+	 */
 	pcslab = list_next_entry(THIS_MODULE, list);
 	if (strcmp(pcslab->name, "pcslab"))
 		return -EINVAL;
