@@ -277,6 +277,7 @@ static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
 	struct pcslab_cache *slot = READ_ONCE(*per_cpu_ptr(class->caches, cpu));
 	struct pcslab_cache *cache = pcslab_slot_cache(slot);
 
+	/* Racy: a cache may change its node, but has one. */
 	return data_race(cache->node) == NUMA_NO_NODE ? NULL : cache;
 }
 

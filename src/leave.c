@@ -98,13 +98,11 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
 /**
  * pcslab_leave_wait() - wait until slabs that are on their way out are gone
  *
- * A slab that begins anew with step 1 has the work done once more, which the first
- * wait does not cover.
- *
  * Context: process. Takes a grace period or two.
  */
 void pcslab_leave_wait(void)
 {
+	/* For a slab that begins anew the work queues itself: not waited for here. */
 	flush_work(&leave_work);
 	flush_work(&leave_work);
 }
