@@ -220,7 +220,7 @@ static __always_inline unsigned long compat_mul(unsigned long a, const unsigned 
 	asm("mulq %3" : "=a" (*low), "=d" (high) : "0" (a), "m" (*b) : "cc");
 	return high;
 #elif defined(CONFIG_64BIT)
-	unsigned __int128 product = (unsigned __int128)a * *b;
+	__uint128_t product = (__uint128_t)a * *b;
 
 	*low = product;
 	return product >> 64;
