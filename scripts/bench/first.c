@@ -51,10 +51,6 @@
 /* Reading the clock takes less. */
 #define LOOK_CYCLES	200
 
-static const enum bench_who rivals[] = {
-	BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
-};
-
 static const struct kind {
 	const char *what;
 	unsigned int cpus;
@@ -213,8 +209,8 @@ static int one_round(bool backwards, struct parts parts[NR_TIMES])
 	unsigned int i;
 	int err = bench_open(load.size);
 
-	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++)
-		err = both_times(rivals[backwards ? ARRAY_SIZE(rivals) - 1 - i : i], parts);
+	for (i = 0; i < BENCH_NR_RIVALS && !err; i++)
+		err = both_times(bench_rivals[backwards ? BENCH_NR_RIVALS - 1 - i : i], parts);
 	bench_close();
 	return err;
 }
@@ -239,10 +235,10 @@ static int after_round(struct parts *parts)
 	unsigned int i;
 	int err = bench_open(load.size);
 
-	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++) {
-		err = first_time(rivals[i], parts);
+	for (i = 0; i < BENCH_NR_RIVALS && !err; i++) {
+		err = first_time(bench_rivals[i], parts);
 		if (!err)
-			bench_least_take(&parts->after, rivals[i], aftermath());
+			bench_least_take(&parts->after, bench_rivals[i], aftermath());
 	}
 	bench_close();
 	return err;

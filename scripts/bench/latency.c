@@ -106,9 +106,6 @@ static int round_of(enum bench_who who)
  */
 int bench_latency(void)
 {
-	static const enum bench_who rivals[] = {
-		BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
-	};
 	struct bench_least most;
 	unsigned int round, i;
 	int err = 0;
@@ -116,11 +113,11 @@ int bench_latency(void)
 	compat_hrtimer_setup(&timer, interrupt, CLOCK_MONOTONIC,
 			     HRTIMER_MODE_REL_PINNED_HARD);
 	bench_least_init(&most);
-	for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++) {
+	for (i = 0; i < BENCH_NR_RIVALS && !err; i++) {
 		latest = 0;
 		for (round = 0; round < ROUNDS && !err; round++)
-			err = round_of(rivals[i]);
-		bench_least_take(&most, rivals[i], latest);
+			err = round_of(bench_rivals[i]);
+		bench_least_take(&most, bench_rivals[i], latest);
 	}
 	if (!err)
 		bench_report("latency", SIZE, 1, &most, 1);

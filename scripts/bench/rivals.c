@@ -9,6 +9,10 @@
 
 #include "rivals.h"
 
+const enum bench_who bench_rivals[BENCH_NR_RIVALS] = {
+	BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
+};
+
 struct pcslab_heap *bench_heap;
 struct kmem_cache *bench_cache;
 unsigned int bench_order;	/* of the page allocator's objects */

@@ -16,6 +16,10 @@
 /* Objects in each call of a kmem_cache's bulk functions */
 #define BENCH_BULK_NR	100
 
+/* The rivals of cases in which objects are allocated and freed one by one */
+#define BENCH_NR_RIVALS	4
+extern const enum bench_who bench_rivals[BENCH_NR_RIVALS];
+
 extern struct pcslab_heap *bench_heap;
 extern struct kmem_cache *bench_cache;
 extern unsigned int bench_order;

@@ -25,10 +25,6 @@
  */
 #define EARLY	300
 
-static const enum bench_who rivals[] = {
-	BENCH_PCSLAB, BENCH_KMALLOC, BENCH_CACHE, BENCH_EMPTY,
-};
-
 enum kind {
 	CREATE,		/* a heap */
 	FIRST,		/* object of a class */
@@ -130,8 +126,8 @@ int bench_worst(void)
 		bench_least_init(&least[kind]);
 	for (round = 0; round < ROUNDS && !err; round++) {
 		err = create();
-		for (i = 0; i < ARRAY_SIZE(rivals) && !err; i++)
-			calls_of(rivals[i]);
+		for (i = 0; i < BENCH_NR_RIVALS && !err; i++)
+			calls_of(bench_rivals[i]);
 		bench_close();
 		cond_resched();
 	}
