@@ -539,11 +539,9 @@ static unsigned int eager_order(const struct pcslab_class *class, unsigned int m
 {
 	unsigned int order = class->order;
 
-	for (; more && order < PCSLAB_SLAB_MAX_ORDER; more--) {
-		if ((PAGE_SIZE << order) / class->stride >= DEPOT_MAX_OBJECTS)
-			break;
+	for (; more && order < PCSLAB_SLAB_MAX_ORDER &&
+	     (PAGE_SIZE << order) / class->stride < DEPOT_MAX_OBJECTS; more--)
 		order++;
-	}
 	return order;
 }
 
@@ -618,7 +616,7 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 		return NULL;
 	depot = depot_of(slab);
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab, of_reserves(slab) ? &depot->reserve : &depot->empty);
+	add_slab(depot, slab, partial_list(depot, slab));
 	obj = of_reserves(slab) ? take_reserved(class, node_of(slab)) :
 				  take_one(class, slab->node);
 	pcslab_unlock(&depot->lock, flags);

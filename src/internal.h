@@ -397,13 +397,13 @@ static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 					    const struct pcslab_cache *c)
 {
 	const struct pcslab_magazine *mag = READ_ONCE(c->loaded);
-	unsigned long bytes;
+	unsigned long n;
 
 	if (!mag)
 		return 0;
-	bytes = (unsigned long)READ_ONCE(c->top) - (unsigned long)mag->round;
-	bytes /= sizeof(struct pcslab_round);
-	return bytes <= class->cap ? bytes : 0;
+	n = (unsigned long)READ_ONCE(c->top) - (unsigned long)mag->round;
+	n /= sizeof(struct pcslab_round);
+	return n <= class->cap ? n : 0;
 }
 
 /* Objects in the magazines of a cache. Approximate if the CPU is using it. */

@@ -102,7 +102,10 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
  */
 void pcslab_leave_wait(void)
 {
-	/* For a slab that begins anew the work queues itself: not waited for here. */
+	/*
+	 * The work queues itself again if a slab must begin anew. The first
+	 * call does not wait for that run.
+	 */
 	flush_work(&leave_work);
 	flush_work(&leave_work);
 }

@@ -65,6 +65,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	unsigned int states = pcslab_nr_states(class, order);
 	struct pcslab_slab *slab;
 	struct page *page;
+	bool reserves;
 
 	gfp &= ~GFP_NOT_OURS;
 	if (pcslab_should_fail(gfp))
@@ -78,10 +79,11 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 		return NULL;
 	}
 
+	reserves = page_is_pfmemalloc(page);
 	slab->base = page_address(page);
 	slab->recip = class->recip;
-	slab->node = page_is_pfmemalloc(page) ? NUMA_NO_NODE : page_to_nid(page);
-	slab->caches = page_is_pfmemalloc(page) ? &pcslab_no_slot : class->caches;
+	slab->node = reserves ? NUMA_NO_NODE : page_to_nid(page);
+	slab->caches = reserves ? &pcslab_no_slot : class->caches;
 	slab->class = class;
 	slab->nr = bytes / class->stride;
 	slab->nr_free = slab->nr;
