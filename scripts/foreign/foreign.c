@@ -147,9 +147,9 @@ module_param_cb(damaged, &damaged_ops, NULL, 0400);
 MODULE_PARM_DESC(damaged, "objects that are not as they were");
 
 /*
- * Later kernels have kfree_sensitive() wipe as many bytes as a page or the slab has,
- * from the object on. If the object is not the first of its page, the last of them are
- * behind the slab, and anybody's.
+ * From the object on, kfree_sensitive() of later kernels wipes as many bytes as
+ * a page or the slab has. Unless the object is the first of its page, the last
+ * of these bytes lie behind the slab and belong to others.
  */
 static void *first_of_page(size_t size)
 {

@@ -376,8 +376,9 @@ storm()
 	. /data/books.sh
 	# A writer waits long for a file that is being read.
 	echo 600 >/proc/sys/kernel/hung_task_timeout_secs
-	# Realtime tasks may have all of a CPU. On 6.12 a look at this file oopses in
-	# sd_numa_mask() if CPUs come and go meanwhile, so it is done before they do.
+	# Realtime tasks may use all of a CPU. On 6.12 any access to this file
+	# oopses in sd_numa_mask() if a CPU comes or goes at that moment, so
+	# write to it before the storm begins.
 	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 	# Zombies are named in the log, and there are many.
 	dmesg -n 1
