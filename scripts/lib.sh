@@ -52,8 +52,10 @@ interrupted()
 	trap '' HUP INT TERM PIPE
 	trap - ERR
 	if [ "$BASHPID" -eq $$ ]; then
+		# From now on bash would print what became of its jobs.
+		exec {stderr}>&2 2>/dev/null
 		end_descendants
-		[ "$PCSLAB_FIRST" -ne $$ ] || say "interrupted"
+		[ "$PCSLAB_FIRST" -ne $$ ] || say "interrupted" 2>&"$stderr"
 	fi
 	exit "$1"
 }
