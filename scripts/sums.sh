@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Adds up the closing lines of checks: `N passed, N failed[, N skipped]`.
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=
 
 # count COMMAND...: runs a check that ends in a closing line, shows it, and adds
 # it up.
@@ -31,16 +31,20 @@ add_up()
 		"$1" | tail -n 1) || true
 	: "${f:=1}"
 	[ "$2" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+	failures+=$'\n'$(awk '/^(FAILED|not ok) / { show = 1; print; next }
+		/^[ #]/ { if (show) print; next } { show = 0 }' "$1")
 	passed=$((passed + ${p:-0}))
 	failed=$((failed + f))
 	skipped=$((skipped + ${s:-0}))
 }
 
-# Prints the closing line with the sums, and ends.
+# Prints what failed once more, for a reader who sees only the end, and the
+# closing line with the sums; and ends.
 close_sums()
 {
 	local closing="$passed passed, $failed failed"
 	[ "$skipped" -eq 0 ] || closing+=", $skipped skipped"
+	awk 'NF && !seen[$0]++' <<<"$failures"
 	echo "$closing"
 	[ "$failed" -eq 0 ] || exit 1
 }
