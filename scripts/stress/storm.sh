@@ -36,8 +36,8 @@ change_cpus()
 		draw "$others"
 		online=$CPU/cpu$((drawn + 1))/online
 		read -r was <"$online"
-		if ! echo $((1 - was)) >"$online"; then
-			echo "$online" >>"/tmp/refused-$was"
+		if ! echo $((1 - was)) 2>/tmp/why >"$online"; then
+			echo "$online: $(cat /tmp/why)" >>"/tmp/refused-$was"
 		elif [ "$was" = 0 ]; then
 			echo "$online" >>/tmp/cycles
 		fi
@@ -273,6 +273,7 @@ cpus_obey()
 {
 	[ ! -d "$NODE" ] || [ "$(cpus_without_memory)" -gt 0 ] || return 1
 	echo "$(lines cycles) times off and on, $(lines refused-0) refused for lack of pages"
+	cat /tmp/refused-1
 	[ "$(lines refused-1)" -eq 0 ] || return 1
 	[ -d "$FAIL" ] || [ "$(lines refused-0)" -eq 0 ]
 }
