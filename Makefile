@@ -5,6 +5,9 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 6.1
 FLAVOUR ?= kunit
+# Of `make stress`.
+MINUTES ?= 5
+CPUS ?= 8
 
 .DEFAULT_GOAL := modules
 .PHONY: modules run check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
@@ -36,13 +39,13 @@ run:
 	@scripts/run --kernel '$(KERNEL)'
 
 check:
-	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)'
+	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' $(RUN)
 
 check-all:
 	@scripts/check-all
 
 check-long:
-	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --long
+	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' --long $(RUN)
 
 check-breaks:
 	@scripts/check-breaks
@@ -88,9 +91,9 @@ clean-cache:
 help:
 	@echo 'make               build pcslab.ko against KDIR ($(KDIR))'
 	@echo 'make run           the main job, on a stock kernel in a guest'
-	@echo 'make check         the tests, in guests'
+	@echo 'make check         the tests, in guests; RUN="api twice": only these of scripts/runs'
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
-	@echo 'make check-long    the tests that take their time as well'
+	@echo 'make check-long    the same with longer loads and more repetitions; RUN= too'
 	@echo 'make check-scripts the tests of the scripts themselves: half a minute, no guest'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make mutants       what the tests notice of small random changes: N=40 SEED=1'
