@@ -10,7 +10,7 @@ MINUTES ?= 5
 CPUS ?= 8
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
+.PHONY: modules run shell check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
 	style docs cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
@@ -37,6 +37,10 @@ modules:
 
 run:
 	@scripts/run --kernel '$(KERNEL)'
+
+shell:
+	@scripts/shell --kernel '$(KERNEL)' \
+		$(if $(filter-out file,$(origin FLAVOUR)),--flavour '$(FLAVOUR)')
 
 check:
 	@scripts/check --kernel '$(KERNEL)' --flavour '$(FLAVOUR)' $(RUN)
@@ -91,6 +95,7 @@ clean-cache:
 help:
 	@echo 'make               build pcslab.ko against KDIR ($(KDIR))'
 	@echo 'make run           the main job, on a stock kernel in a guest'
+	@echo 'make shell         a shell in a guest with pcslab loaded, on a stock kernel or FLAVOUR'
 	@echo 'make check         the tests, in guests; RUN="api twice": only these of scripts/runs'
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the same with longer loads and more repetitions; RUN= too'
