@@ -18,26 +18,55 @@ copy_sources()
 	(cd "$TREE" && source_files "${@:2}" | cpio -pdm --quiet "$1")
 }
 
-# make_modules KERNEL CLIENTS FLAGS DIR: builds pcslab first, because the
-# clients need its symbols.
+# make_pcslab KERNEL FLAGS DIR: pcslab alone, with what its clients need to know of
+# it.
+make_pcslab()
+{
+	local flags
+	read -ra flags <<<"$2"
+	say "building pcslab for ${1##*/}"
+	mkdir "$3/tree"
+	copy_sources "$3/tree"
+	build_external "$1" "$3/tree" "${flags[@]}"
+	mv "$3/tree/Module.symvers" "$3/"
+	keep_modules "$3"
+}
+
+# make_clients KERNEL CLIENTS FLAGS PCSLAB DIR: PCSLAB is what make_pcslab made.
+make_clients()
+{
+	local client clients flags
+	read -ra clients <<<"$2"
+	read -ra flags <<<"$3"
+	say "building ${clients[*]} for ${1##*/}"
+	mkdir "$5/tree"
+	copy_sources "$5/tree" "${clients[@]}"
+	for client in "${clients[@]}"; do
+		build_external "$1" "$5/tree/$client" \
+			KBUILD_EXTRA_SYMBOLS="$4/Module.symvers" "${flags[@]}"
+	done
+	keep_modules "$5"
+}
+
+# keep_modules DIR: gcov needs the *.gcno of the code that it counts; most kernels
+# let it count nothing.
+keep_modules()
+{
+	find "$1/tree" \( -name '*.ko' -o -name '*.gcno' \) -exec mv {} "$1" \;
+	rm -rf "$1/tree"
+}
+
+# make_modules KERNEL CLIENTS FLAGS DIR: pcslab and clients. pcslab is built once for
+# all clients.
 # shellcheck disable=SC2317 # called by cached
 make_modules()
 {
-	local kernel=$1 client dir=$4 clients flags
-	read -ra clients <<<"$2"
-	read -ra flags <<<"$3"
-	say "building pcslab ${clients[*]} for ${kernel##*/}"
-	mkdir "$dir/tree"
-	copy_sources "$dir/tree" "${clients[@]}"
-	build_external "$kernel" "$dir/tree" "${flags[@]}"
-	for client in "${clients[@]}"; do
-		build_external "$kernel" "$dir/tree/$client" \
-			KBUILD_EXTRA_SYMBOLS="$dir/tree/Module.symvers" "${flags[@]}"
-	done
-	# gcov needs the *.gcno of the code that it counts; most kernels let it
-	# count nothing.
-	find "$dir/tree" \( -name '*.ko' -o -name '*.gcno' \) -exec mv {} "$dir" \;
-	rm -rf "$dir/tree"
+	local pcslab
+	hash_tree
+	cached "pcslab-$(modules_key "$1" "$3")-$REPLY" make_pcslab "$1" "$3"
+	pcslab=$REPLY
+	make_clients "$1" "$2" "$3" "$pcslab" "$4"
+	find "$pcslab" \( -name '*.ko' -o -name '*.gcno' \) -exec cp -t "$4" {} +
 }
 
 # build_external KERNEL DIR FLAG...: KERNEL may have flags of its own, in a
@@ -60,12 +89,18 @@ build_external()
 # build, so that check-breaks can tell a broken build from a failing test.
 modules_for()
 {
-	local clients kernel
-	kernel=$(basename "$(readlink -f "$1")")
+	local clients
 	read -ra clients <<<"$2"
 	hash_tree "${clients[@]}"
-	cached "modules-$kernel-$(printf '%s' "$2 ${3:-}" | cksum | cut -d' ' -f1)-$REPLY" \
-		make_modules "$1" "$2" "${3:-}"
+	cached "modules-$(modules_key "$1" "$2 ${3:-}")-$REPLY" make_modules "$1" "$2" "${3:-}"
+}
+
+# modules_key KERNEL OPTIONS
+modules_key()
+{
+	local kernel
+	kernel=$(basename "$(readlink -f "$1")")
+	echo "$kernel-$(printf '%s' "$2" | cksum | cut -d' ' -f1)"
 }
 
 # The hash includes names: a file that moved makes another program.
