@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls every public function in every context that its kernel-doc names. The
- * run loads the module with pcslab as it is, with debug=1 and with track=1:
- * that must not make a difference.
+ * Contracts 5, 9, 16 and 18: calls every public function in every context that
+ * its kernel-doc names. A call that must wait for CPU hotplug has to do so,
+ * any other one has to return in a hotplug callback too. The run loads the
+ * module with pcslab as it is, with debug=1 and with track=1: that must not
+ * make a difference.
  */
 #include <kunit/test.h>
 #include <linux/bottom_half.h>
@@ -22,7 +24,7 @@
 
 #include <pcslab/pcslab.h>
 
-#include "api.c"
+#include "api.h"
 #include "compat.h"
 #include "interrupt.h"
 #include "live.h"

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is an exact read a cut? Movers keep a number of objects in slots that all of
- * them share. A mover allocates an object, swaps it for one in a slot, and
- * frees the latter, which mostly is of another class and was allocated on
- * another CPU. So at every instant there are as many live objects as slots, and
- * at most one more for each mover. But a sum that does not belong to one
- * instant may see the allocations of one CPU and miss the frees of another.
+ * Contracts 6 and 16: is an exact read a cut? Movers keep a number of objects
+ * in slots that all of them share. A mover allocates an object, swaps it for
+ * one in a slot, and frees the latter, which mostly is of another class and
+ * was allocated on another CPU. So at every instant there are as many live
+ * objects as slots, and at most one more for each mover. But a sum that does
+ * not belong to one instant may see the allocations of one CPU and miss the
+ * frees of another.
  *
- * A timer on each CPU is a mover too. Live objects are counted over all classes
- * and the large ones.
+ * A timer on each CPU is a mover too. Live objects are counted over all
+ * classes and the large ones.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * On machines with non-coherent DMA the kernel judges by the size of a
- * kmalloc() buffer whether it shares cache lines with others. This checks that
- * every object has the alignment that the kernel then assumes, for every
- * machine the kernel is built for, whatever the size of its cache lines.
+ * Contract 10: every object has the alignment that the kernel assumes of its
+ * size. On machines with non-coherent DMA the kernel judges by the size of a
+ * kmalloc() buffer whether it shares cache lines with others. This is checked
+ * for every machine the kernel is built for, whatever the size of its cache
+ * lines.
  */
 #include <kunit/test.h>
 #include <linux/align.h>

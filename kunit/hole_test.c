@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses that are not pcslab's, and what pcslab may find when it looks them
- * up: no struct page, for addresses below 4 GiB, where a machine with more
- * memory has its devices; or a struct page with arbitrary content, as that of
- * memory that is not online yet.
+ * Contract 12: addresses that are not pcslab's, and what pcslab may find when
+ * it looks them up: no struct page, for addresses below 4 GiB, where a machine
+ * with more memory has its devices; or a struct page with arbitrary content,
+ * as that of memory that is not online yet. None may pass for an object.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
 
-#include "api.c"
+#include "api.h"
 
 /* Sections of the memory map are larger than a step. */
 #define STEP	SZ_16M

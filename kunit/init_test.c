@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For a kernel that was booted with init_on_alloc=1 and init_on_free=1. The
+ * Contracts 5, 10 and 12, for a kernel that was booted with init_on_alloc=1
+ * and init_on_free=1: objects are zeroed, and what readers still look at is
+ * not freed, which they would see at once, because freed memory is zero. The
  * test reads and writes free objects directly: one kind of zeroing must not
  * hide that the other is missing.
  */

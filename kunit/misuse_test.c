@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad clients: first every misuse of the API, one by one, each named in the
- * log; then random sequences of them
+ * Contract 12: bad clients. First comes every misuse of the API, one by one,
+ * each named in the log; then random sequences of them.
  *
  * A sequence is a handful of calls, legal and illegal. After each sequence the
  * books of all heaps must equal the oracle's. Misuses that no allocator can

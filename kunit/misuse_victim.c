@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "api.c"
+#include "api.h"
 #include "interrupt.h"
 #include "misuse.h"
 

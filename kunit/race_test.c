@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All CPUs free the same object at the same instant, and only one free may
- * succeed. pcslab.debug=1 ensures this. The test fails without it, so the run
- * loads the module only with it.
+ * Contract 12: all CPUs free the same object at the same instant, and only one
+ * free may succeed. pcslab.debug=1 ensures this. The test fails without it, so
+ * the run loads the module only with it.
  */
 #include <kunit/test.h>
 #include <linux/atomic.h>

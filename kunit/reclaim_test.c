@@ -3,7 +3,8 @@
  * Free memory goes back: on request, after a while, and when the kernel needs
  * it. A call from the middle of reclaim works like any other. The guest must
  * have little memory and take a look every few seconds. A heap is sure to be
- * quiet only just after a shrink.
+ * quiet only just after a shrink. This is promised in README.md; no contract
+ * has it.
  */
 #include <kunit/test.h>
 #include <linux/cpu.h>
@@ -20,7 +21,7 @@
 
 #include "compat.h"
 #include "live.h"
-#include "quiet.c"
+#include "quiet.h"
 
 /*
  * Objects of each class on each CPU: more than two magazines and a slab hold,

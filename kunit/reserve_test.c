@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Only tasks that free memory may use the page allocator's reserves: nobody
- * else gets objects made of them, and no call takes magazines from them. The
- * guest must have one CPU and little memory. The test takes all memory with
- * interrupts off, so that nobody else is affected.
+ * Contract 10: only tasks that free memory may use the page allocator's
+ * reserves. Nobody else gets objects made of them, and no call takes magazines
+ * from them. The guest must have one CPU and little memory. The test takes all
+ * memory with interrupts off, so that nobody else is affected.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -15,7 +15,7 @@
 
 #include "internal.h"
 #include "page.h"
-#include "quiet.c"
+#include "quiet.h"
 
 #define NO_RESERVES	(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN)
 #define ORDINARY	(GFP_NOWAIT | __GFP_NOWARN)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Frees in NMI at chosen places: the kernel treats a kprobe's int3 as an NMI */
+/*
+ * Contracts 1, 7, 12 and 14: frees in NMI at chosen places, on the way of a
+ * CPU up or down and in the middle of calls, are counted, checked and done in
+ * the end. The kernel treats a kprobe's int3 as an NMI.
+ */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
@@ -13,7 +17,7 @@
 #include "live.h"
 #include "poke.h"
 #include "probe.h"
-#include "quiet.c"
+#include "quiet.h"
 #include "zombie.h"
 
 #define OTHER_CPU	1

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two CPUs free one object at the same instant. In the worst case the heap
- * hands this object out twice, but nobody else's memory is touched and nothing
- * is lost.
+ * Contracts 12 and 14: two CPUs free one object at the same instant. In the
+ * worst case the heap hands this object out twice, but nobody else's memory is
+ * touched and nothing is lost.
  *
- * Both CPUs find the object live, both count a free, and two magazines have it.
- * The second round is called stale here. If somebody notices that a round leads
- * to no cached object, it is dropped and counted as a bad free; otherwise its
- * object is handed out once more.
+ * Both CPUs find the object live, both count a free, and two magazines have
+ * it. The second round is called stale here. If somebody notices that a round
+ * leads to no cached object, it is dropped and counted as a bad free;
+ * otherwise its object is handed out once more.
  *
  * In most cases the test makes the instant by hand: it sets the object's state
- * back, which hides the first free from the second. So both the numbers and the
- * places are known. In the last cases tasks on two CPUs really race, and the
- * books say how often.
+ * back, which hides the first free from the second. So both the numbers and
+ * the places are known. In the last cases tasks on two CPUs really race, and
+ * the books say how often.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -28,7 +28,7 @@
 
 #include <pcslab/pcslab.h>
 
-#include "quiet.c"
+#include "quiet.h"
 #include "stay.h"
 
 /* Two CPUs of the same node; the first one also goes offline */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A call stands still in the middle, and others want the magazines of its CPU.
+ * Contract 17, and what it takes to shrink and destroy heaps in use: a call
+ * stands still in the middle, and others want the magazines of its CPU.
  * Whoever takes a cache out of service must wait for the calls that have found
  * it before. A task that holds the guard with preemption off acts as such a
  * call, and checks that nobody touches what it uses. In other cases somebody
@@ -19,7 +20,7 @@
 #include "cache.h"
 #include "internal.h"
 #include "probe.h"
-#include "quiet.c"
+#include "quiet.h"
 
 #define SIZE		64
 #define OBJECTS		20

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's own books include what heaps hold: SUnreclaim of /proc/meminfo,
- * for each node. The guest must do nothing else.
+ * Contract 19: the kernel's own books include what heaps hold: SUnreclaim of
+ * /proc/meminfo, for each node. The guest must do nothing else.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -12,7 +12,7 @@
 
 #include <pcslab/pcslab.h>
 
-#include "quiet.c"
+#include "quiet.h"
 
 #define LARGE_OBJECTS	64
 #define LARGE_SIZE	(64 * PAGE_SIZE)

@@ -7,7 +7,7 @@
 # stay.h too.
 source_files()
 {
-	(cd "$TREE" && find Kbuild include src kunit/{live,stay}.h "$@" -type f \
+	(cd "$TREE" && find Kbuild include src kunit/lib/{live,stay}.h "$@" -type f \
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
 		LC_ALL=C sort -u)
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Allocation follows kmalloc's rules. */
+/*
+ * Contract 10: allocation follows kmalloc's rules. Each case makes one kind of
+ * call, and looks at the object (size, zeroes, node) and at what was counted.
+ */
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/module.h>

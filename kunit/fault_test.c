@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No memory: src/fault.c injects failures on demand
+ * Contracts 4, 7 and 13: a call that gets no memory loses nothing and counts
+ * as a failure only, frees never fail, and a CPU without caches stays down
  *
- * The failures are confined to the test's own task (task-filter), so that they
- * hit nothing else.
+ * src/fault.c injects failures on demand. They are confined to the test's own
+ * task (task-filter), so that they hit nothing else.
  */
 #include <linux/fault-inject.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "cpu.h"
+#include "oracle.h"
 
 #define FAULT_OBJECTS	600
 #define FAULT_OPS	6000
@@ -370,9 +371,11 @@ static struct kunit_case fault_cases[] = {
 	{}
 };
 
-struct kunit_suite fault_suite = {
+static struct kunit_suite suite = {
 	.name = "pcslab_fault",
 	.init = cpu_suite_init,
 	.exit = fault_exit,
 	.test_cases = fault_cases,
 };
+
+kunit_test_suite(suite);

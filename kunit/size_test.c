@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The compiler knows the size of an object, so that FORTIFY_SOURCE can detect
- * writes past its end.
+ * Contract 10: the compiler knows the size of an object as it knows that of
+ * kmalloc's, so that FORTIFY_SOURCE can detect writes past its end.
  */
 #include "api.h"
 

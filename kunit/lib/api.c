@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Helpers that the suites of pcslab_api_test share. One file of each other
- * module that needs them includes this file.
+ * The fixture of the suites about single calls (an empty heap and its
+ * statistics), patterns in objects, and files of debugfs
  */
+#include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -29,6 +30,7 @@ int api_init(struct kunit *test)
 	test->priv = api;
 	return 0;
 }
+EXPORT_SYMBOL_GPL(api_init);
 
 void api_exit(struct kunit *test)
 {
@@ -39,6 +41,7 @@ void api_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, stats_live(api_books(test)), 0, "objects left behind");
 	pcslab_heap_destroy(api->heap);
 }
+EXPORT_SYMBOL_GPL(api_exit);
 
 struct pcslab_stats *api_books(struct kunit *test)
 {
@@ -47,6 +50,7 @@ struct pcslab_stats *api_books(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(api->heap, api->now), 0);
 	return api->now;
 }
+EXPORT_SYMBOL_GPL(api_books);
 
 void api_snapshot(struct kunit *test)
 {
@@ -55,6 +59,7 @@ void api_snapshot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(api->heap, api->before), 0);
 	api->refused = api_refused(test);
 }
+EXPORT_SYMBOL_GPL(api_snapshot);
 
 /* Compares allocations and frees of every class and of large objects. */
 bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
@@ -71,6 +76,7 @@ bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b)
 	       a->large_alloc_bytes == b->large_alloc_bytes &&
 	       a->large_free_bytes == b->large_free_bytes;
 }
+EXPORT_SYMBOL_GPL(api_same_books);
 
 /*
  * Opens a file by its path in debugfs. Kernel threads need not see what
@@ -113,6 +119,7 @@ ssize_t api_read_file(const char *path, char *buf, size_t size)
 	__fput_sync(file);
 	return n;
 }
+EXPORT_SYMBOL_GPL(api_read_file);
 
 /* Reads pcslab/stats. The test owns the buffer. */
 char *api_summary(struct kunit *test)
@@ -125,6 +132,7 @@ char *api_summary(struct kunit *test)
 	KUNIT_ASSERT_GT(test, n, 0);
 	return text;
 }
+EXPORT_SYMBOL_GPL(api_summary);
 
 /* Bad frees of all heaps, and of memory that belongs to no heap. */
 u64 api_refused(struct kunit *test)
@@ -140,6 +148,7 @@ u64 api_refused(struct kunit *test)
 	kunit_kfree(test, text);
 	return refused;
 }
+EXPORT_SYMBOL_GPL(api_refused);
 
 static u8 filler(u32 seed)
 {
@@ -153,6 +162,7 @@ void api_fill(void *obj, u32 seed, size_t size)
 	if (size >= sizeof(seed))
 		memcpy(obj, &seed, sizeof(seed));
 }
+EXPORT_SYMBOL_GPL(api_fill);
 
 bool api_filled(const void *obj, u32 seed, size_t size)
 {
@@ -162,6 +172,7 @@ bool api_filled(const void *obj, u32 seed, size_t size)
 		return false;
 	return size == skip || !memchr_inv(obj + skip, filler(seed), size - skip);
 }
+EXPORT_SYMBOL_GPL(api_filled);
 
 #define FAIL_PAGES	"/sys/kernel/debug/pcslab/fail_pages/"
 
@@ -176,3 +187,4 @@ void api_fail_pages(struct kunit *test, bool on)
 
 	KUNIT_ASSERT_EQ(test, 0, call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC));
 }
+EXPORT_SYMBOL_GPL(api_fail_pages);

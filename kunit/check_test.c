@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Errors that a heap with checks detects, and errors that any heap survives. */
+/*
+ * Contract 12: writes past an object, or into a freed one. A heap with checks
+ * must detect each, at every byte that it fills with a pattern; any heap must
+ * survive them.
+ */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * While nobody allocates or frees, do the record, the states of the objects and
- * the files agree? One file of each module that needs this includes it.
+ * the files agree?
  */
 #include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/umh.h>
@@ -27,6 +28,7 @@ int run_shell(const char *command)
 
 	return call_usermodehelper(shell, argv, envp, UMH_WAIT_PROC);
 }
+EXPORT_SYMBOL_GPL(run_shell);
 
 static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 {
@@ -141,3 +143,4 @@ void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
 			    "the audit of %s is not its exact read", heap->name);
 	kfree(command);
 }
+EXPORT_SYMBOL_GPL(expect_quiet);

@@ -2,8 +2,8 @@
 /*
  * How long the tests take
  *
- * This is a module of its own, because Linux 6.1 runs the suites of a module
- * before it parses the module's parameters.
+ * The module of the suites cannot have these parameters, because Linux 6.1 runs
+ * the suites of a module before it parses the module's parameters.
  */
 #include <kunit/test.h>
 #include <linux/export.h>
@@ -62,5 +62,6 @@ module_param_named(seed, pcslab_test_seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "of these sequences; 0 is a new one each time");
 EXPORT_SYMBOL_GPL(pcslab_test_seed);
 
-MODULE_DESCRIPTION("Tests of pcslab: how long they take");
+MODULE_DESCRIPTION("What pcslab's tests share");
 MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");

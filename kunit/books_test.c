@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Books: after every operation they agree with an oracle, for the CPU that made
- * it.
+ * Contracts 2, 3 and 4: each operation is counted once, on the CPU that made
+ * it, and the sum is right at once. After every operation, in tasks and in
+ * interrupts, the statistics must equal those of an oracle (lib/oracle.h).
  */
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
-#include "cpu.h"
 #include "interrupt.h"
+#include "oracle.h"
 
 #define BOOK_OPS	4000
 #define BOOK_OBJECTS	256
@@ -530,8 +532,14 @@ static struct kunit_case books_cases[] = {
 	{}
 };
 
-struct kunit_suite books_suite = {
+static struct kunit_suite suite = {
 	.name = "pcslab_books",
 	.init = cpu_suite_init,
 	.test_cases = books_cases,
 };
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of pcslab's books: CPUs, failures, load");
+MODULE_LICENSE("GPL");
+MODULE_INFO(import_ns, "PCSLAB");

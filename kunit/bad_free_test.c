@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad frees, contract 12 of Documentation/contracts.rst: pcslab refuses and
- * counts each of them once, and touches nothing.
+ * Contract 12: pcslab refuses each bad free, counts it once and touches
+ * nothing. Each case frees one kind of bad pointer, and compares the
+ * statistics of before and after.
  */
 #include <linux/mm.h>
 #include <linux/poison.h>

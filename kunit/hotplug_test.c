@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs come and go: what a dead CPU counted and cached moves to its proper
- * place
+ * Contracts 7 and 8: what a dead CPU counted and cached moves to its proper
+ * place, and its memory goes. Each case looks at the totals and at the words
+ * of each CPU before, during and after CPUs went offline.
  *
- * cpu_load.c tests the totals under traffic.
+ * load_test.c tests the totals under traffic.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/slab.h>
 
-#include "cpu.h"
 #include "interrupt.h"
+#include "oracle.h"
 #include "params.h"
 #include "probe.h"
 
@@ -509,8 +510,10 @@ static struct kunit_case hotplug_cases[] = {
 	{}
 };
 
-struct kunit_suite hotplug_suite = {
+static struct kunit_suite suite = {
 	.name = "pcslab_hotplug",
 	.init = cpu_suite_init,
 	.test_cases = hotplug_cases,
 };
+
+kunit_test_suite(suite);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* pcslab_realloc() follows krealloc's rules. */
+/*
+ * Contract 10: pcslab_realloc() follows krealloc's rules. Each case resizes
+ * one object, and looks at its contents and at what was counted.
+ */
 #include <linux/prandom.h>
 #include <linux/slab.h>
 

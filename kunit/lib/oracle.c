@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Books, CPUs and load: what the suites of this module share
- *
- * The tests compare the books with their own counts, and with the states of the
- * objects, which do not depend on any counter.
+ * An oracle, which counts for each CPU what a test does, and its comparison with
+ * the books; CPUs that go and come
  */
-#include <linux/module.h>
+#include <linux/export.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
-#include "cpu.h"
-#include "quiet.c"
+#include "oracle.h"
+#include "quiet.h"
 
 u32 random_u32(void)
 {
@@ -25,6 +23,7 @@ u32 random_u32(void)
 	}
 	return prandom_u32_state(&state);
 }
+EXPORT_SYMBOL_GPL(random_u32);
 
 /* Every suite needs all CPUs; a suite that failed may have left some down. */
 int cpu_suite_init(struct kunit *test)
@@ -34,6 +33,7 @@ int cpu_suite_init(struct kunit *test)
 	KUNIT_ASSERT_GE(test, num_online_cpus(), 4);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(cpu_suite_init);
 
 struct pcslab_heap *new_heap(struct kunit *test, const char *name)
 {
@@ -42,6 +42,7 @@ struct pcslab_heap *new_heap(struct kunit *test, const char *name)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(heap));
 	return heap;
 }
+EXPORT_SYMBOL_GPL(new_heap);
 
 /* When all objects are freed, nothing of the heap may be left. */
 void destroy_heap(struct kunit *test, struct pcslab_heap *heap)
@@ -55,16 +56,19 @@ void destroy_heap(struct kunit *test, struct pcslab_heap *heap)
 	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0,
 			    "heap %s became a zombie, or the list can't be read", name);
 }
+EXPORT_SYMBOL_GPL(destroy_heap);
 
 void take_down(struct kunit *test, unsigned int cpu)
 {
 	KUNIT_ASSERT_EQ_MSG(test, remove_cpu(cpu), 0, "CPU %u stays online", cpu);
 }
+EXPORT_SYMBOL_GPL(take_down);
 
 void bring_up(struct kunit *test, unsigned int cpu)
 {
 	KUNIT_ASSERT_EQ_MSG(test, add_cpu(cpu), 0, "CPU %u stays offline", cpu);
 }
+EXPORT_SYMBOL_GPL(bring_up);
 
 void bring_all_up(struct kunit *test)
 {
@@ -75,16 +79,19 @@ void bring_all_up(struct kunit *test)
 			bring_up(test, cpu);
 	}
 }
+EXPORT_SYMBOL_GPL(bring_all_up);
 
 void move_to(struct kunit *test, unsigned int cpu)
 {
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(cpu)), 0);
 }
+EXPORT_SYMBOL_GPL(move_to);
 
 void move_anywhere(void)
 {
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
+EXPORT_SYMBOL_GPL(move_anywhere);
 
 static u64 sum_words(const unsigned long *words)
 {
@@ -97,6 +104,7 @@ u64 own_allocs(struct pcslab_class *class, unsigned int cpu)
 
 	return c ? sum_words(c->count.allocs) + sum_words(c->direct.allocs) : 0;
 }
+EXPORT_SYMBOL_GPL(own_allocs);
 
 u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 {
@@ -104,6 +112,7 @@ u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 
 	return c ? sum_words(c->count.frees) + sum_words(c->direct.frees) : 0;
 }
+EXPORT_SYMBOL_GPL(own_frees);
 
 static u64 sum_column(const u64 (*rows)[PCSLAB_LARGE + 1], unsigned int i)
 {
@@ -159,6 +168,7 @@ bool books_match(struct kunit *test, struct pcslab_heap *heap, const struct orac
 		match &= class_matches(test, &st.class[i], oracle, i);
 	return large_matches(test, &st, oracle) && match;
 }
+EXPORT_SYMBOL_GPL(books_match);
 
 /* The counts of CPU @cpu itself. CPUs count only the frees of large objects. */
 void expect_rows(struct kunit *test, struct pcslab_heap *heap,
@@ -178,6 +188,7 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 				    oracle->frees[cpu][i], "CPU %u, class %u", cpu, i);
 	}
 }
+EXPORT_SYMBOL_GPL(expect_rows);
 
 /* Compares the record without the gauges. */
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
@@ -196,9 +207,4 @@ void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 	KUNIT_EXPECT_EQ(test, a->large_free_bytes, b->large_free_bytes);
 	KUNIT_EXPECT_EQ(test, a->large_fails, b->large_fails);
 }
-
-kunit_test_suites(&books_suite, &hotplug_suite, &fault_suite, &nomem_suite, &load_suite);
-
-MODULE_DESCRIPTION("Tests of pcslab: books, CPUs, failures, load");
-MODULE_INFO(import_ns, "PCSLAB");
-MODULE_LICENSE("GPL");
+EXPORT_SYMBOL_GPL(expect_same_totals);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the suites of pcslab_api_test share: a heap, its books, patterns. */
+/* A heap, its books, patterns in objects, files of debugfs */
 #ifndef _PCSLAB_KUNIT_API_H
 #define _PCSLAB_KUNIT_API_H
 

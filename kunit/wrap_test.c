@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters that are about to wrap: every reader still returns the right number
- * of live objects. On 32-bit kernels a counter is a sum of words that wrap at
- * different times; on 64-bit kernels no word ever wraps outside of this test.
+ * Contract 2: counters that are about to wrap. Every reader must still return
+ * the right number of live objects. On 32-bit kernels a counter is a sum of
+ * words that wrap at different times; on 64-bit kernels no word ever wraps
+ * outside of this test.
  */
 #include <linux/cpu.h>
 #include <linux/kmsg_dump.h>

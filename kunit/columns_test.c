@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Compares every column of every file, by its name, with what a client counted
+ * Contract 15: compares every column of every file, by its name, with what a
+ * client counted. What else the contract says of the files is seen from user
+ * space: the suite debugfs of scripts/runs/api.run, with the cases first_lines
+ * (format and version), only_root_reads (mode 0400) and awk_splits_them.
  *
- * The client knows only which calls it made and which pages its objects are in,
- * and nothing of pcslab. Where no caller can produce a state (an object that
- * waits for an irq_work, a round that is wrong), the test writes it by hand. As
- * far as possible no two columns of a row have the same number.
+ * The client knows only which calls it made and which pages its objects are
+ * in, and nothing of pcslab. Where no caller can produce a state (an object
+ * that waits for an irq_work, a round that is wrong), the test writes it by
+ * hand. As far as possible no two columns of a row have the same number.
  */
 #include <linux/cpu.h>
 #include <linux/ctype.h>

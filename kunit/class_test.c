@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of size classes, for every size. */
+/*
+ * Contracts 10 and 11: the table of size classes. For every size the class
+ * must be the smallest that fits, the object aligned as kmalloc() aligns it,
+ * and at most an eighth of it wasted.
+ */
 #include <linux/align.h>
 #include <linux/log2.h>
 #include <linux/slab.h>

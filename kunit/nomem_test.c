@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No memory, once: of all requests for memory that a call makes, one fails at a
- * time
+ * Contract 13: of all requests for memory that a call makes, one fails at a
+ * time, and nothing may be lost then
  *
  * The kernel's fail_nth does this, for this task alone: for pages, for what
  * src/fault.c fails and, if the kernel has failslab, for kmalloc.
@@ -10,7 +10,7 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 
-#include "cpu.h"
+#include "oracle.h"
 
 /* A call with more requests than this would not end. */
 #define MAX_REQUESTS	500
@@ -213,8 +213,10 @@ static struct kunit_case nomem_cases[] = {
 	{}
 };
 
-struct kunit_suite nomem_suite = {
+static struct kunit_suite suite = {
 	.name = "pcslab_nomem",
 	.init = nomem_init,
 	.test_cases = nomem_cases,
 };
+
+kunit_test_suite(suite);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Load: millions of operations on all CPUs while CPUs come and go and a reader
- * reads
+ * Contracts 1, 5 and 7 under load: millions of operations on all CPUs while
+ * CPUs come and go and a reader reads. No total may ever fall, and at the end
+ * all counts must be those of an oracle.
  *
  * Workers exchange objects through slots, so most objects are freed by another
  * CPU than the one that allocated them. Each object carries a description of
@@ -17,7 +18,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "cpu.h"
+#include "oracle.h"
 #include "params.h"
 #include "stay.h"
 
@@ -452,8 +453,10 @@ static struct kunit_case load_cases[] = {
 	{}
 };
 
-struct kunit_suite load_suite = {
+static struct kunit_suite suite = {
 	.name = "pcslab_load",
 	.init = cpu_suite_init,
 	.test_cases = load_cases,
 };
+
+kunit_test_suite(suite);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading while another CPU counts: live is never below zero
+ * Contract 6: while another CPU counts, live is never read as less than zero
  *
  * There is only one object at a time, so a free that is seen before its
  * allocation shows. In a heap with many live objects it would not.

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Heaps: names, attributes, life, and what happens after destruction. */
+/*
+ * Contract 14: heaps that are destroyed with live objects, and what becomes of
+ * them. Each case frees the objects later, in another context, and the heap
+ * must be gone then. Names and attributes are checked too.
+ *
+ * What a destroyed heap says, and how it is shown, is seen from user space: in
+ * scripts/runs/api.run the suite zombie, with the cases reported_by_class,
+ * shown_as_zombie, pins_pcslab and goes_with_the_last_object, and the suite
+ * track, with the cases reported_by_site and one_site_alone; and unload.run.
+ */
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the suites about books, CPUs and load share. */
-#ifndef _PCSLAB_KUNIT_CPU_H
-#define _PCSLAB_KUNIT_CPU_H
+/* An oracle of the books, and CPUs that go and come */
+#ifndef _PCSLAB_KUNIT_ORACLE_H
+#define _PCSLAB_KUNIT_ORACLE_H
 
 #include <kunit/test.h>
 #include <linux/cpu.h>
@@ -51,6 +51,4 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 void expect_same_totals(struct kunit *test, const struct pcslab_stats *a,
 			const struct pcslab_stats *b);
 
-extern struct kunit_suite books_suite, hotplug_suite, fault_suite, nomem_suite, load_suite;
-
-#endif /* _PCSLAB_KUNIT_CPU_H */
+#endif /* _PCSLAB_KUNIT_ORACLE_H */
