@@ -516,9 +516,9 @@ static void change_states(bool back)
 	struct pcslab_class *class = heap->class[pcslab_class_index(small.size)];
 	struct pcslab_magazine *mag = pcslab_cache_of(class, 0)->loaded;
 
-	WRITE_ONCE(*state_of(small.obj[0]), back ? PCSLAB_LIVE : PCSLAB_DEFERRED);
-	WRITE_ONCE(*state_of(small.obj[1]), back ? PCSLAB_LIVE : PCSLAB_DEFERRED);
-	WRITE_ONCE(*mag->round[0].state, back ? PCSLAB_CACHED : PCSLAB_FREE);
+	WRITE_ONCE(*state_of(small.obj[0]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
+	WRITE_ONCE(*state_of(small.obj[1]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
+	WRITE_ONCE(*mag->round[0].state, back ? PCSLAB_OBJ_CACHED : PCSLAB_OBJ_FREE);
 }
 
 static void audit(struct kunit *test)

@@ -344,7 +344,7 @@ static void end_pending(struct work_struct *work)
 	for (i = 0; i < 1000 && READ_ONCE(trap.obj); i++)
 		mdelay(1);
 	mdelay(10);
-	smp_store_release(pending->state, PCSLAB_DEFERRED);	/* as pcslab_defer_slab() */
+	smp_store_release(pending->state, PCSLAB_OBJ_DEFERRED);	/* as pcslab_defer_slab() */
 }
 
 static u8 *state_of(struct pcslab_class *class, const void *obj)
@@ -371,8 +371,8 @@ static void freed_with_one_pending(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	set_trap(test, heap, 64);
 	pending.state = state_of(heap->class[pcslab_class_index(64)], obj);
-	KUNIT_ASSERT_EQ(test, *pending.state, PCSLAB_LIVE);
-	WRITE_ONCE(*pending.state, PCSLAB_PENDING);
+	KUNIT_ASSERT_EQ(test, *pending.state, PCSLAB_OBJ_LIVE);
+	WRITE_ONCE(*pending.state, PCSLAB_OBJ_PENDING);
 	INIT_WORK_ONSTACK(&pending.work, end_pending);
 	schedule_work_on(OTHER_CPU, &pending.work);
 	trap_in_a_call(heap, 64);

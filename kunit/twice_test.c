@@ -134,7 +134,7 @@ static void hidden_free(struct kunit *test, void *obj, size_t size)
 	c = pcslab_this_cache(class_of(size));
 	round = c->top - 1;
 	KUNIT_ASSERT_PTR_EQ(test, round->obj, obj);
-	WRITE_ONCE(*round->state, PCSLAB_LIVE);
+	WRITE_ONCE(*round->state, PCSLAB_OBJ_LIVE);
 }
 
 /* Frees @n objects, each @step-th. */
@@ -464,7 +464,7 @@ static void mark_late(struct kunit *test, size_t size)
 	for (i = 0; i < n; i += 4) {
 		slab = slab_at(size, objs[i]);
 		KUNIT_ASSERT_NOT_NULL(test, slab);
-		WRITE_ONCE(slab->state[(objs[i] - (void *)slab->base) / size], PCSLAB_LIVE);
+		WRITE_ONCE(slab->state[(objs[i] - (void *)slab->base) / size], PCSLAB_OBJ_LIVE);
 		pcslab_free(objs[i]);
 	}
 	for (i = 1; i < n; i += 2)

@@ -275,10 +275,10 @@ EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 static bool claim(struct pcslab_slab *slab, u8 *state)
 {
 	if (slab->class->flags & PCSLAB_CHECKED)
-		return cmpxchg(state, PCSLAB_LIVE, PCSLAB_CACHED) == PCSLAB_LIVE;
-	if (READ_ONCE(*state) != PCSLAB_LIVE)
+		return cmpxchg(state, PCSLAB_OBJ_LIVE, PCSLAB_OBJ_CACHED) == PCSLAB_OBJ_LIVE;
+	if (READ_ONCE(*state) != PCSLAB_OBJ_LIVE)
 		return false;
-	WRITE_ONCE(*state, PCSLAB_CACHED);
+	WRITE_ONCE(*state, PCSLAB_OBJ_CACHED);
 	return true;
 }
 
@@ -327,7 +327,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(compat_peek(*state) != PCSLAB_LIVE || c->top == c->full ||
+	if (unlikely(compat_peek(*state) != PCSLAB_OBJ_LIVE || c->top == c->full ||
 		     is_remote(slab, c))) {
 		guard_exit(c);
 		return false;
@@ -403,7 +403,7 @@ size_t pcslab_usable_size(const void *obj)
 	if (!slab) {
 		size = pcslab_large_size(obj);
 	} else {
-		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
+		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_OBJ_LIVE)
 			size = slab->class->size;
 	}
 	if (size)
@@ -433,7 +433,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	preempt_disable();	/* keeps slab and class */
 	slab = slab_of(obj);
 	if (slab) {
-		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_LIVE)
+		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_OBJ_LIVE)
 			class = slab->class;
 	} else {
 		class = large_class_of(obj);

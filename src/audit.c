@@ -33,13 +33,13 @@ static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
 	audit->objects += nr;
 	for (i = 0; i < nr; i++) {
 		switch (READ_ONCE(slab->state[i])) {
-		case PCSLAB_FREE:
+		case PCSLAB_OBJ_FREE:
 			audit->free++;
 			break;
-		case PCSLAB_CACHED:
+		case PCSLAB_OBJ_CACHED:
 			audit->cached++;
 			break;
-		case PCSLAB_LIVE:
+		case PCSLAB_OBJ_LIVE:
 			audit->live++;
 			break;
 		default:
@@ -61,7 +61,7 @@ static void walk_rounds(struct pcslab_magazine *mag, unsigned int n,
 		slab = slab_of(round->obj);
 		audit->rounds++;
 		audit->wrong += !slab || !find_state(slab, round->obj, &state) ||
-				state != round->state || READ_ONCE(*state) != PCSLAB_CACHED;
+				state != round->state || READ_ONCE(*state) != PCSLAB_OBJ_CACHED;
 	}
 }
 

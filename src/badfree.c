@@ -30,7 +30,7 @@ static void report_slab(const void *obj, struct pcslab_slab *slab)
 {
 	u8 *state;
 	bool start = find_state(slab, obj, &state) &&
-		     READ_ONCE(*state) != PCSLAB_NONE;
+		     READ_ONCE(*state) != PCSLAB_OBJ_NONE;
 	unsigned int offset = (const char *)obj - slab->base;
 	u32 size = slab->class->size, stride = slab->class->stride;
 

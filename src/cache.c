@@ -36,7 +36,7 @@ static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_m
 	for (i = 0; i < n; i++) {
 		round = &mag->round[i];
 		if (likely(slab_of_round(class, node, round) &&
-			   READ_ONCE(*round->state) == PCSLAB_CACHED))
+			   READ_ONCE(*round->state) == PCSLAB_OBJ_CACHED))
 			mag->round[kept++] = *round;
 		else
 			pcslab_raced_free(class, round->obj);

@@ -41,7 +41,7 @@ static __always_inline void *cache_next(const struct pcslab_cache *c)
 /* Hand out the object of the top round. The magazine must not be empty. */
 static __always_inline void cache_pop(struct pcslab_cache *c)
 {
-	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_LIVE);
+	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_OBJ_LIVE);
 	data_race(c->top--);	/* racy readers: it is a gauge */
 	compat_count(pcslab_word(c->count.allocs));
 }
@@ -51,7 +51,7 @@ static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *st
 {
 	struct pcslab_round *round = c->top;
 
-	WRITE_ONCE(*state, PCSLAB_CACHED);
+	WRITE_ONCE(*state, PCSLAB_OBJ_CACHED);
 	round->obj = obj;
 	round->state = state;
 	data_race(c->top++);	/* racy readers: it is a gauge */

@@ -230,7 +230,7 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 
 	if (unlikely(READ_ONCE(*state) != from))
 		return false;
-	WRITE_ONCE(*state, PCSLAB_FREE);
+	WRITE_ONCE(*state, PCSLAB_OBJ_FREE);
 	/*
 	 * pcslab_depot_let_go() counts the objects of a leaving slab anew; and
 	 * no slab counts more free objects than it has.
@@ -285,7 +285,7 @@ static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *
 	while (mag->n) {
 		round = &mag->round[--mag->n];
 		slab = slab_of_round(class, node, round);
-		if (likely(slab && put_into_slab(depot, slab, round->state, PCSLAB_CACHED)))
+		if (likely(slab && put_into_slab(depot, slab, round->state, PCSLAB_OBJ_CACHED)))
 			trim(depot, slab, doomed);
 		else
 			pcslab_raced_free(class, round->obj);
@@ -435,7 +435,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 	if (!mag->n)
 		pcslab_push(&depot->idle, pop_full(depot));
 	slab = slab_of_round(class, node, round);
-	if (likely(slab && READ_ONCE(*round->state) == PCSLAB_CACHED))
+	if (likely(slab && READ_ONCE(*round->state) == PCSLAB_OBJ_CACHED))
 		return true;
 	pcslab_raced_free(class, round->obj);
 	return false;
@@ -444,7 +444,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 /* Hand an object to a caller, and count it. */
 static void *hand_over(struct pcslab_class *class, const struct pcslab_round *round)
 {
-	WRITE_ONCE(*round->state, PCSLAB_LIVE);
+	WRITE_ONCE(*round->state, PCSLAB_OBJ_LIVE);
 	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
 	return round->obj;
 }
@@ -666,7 +666,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 
 	flags = pcslab_lock(&depot->lock);
 	row = pcslab_direct_row(slab->class);
-	done = put_into_slab(depot, slab, state, PCSLAB_CACHED);
+	done = put_into_slab(depot, slab, state, PCSLAB_OBJ_CACHED);
 	if (likely(done)) {
 		/* Release: pairs as in cache_push(). */
 		compat_count_release(pcslab_word(row->frees));
@@ -704,16 +704,16 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 	/* Full barrier: pairs with the one before cmpxchg() in nmi.c. */
 	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {
-		while (READ_ONCE(slab->state[i]) == PCSLAB_PENDING)
+		while (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_PENDING)
 			cpu_relax();
 		/*
 		 * Acquire: the call is done with the slab. Pairs with the
 		 * release in nmi.c.
 		 */
-		if (smp_load_acquire(&slab->state[i]) != PCSLAB_DEFERRED)
+		if (smp_load_acquire(&slab->state[i]) != PCSLAB_OBJ_DEFERRED)
 			continue;
 		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
-		put_into_slab(depot, slab, &slab->state[i], PCSLAB_DEFERRED);
+		put_into_slab(depot, slab, &slab->state[i], PCSLAB_OBJ_DEFERRED);
 		/* Release: pairs as in cache_push(). */
 		compat_count_release(pcslab_word(row->frees));
 	}

@@ -97,7 +97,7 @@ static unsigned int count_state(const struct pcslab_slab *slab, enum pcslab_stat
 
 static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
 {
-	return count_state(slab, PCSLAB_LIVE) + count_state(slab, PCSLAB_FREE) == slab->nr;
+	return count_state(slab, PCSLAB_OBJ_LIVE) + count_state(slab, PCSLAB_OBJ_FREE) == slab->nr;
 }
 
 /* Move the slab to the list of those given up. */
@@ -119,7 +119,7 @@ static void give_up_slabs(struct pcslab_heap *heap, struct given_up *sum)
 
 	visit_slabs(heap, take_out, &slabs);
 	list_for_each_entry_safe(slab, next, &slabs, list) {
-		sum->objects += count_state(slab, PCSLAB_LIVE);
+		sum->objects += count_state(slab, PCSLAB_OBJ_LIVE);
 		sum->pages += 1UL << slab->order;
 		pcslab_slab_disown(slab);
 	}

@@ -2,12 +2,12 @@
 /*
  * Slabs on their way out
  *
- * All objects of an empty slab are in state PCSLAB_FREE, and no magazine should
- * hold one of them. But two CPUs that free one object at the same instant may
- * both find it live. Then two magazines hold it, and when the first of them is
- * flushed the slab may become empty. Its pages must not go while the other
- * magazine could hand the object out. To make the claim exclusive every free
- * would need an atomic operation. Instead slabs go in two steps:
+ * All objects of an empty slab are in state PCSLAB_OBJ_FREE, and no magazine
+ * should hold one of them. But two CPUs that free one object at the same
+ * instant may both find it live. Then two magazines hold it, and when the first
+ * of them is flushed the slab may become empty. Its pages must not go while the
+ * other magazine could hand the object out. To make the claim exclusive every
+ * free would need an atomic operation. Instead slabs go in two steps:
  *
  * 1. The slab leaves the depot's lists, and all magazines of its class are put
  *    in doubt (pcslab_class_doubt()): the slots of the CPUs point to a guard

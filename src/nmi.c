@@ -142,7 +142,7 @@ static void add_slab(struct llist_node *link)
  */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 {
-	WRITE_ONCE(*state, PCSLAB_PENDING);
+	WRITE_ONCE(*state, PCSLAB_OBJ_PENDING);
 	/*
 	 * The state must be set before the link is read: pairs with
 	 * smp_store_mb() in pcslab_depot_free_deferred(). After DEFERRED the
@@ -152,7 +152,7 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
 		add_slab(&slab->deferred);
 	/* Release: pairs with the acquire there. */
-	smp_store_release(state, PCSLAB_DEFERRED);
+	smp_store_release(state, PCSLAB_OBJ_DEFERRED);
 	run_soon();
 }
 

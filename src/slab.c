@@ -45,8 +45,8 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 
 static void init_states(struct pcslab_slab *slab, unsigned int states)
 {
-	memset(slab->state, PCSLAB_FREE, slab->nr);
-	memset(slab->state + slab->nr, PCSLAB_NONE, states - slab->nr);
+	memset(slab->state, PCSLAB_OBJ_FREE, slab->nr);
+	memset(slab->state + slab->nr, PCSLAB_OBJ_NONE, states - slab->nr);
 }
 
 /**
@@ -134,13 +134,13 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 
 static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)
 {
-	WRITE_ONCE(slab->state[i], PCSLAB_CACHED);
+	WRITE_ONCE(slab->state[i], PCSLAB_OBJ_CACHED);
 	round->obj = slab->base + i * slab->class->stride;
 	round->state = &slab->state[i];
 }
 
 /**
- * pcslab_slab_count_free() - count the objects in PCSLAB_FREE
+ * pcslab_slab_count_free() - count the objects in PCSLAB_OBJ_FREE
  * @slab: with its depot locked
  *
  * Return: slab->nr_free, unless that is wrong; see pcslab_slab_take().
@@ -150,7 +150,7 @@ unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < slab->nr; i++)
-		n += READ_ONCE(slab->state[i]) == PCSLAB_FREE;
+		n += READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE;
 	return n;
 }
 
@@ -170,7 +170,7 @@ unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *rou
 	unsigned int i = slab->hint, taken = 0;
 
 	for (; taken < n && i < slab->nr; i++) {
-		if (READ_ONCE(slab->state[i]) == PCSLAB_FREE)
+		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE)
 			take(slab, i, &round[taken++]);
 	}
 	slab->hint = i;
@@ -196,7 +196,7 @@ unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_rou
 	unsigned int left = slab->nr_free, i = slab->hint, taken = 0;
 
 	for (; taken < n && i < slab->nr; i++) {
-		if (READ_ONCE(slab->state[i]) == PCSLAB_FREE &&
+		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE &&
 		    pcslab_random_below(random, left--) < n - taken)
 			take(slab, i, &round[taken++]);
 	}

@@ -115,7 +115,7 @@ static void add_slab(struct table *table, struct pcslab_slab *slab)
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
-		if (READ_ONCE(slab->state[i]) == PCSLAB_LIVE)
+		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_LIVE)
 			add(table, READ_ONCE(sites[i]), slab->class->size);
 	}
 }

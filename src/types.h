@@ -53,12 +53,12 @@
  * atomic operations.
  */
 enum pcslab_state {
-	PCSLAB_FREE = 0,	/* in its slab */
-	PCSLAB_CACHED,		/* in a magazine */
-	PCSLAB_LIVE,		/* with a caller */
-	PCSLAB_PENDING,		/* its free is being deferred */
-	PCSLAB_DEFERRED,	/* freed, waits for an irq_work */
-	PCSLAB_NONE,		/* no object: past the last one */
+	PCSLAB_OBJ_FREE = 0,	/* in its slab */
+	PCSLAB_OBJ_CACHED,	/* in a magazine */
+	PCSLAB_OBJ_LIVE,	/* with a caller */
+	PCSLAB_OBJ_PENDING,	/* its free is being deferred */
+	PCSLAB_OBJ_DEFERRED,	/* freed, waits for an irq_work */
+	PCSLAB_OBJ_NONE,	/* no object: past the last one */
 };
 
 /*
@@ -209,16 +209,17 @@ struct pcslab_cache {
  * @rcu: frees the metadata; pcslab_heap_of() and bad frees may still read it
  * @all: in the depot's list of all slabs; the audit walks it under RCU
  * @nr: number of objects
- * @nr_free: objects in PCSLAB_FREE
- * @hint: no object below this index is PCSLAB_FREE
+ * @nr_free: objects in PCSLAB_OBJ_FREE
+ * @hint: no object below this index is PCSLAB_OBJ_FREE
  * @order: of the pages
  * @leaves: it was empty and is on its way out (leave.c)
  * @returned: after @leaves was set an object was handed out and came back
  * @deferred: in the list of slabs with objects freed in NMI; points to itself
  *	while no NMI has put the slab there, and the slab may go only then
- * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_NONE, for
- *	each index that an address in the pages can lead to, and up to a whole
- *	word. In heaps with PCSLAB_SLOW pcslab_sites() and pcslab_sizes() follow
+ * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
+ *	for each index that an address in the pages can lead to, and up to a
+ *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and pcslab_sizes()
+ *	follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
  * rules for @deferred and @state are in nmi.c and at enum pcslab_state. The

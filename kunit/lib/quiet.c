@@ -36,13 +36,13 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 
 	for (i = 0; i < slab->nr; i++) {
 		switch (READ_ONCE(slab->state[i])) {
-		case PCSLAB_LIVE:
+		case PCSLAB_OBJ_LIVE:
 			walk->live++;
 			break;
-		case PCSLAB_CACHED:
+		case PCSLAB_OBJ_CACHED:
 			walk->cached++;
 			break;
-		case PCSLAB_FREE:
+		case PCSLAB_OBJ_FREE:
 			walk->free++;
 			break;
 		default:
