@@ -385,15 +385,15 @@ static void full_magazines_serve_other_nodes(struct kunit *test)
 		pcslab_free(obj[i]);
 	depot = &heap->class[size_index(256)]->depot[0];
 	slabs = depot->nr_slabs;
-	KUNIT_EXPECT_GT(test, depot->full.nr, 0u);
+	KUNIT_EXPECT_GT(test, depot->mags_full.nr, 0u);
 
 	move_to(test, cpu_of_node(test, 1));
-	for (nr = 0; nr < NODE_OBJECTS && depot->full.nr; nr++) {
+	for (nr = 0; nr < NODE_OBJECTS && depot->mags_full.nr; nr++) {
 		obj[nr] = pcslab_alloc_node(heap, 256, GFP_KERNEL | __GFP_THISNODE, 0);
 		KUNIT_ASSERT_NOT_NULL(test, obj[nr]);
 		KUNIT_EXPECT_EQ(test, node_of(obj[nr]), 0);
 	}
-	KUNIT_EXPECT_EQ(test, depot->full.nr, 0u);
+	KUNIT_EXPECT_EQ(test, depot->mags_full.nr, 0u);
 	KUNIT_EXPECT_EQ(test, depot->nr_free + depot->nr_rounds, 0ul);
 	KUNIT_EXPECT_EQ(test, depot->nr_slabs, slabs);
 	expect_quiet(test, heap);
@@ -506,11 +506,11 @@ static void walks_are_moved_on(struct kunit *test)
 	for (i = 0; i < NODE_OBJECTS; i++)
 		pcslab_free(obj[i]);
 	depot = &heap->class[size_index(256)]->depot[0];
-	nr_full = depot->full.nr;
+	nr_full = depot->mags_full.nr;
 	KUNIT_ASSERT_GE(test, nr_full, 2u);
-	depot->cursor = depot->full.top;
-	next = depot->full.top->next;
-	for (i = 0; i < NODE_OBJECTS && depot->full.nr == nr_full; i++)
+	depot->cursor = depot->mags_full.top;
+	next = depot->mags_full.top->next;
+	for (i = 0; i < NODE_OBJECTS && depot->mags_full.nr == nr_full; i++)
 		obj[i] = pcslab_alloc(heap, 256, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, depot->cursor, next);
 	while (i--)

@@ -230,7 +230,7 @@ static void *take_all(struct pcslab_heap *greedy, size_t size, unsigned long *n)
 struct swing {
 	struct pcslab_depot *depot;
 	unsigned long objects;
-	unsigned int idle;
+	unsigned int mags_empty;
 	void *held;
 };
 
@@ -247,7 +247,7 @@ static int take_and_hold(void *arg)
 		*obj = swing->held;
 		swing->held = obj;
 	}
-	swing->idle = pcslab_gauge(swing->depot->idle.nr);
+	swing->mags_empty = pcslab_gauge(swing->depot->mags_empty.nr);
 	return 0;
 }
 
@@ -279,7 +279,7 @@ static void depot_learns_and_forgets(struct kunit *test)
 	at_first = swing.depot->max_rounds / class->cap;
 	swing.objects = 5 * at_first * class->cap;
 	smp_call_on_cpu(0, take_and_give_back, &swing, false);
-	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->mags_full.nr), at_first);
 
 	/* The limit must grow no further than the number of objects. */
 	swing.objects = 2 * at_first * class->cap;
@@ -289,11 +289,11 @@ static void depot_learns_and_forgets(struct kunit *test)
 	swing.held = NULL;
 
 	swing.objects = 5 * at_first * class->cap;
-	for (i = 0; i < 50 && pcslab_gauge(swing.depot->full.nr) < 4 * at_first; i++)
+	for (i = 0; i < 50 && pcslab_gauge(swing.depot->mags_full.nr) < 4 * at_first; i++)
 		smp_call_on_cpu(0, take_and_give_back, &swing, false);
-	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->full.nr), 4 * at_first);
+	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->mags_full.nr), 4 * at_first);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		KUNIT_EXPECT_LE(test, swing.idle, at_first);
+		KUNIT_EXPECT_LE(test, swing.mags_empty, at_first);
 
 	swing.objects = class->cap;
 	start = jiffies;
@@ -302,7 +302,7 @@ static void depot_learns_and_forgets(struct kunit *test)
 	} while (pcslab_gauge(swing.depot->max_rounds) > at_first * class->cap &&
 		 let_looks_come(start));
 	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_rounds), at_first * class->cap);
-	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->full.nr), at_first);
+	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->mags_full.nr), at_first);
 	free_all(swing.held);
 	pcslab_heap_shrink(heap);
 	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
@@ -326,7 +326,7 @@ static unsigned long depots_hold(void)
 
 	while ((class = pcslab_next_size_class(heap, class))) {
 		for_each_node_state(node, N_MEMORY)
-			n += class->depot[node].full.nr + class->depot[node].nr_empty;
+			n += class->depot[node].mags_full.nr + class->depot[node].nr_slabs_empty;
 	}
 	return n;
 }

@@ -404,7 +404,7 @@ static void lose_pages_of_depot(struct kunit *test, size_t size)
 	free_on_both(test, n, 1, size);
 	for (i = n; i < 3 * n; i++)
 		pcslab_free(objs[i]);
-	KUNIT_EXPECT_GT(test, class_of(size)->depot[cpu_to_node(SECOND)].full.nr, 0u);
+	KUNIT_EXPECT_GT(test, class_of(size)->depot[cpu_to_node(SECOND)].mags_full.nr, 0u);
 
 	before.slabs = books_of(size).slabs;
 	KUNIT_ASSERT_EQ(test, remove_cpu(FIRST), 0);

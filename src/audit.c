@@ -75,7 +75,7 @@ static void walk_full(struct pcslab_depot *depot, struct pcslab_audit *audit)
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	depot->cursor = depot->full.top;
+	depot->cursor = depot->mags_full.top;
 	while (depot->cursor) {
 		mag = depot->cursor;
 		walk_rounds(mag, mag->n, audit);

@@ -128,14 +128,14 @@ static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
 	load(class, c, mag, n);
 }
 
-static struct pcslab_magazine *take_idle(struct pcslab_class *class,
-					 struct pcslab_cache *c,
-					 struct pcslab_magazine **fresh)
+static struct pcslab_magazine *take_empty(struct pcslab_class *class,
+					  struct pcslab_cache *c,
+					  struct pcslab_magazine **fresh)
 {
 	struct pcslab_magazine *mag = *fresh;
 
 	*fresh = NULL;
-	return mag ?: pcslab_depot_take_idle(class, c->node);
+	return mag ?: pcslab_depot_take_empty(class, c->node);
 }
 
 /**
@@ -168,7 +168,7 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
 		return;
 	}
 	if (!c->loaded) {
-		mag = take_idle(class, c, &supply->mag);
+		mag = take_empty(class, c, &supply->mag);
 		if (!mag)
 			return;
 		load(class, c, mag, 0);
@@ -279,7 +279,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 		return true;
 	}
 	if (!c->spare) {
-		mag = take_idle(class, c, fresh);
+		mag = take_empty(class, c, fresh);
 		if (!mag)
 			return false;
 		if (c->loaded)

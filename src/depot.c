@@ -39,24 +39,24 @@
 #include "sanitize.h"
 
 /* Full magazines that a depot may keep at first; more are flushed. */
-#define DEPOT_MIN_FULL	16
+#define DEPOT_MIN_MAGS_FULL	16
 /*
  * Empty magazines that a depot keeps; more are freed. On RT kfree() takes
  * sleeping locks, which some callers must not take. So there all are kept until
  * the next look or the shrinker frees them.
  */
-#define DEPOT_MAX_IDLE	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
+#define DEPOT_MAX_MAGS_EMPTY	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
 /* Slabs searched to fill one magazine; bounds the time under the lock. */
 #define DEPOT_MAX_SEARCHED	8
 /* A slab with this many objects needs no higher order. */
 #define DEPOT_MAX_OBJECTS	16
 /* Empty slabs that a depot keeps; more go back to the page allocator. */
-#define DEPOT_MAX_EMPTY	2
+#define DEPOT_MAX_SLABS_EMPTY	2
 
 /* Initial, and smallest, limit of a depot. */
 static unsigned int min_rounds(const struct pcslab_class *class)
 {
-	return DEPOT_MIN_FULL * class->cap;
+	return DEPOT_MIN_MAGS_FULL * class->cap;
 }
 
 /**
@@ -72,9 +72,9 @@ void pcslab_depot_init(struct pcslab_class *class)
 	for (node = 0; node < nr_node_ids; node++) {
 		depot = &class->depot[node];
 		raw_spin_lock_init(&depot->lock);
-		INIT_LIST_HEAD(&depot->partial);
-		INIT_LIST_HEAD(&depot->empty);
-		INIT_LIST_HEAD(&depot->reserve);
+		INIT_LIST_HEAD(&depot->slabs_partial);
+		INIT_LIST_HEAD(&depot->slabs_empty);
+		INIT_LIST_HEAD(&depot->slabs_reserve);
 		INIT_LIST_HEAD(&depot->all);
 		depot->max_rounds = min_rounds(class);
 		if (class->flags & PCSLAB_HEAP_RANDOM) {
@@ -91,18 +91,18 @@ static unsigned long nr_free(const struct pcslab_depot *depot)
 
 static void push_full(struct pcslab_depot *depot, struct pcslab_magazine *mag)
 {
-	pcslab_push(&depot->full, mag);
+	pcslab_push(&depot->mags_full, mag);
 	depot->nr_rounds += mag->n;
 }
 
 static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
 {
-	struct pcslab_magazine *mag = pcslab_pop(&depot->full);
+	struct pcslab_magazine *mag = pcslab_pop(&depot->mags_full);
 
 	if (mag)
 		depot->nr_rounds -= mag->n;
 	if (depot->cursor == mag)
-		depot->cursor = depot->full.top;
+		depot->cursor = depot->mags_full.top;
 	return mag;
 }
 
@@ -124,7 +124,7 @@ static struct pcslab_depot *depot_of(struct pcslab_slab *slab)
 /* The list of a slab with some objects free. */
 static struct list_head *partial_list(struct pcslab_depot *depot, struct pcslab_slab *slab)
 {
-	return of_reserves(slab) ? &depot->reserve : &depot->partial;
+	return of_reserves(slab) ? &depot->slabs_reserve : &depot->slabs_partial;
 }
 
 static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
@@ -132,7 +132,7 @@ static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
 {
 	list_add_rcu(&slab->all, &depot->all);
 	list_add(&slab->list, list);
-	depot->nr_empty += list == &depot->empty;
+	depot->nr_slabs_empty += list == &depot->slabs_empty;
 	depot->nr_slabs++;
 	depot->nr_pages += 1UL << slab->order;
 	depot->nr_free += slab->nr;
@@ -143,7 +143,7 @@ static void remove_empty_slab(struct pcslab_depot *depot, struct pcslab_slab *sl
 {
 	list_move(&slab->list, doomed);
 	WRITE_ONCE(slab->leaves, true);
-	depot->nr_empty -= !of_reserves(slab);
+	depot->nr_slabs_empty -= !of_reserves(slab);
 }
 
 /*
@@ -153,13 +153,13 @@ static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 {
 	struct pcslab_slab *slab;
 
-	slab = list_first_entry_or_null(&depot->partial, struct pcslab_slab, list);
+	slab = list_first_entry_or_null(&depot->slabs_partial, struct pcslab_slab, list);
 	if (slab)
 		return slab;
-	slab = list_first_entry_or_null(&depot->empty, struct pcslab_slab, list);
+	slab = list_first_entry_or_null(&depot->slabs_empty, struct pcslab_slab, list);
 	if (slab) {
-		list_move(&slab->list, &depot->partial);
-		depot->nr_empty--;
+		list_move(&slab->list, &depot->slabs_partial);
+		depot->nr_slabs_empty--;
 	}
 	return slab;
 }
@@ -247,8 +247,8 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 		list_add(&slab->list, partial_list(depot, slab));
 	if (slab->nr_free < slab->nr || of_reserves(slab))
 		return true;
-	list_move(&slab->list, &depot->empty);
-	depot->nr_empty++;
+	list_move(&slab->list, &depot->slabs_empty);
+	depot->nr_slabs_empty++;
 	return true;
 }
 
@@ -263,11 +263,11 @@ static void let_go(struct pcslab_depot *depot, struct pcslab_slab *slab,
 static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		 struct list_head *doomed)
 {
-	unsigned int keep = READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_EMPTY;
+	unsigned int keep = READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_SLABS_EMPTY;
 
 	if (slab->nr_free < slab->nr || slab->leaves)
 		return;
-	if (of_reserves(slab) || depot->nr_empty > keep)
+	if (of_reserves(slab) || depot->nr_slabs_empty > keep)
 		let_go(depot, slab, doomed);
 }
 
@@ -311,16 +311,16 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 	pcslab_unlock(&depot->lock, flags);
 }
 
-struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node)
+struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int node)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *mag;
 	unsigned long flags;
 
-	if (!pcslab_gauge(depot->idle.nr))
+	if (!pcslab_gauge(depot->mags_empty.nr))
 		return NULL;
 	flags = pcslab_lock(&depot->lock);
-	mag = pcslab_pop(&depot->idle);
+	mag = pcslab_pop(&depot->mags_empty);
 	pcslab_unlock(&depot->lock, flags);
 	return mag;
 }
@@ -368,12 +368,12 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	if (!mag) {
 		mag = empty;
 		if (*slab && (*slab)->node == node) {
-			add_slab(depot, *slab, &depot->partial);
+			add_slab(depot, *slab, &depot->slabs_partial);
 			*slab = NULL;
 		}
 		fill(class, depot, mag);
-	} else if (*surplus || depot->idle.nr < DEPOT_MAX_IDLE) {
-		pcslab_push(&depot->idle, empty);
+	} else if (*surplus || depot->mags_empty.nr < DEPOT_MAX_MAGS_EMPTY) {
+		pcslab_push(&depot->mags_empty, empty);
 	} else {
 		*surplus = empty;
 	}
@@ -409,7 +409,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	flags = pcslab_lock(&depot->lock);
 	enough = depot->nr_rounds >= depot->max_rounds;
 	if (!enough)
-		empty = fresh ?: pcslab_pop(&depot->idle);
+		empty = fresh ?: pcslab_pop(&depot->mags_empty);
 	if (empty) {
 		push_full(depot, full);
 	} else if (enough || may_flush) {
@@ -425,7 +425,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 static bool take_round(struct pcslab_class *class, int node, struct pcslab_round *round)
 {
 	struct pcslab_depot *depot = &class->depot[node];
-	struct pcslab_magazine *mag = depot->full.top;
+	struct pcslab_magazine *mag = depot->mags_full.top;
 	struct pcslab_slab *slab;
 
 	if (!mag)
@@ -433,7 +433,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 	*round = mag->round[--mag->n];
 	depot->nr_rounds--;
 	if (!mag->n)
-		pcslab_push(&depot->idle, pop_full(depot));
+		pcslab_push(&depot->mags_empty, pop_full(depot));
 	slab = slab_of_round(class, node, round);
 	if (likely(slab && READ_ONCE(*round->state) == PCSLAB_OBJ_CACHED))
 		return true;
@@ -470,7 +470,7 @@ static void *take_reserved(struct pcslab_class *class, int node)
 	unsigned int before, taken;
 
 	lockdep_assert_held(&depot->lock);
-	slab = list_first_entry_or_null(&depot->reserve, struct pcslab_slab, list);
+	slab = list_first_entry_or_null(&depot->slabs_reserve, struct pcslab_slab, list);
 	if (!slab)
 		return NULL;
 	before = slab->nr_free;
@@ -570,7 +570,7 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab, &depot->empty);
+	add_slab(depot, slab, &depot->slabs_empty);
 	pcslab_unlock(&depot->lock, flags);
 }
 
@@ -599,7 +599,7 @@ bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
 {
 	const struct pcslab_depot *depot = &class->depot[node];
 
-	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && !depot->idle.nr);
+	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && !depot->mags_empty.nr);
 }
 
 /*
@@ -726,7 +726,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
  * Flush full magazines until at most @keep rounds are left, taking the lock for
  * each one anew.
  */
-static void empty_full(struct pcslab_class *class, int node, unsigned int keep,
+static void flush_full(struct pcslab_class *class, int node, unsigned int keep,
 		       struct list_head *doomed)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -806,24 +806,24 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_slab *slab, *next;
-	struct pcslab_magazine *idle;
+	struct pcslab_magazine *empty;
 	unsigned long flags;
 	LIST_HEAD(doomed);
 
-	empty_full(class, node, keep, &doomed);
+	flush_full(class, node, keep, &doomed);
 
 	flags = pcslab_lock(&depot->lock);
 	depot->max_rounds = max(keep, min_rounds(class));
 	depot->nr_missed = 0;
-	idle = depot->idle.top;
-	depot->idle = (struct pcslab_stack){};
-	list_for_each_entry_safe(slab, next, &depot->empty, list)
+	empty = depot->mags_empty.top;
+	depot->mags_empty = (struct pcslab_stack){};
+	list_for_each_entry_safe(slab, next, &depot->slabs_empty, list)
 		let_go(depot, slab, &doomed);
-	list_for_each_entry_safe(slab, next, &depot->reserve, list)
+	list_for_each_entry_safe(slab, next, &depot->slabs_reserve, list)
 		trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);
 
-	pcslab_magazines_free(idle);
+	pcslab_magazines_free(empty);
 	return pcslab_slabs_leave(&doomed);
 }
 
@@ -849,7 +849,7 @@ static unsigned long empty_pages(const struct pcslab_depot *depot)
 {
 	unsigned long slabs = pcslab_gauge(depot->nr_slabs);
 
-	return slabs ? pcslab_gauge(depot->nr_empty * depot->nr_pages) / slabs : 0;
+	return slabs ? pcslab_gauge(depot->nr_slabs_empty * depot->nr_pages) / slabs : 0;
 }
 
 /**
@@ -875,7 +875,7 @@ unsigned long pcslab_depot_spare(struct pcslab_class *class)
 
 static bool has_spare(const struct pcslab_depot *depot)
 {
-	return pcslab_gauge(depot->nr_empty || depot->full.nr || depot->idle.nr);
+	return pcslab_gauge(depot->nr_slabs_empty || depot->mags_full.nr || depot->mags_empty.nr);
 }
 
 /**

@@ -77,7 +77,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 			struct pcslab_magazine *full,
 			struct pcslab_magazine *fresh, bool may_flush,
 			struct list_head *doomed);
-struct pcslab_magazine *pcslab_depot_take_idle(struct pcslab_class *class, int node);
+struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int node);
 void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed);
 unsigned long pcslab_depot_drain(struct pcslab_class *class);

@@ -203,8 +203,8 @@ struct pcslab_cache {
  *	a load; for a slab of the reserves slots without a cache, so that no
  *	magazine takes its objects
  * @class: the class it belongs to
- * @list: in the depot's partial, empty or reserve list; in none when no object
- *	is free
+ * @list: in the depot's @slabs_partial, @slabs_empty or @slabs_reserve; in none
+ *	when no object is free
  * @leaving: in the list of slabs on their way out (leave.c)
  * @rcu: frees the metadata; pcslab_heap_of() and bad frees may still read it
  * @all: in the depot's list of all slabs; the audit walks it under RCU
@@ -251,18 +251,19 @@ struct pcslab_slab {
 /**
  * struct pcslab_depot - what one node keeps of one class of one heap
  * @lock: protects all members; innermost, held for a bounded number of objects
- * @full: full magazines; some may have lost objects that were taken one by one
- * @idle: empty magazines
- * @cursor: position of an audit in @full
- * @nr_rounds: objects in @full
+ * @mags_full: full magazines; some may have lost objects that were taken one by
+ *	one
+ * @mags_empty: empty magazines
+ * @cursor: position of an audit in @mags_full
+ * @nr_rounds: objects in @mags_full
  * @max_rounds: limit of @nr_rounds
  * @nr_missed: since the last drain, objects put into slabs because @nr_rounds
  *	was at its limit, and not taken out again yet
- * @partial: slabs with some objects free
- * @empty: slabs with all objects free
- * @nr_empty: slabs in @empty
- * @reserve: slabs of the reserves with objects free; they are in neither
- *	@partial nor @empty
+ * @slabs_partial: slabs with some objects free
+ * @slabs_empty: slabs with all objects free
+ * @nr_slabs_empty: slabs in @slabs_empty
+ * @slabs_reserve: slabs of the reserves with objects free; they are in neither
+ *	@slabs_partial nor @slabs_empty
  * @all: every slab of this class and node
  * @nr_slabs: slabs in @all
  * @nr_pages: pages of these slabs
@@ -273,16 +274,16 @@ struct pcslab_slab {
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
-	struct pcslab_stack full;
-	struct pcslab_stack idle;
+	struct pcslab_stack mags_full;
+	struct pcslab_stack mags_empty;
 	struct pcslab_magazine *cursor;
 	unsigned int nr_rounds;
 	unsigned int max_rounds;
 	unsigned int nr_missed;
-	unsigned int nr_empty;
-	struct list_head partial;
-	struct list_head empty;
-	struct list_head reserve;
+	unsigned int nr_slabs_empty;
+	struct list_head slabs_partial;
+	struct list_head slabs_empty;
+	struct list_head slabs_reserve;
 	struct list_head all;
 	unsigned long nr_slabs;
 	unsigned long nr_pages;

@@ -83,7 +83,7 @@ position p : script:python() { wanted("member", p) };
 - E@p->nr_rounds
 + E->nr_missed
 |
-- E@p->nr_empty
+- E@p->nr_slabs_empty
 + E->nr_slabs
 |
 - E@p->size
@@ -170,7 +170,7 @@ position p : script:python() { wanted("part", p) };
 - E@p.nr_rounds
 + E.nr_missed
 |
-- E@p.nr_empty
+- E@p.nr_slabs_empty
 + E.nr_slabs
 |
 - E@p.size
