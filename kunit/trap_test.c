@@ -386,10 +386,10 @@ static void freed_with_one_pending(struct kunit *test)
 
 /* Calls that CPU 0 counted with the guard held, and without it */
 struct rows {
-	unsigned long guarded, direct;
+	unsigned long guarded, unguarded;
 };
 
-static unsigned long sum_row(const struct pcslab_count *row)
+static unsigned long sum_row(const struct pcslab_row *row)
 {
 	return row->allocs[0] + row->allocs[1] + row->frees[0] + row->frees[1];
 }
@@ -398,17 +398,19 @@ static struct rows rows_of(struct pcslab_heap *heap, size_t size)
 {
 	struct pcslab_cache *c = pcslab_cache_of(heap->class[pcslab_class_index(size)], 0);
 
-	return (struct rows){ .guarded = sum_row(&c->count), .direct = sum_row(&c->direct) };
+	return (struct rows){
+		.guarded = sum_row(&c->guarded), .unguarded = sum_row(&c->unguarded)
+	};
 }
 
 /* There is one more call in the row of those without the guard. */
-static void expect_direct(struct kunit *test, struct pcslab_heap *heap, size_t size,
-			  struct rows *before)
+static void expect_unguarded(struct kunit *test, struct pcslab_heap *heap, size_t size,
+			     struct rows *before)
 {
 	struct rows now = rows_of(heap, size);
 
 	KUNIT_EXPECT_EQ(test, now.guarded, before->guarded);
-	KUNIT_EXPECT_EQ(test, now.direct, before->direct + 1);
+	KUNIT_EXPECT_EQ(test, now.unguarded, before->unguarded + 1);
 	*before = now;
 }
 
@@ -432,7 +434,7 @@ static void called_in_a_call(struct kunit *test)
 	trap_in_a_call(heap, size);
 	msleep(100);
 	expect_freed(test, heap, true);
-	expect_direct(test, heap, size, &rows);
+	expect_unguarded(test, heap, size, &rows);
 	unregister_kprobe(&at_call);
 
 	preempt_disable();
@@ -442,7 +444,7 @@ static void called_in_a_call(struct kunit *test)
 	WRITE_ONCE(c->busy, 0);
 	preempt_enable();
 	KUNIT_EXPECT_NOT_NULL(test, obj);
-	expect_direct(test, heap, size, &rows);
+	expect_unguarded(test, heap, size, &rows);
 	KUNIT_EXPECT_EQ(test, live_in(test, heap), 1ull);
 
 	preempt_disable();
@@ -450,7 +452,7 @@ static void called_in_a_call(struct kunit *test)
 	pcslab_free(obj);
 	WRITE_ONCE(c->busy, 0);
 	preempt_enable();
-	expect_direct(test, heap, size, &rows);
+	expect_unguarded(test, heap, size, &rows);
 	KUNIT_EXPECT_EQ(test, live_in(test, heap), 0ull);
 	pcslab_heap_destroy(heap);
 }

@@ -32,7 +32,7 @@ static char text[16384];
  * Presets allocations and frees alike. The heap counts the allocations of large
  * objects, and their bytes.
  */
-static void add_row(struct pcslab_count *row, bool is_large)
+static void add_row(struct pcslab_row *row, bool is_large)
 {
 	unsigned int turn;
 
@@ -41,8 +41,8 @@ static void add_row(struct pcslab_count *row, bool is_large)
 		row->frees[turn] += NEARLY;
 		if (!is_large)
 			continue;
-		atomic_long_add(NEARLY, &heap->count[turn].large_alloc_bytes);
-		atomic_long_add(NEARLY, &heap->count[turn].large_allocs);
+		atomic_long_add(NEARLY, &heap->counters[turn].large_alloc_bytes);
+		atomic_long_add(NEARLY, &heap->counters[turn].large_allocs);
 	}
 }
 
@@ -56,8 +56,8 @@ static void preset(unsigned int index)
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
 		c = pcslab_cache_of(class, cpu);
-		add_row(&c->count, index == PCSLAB_LARGE);
-		add_row(&c->direct, index == PCSLAB_LARGE);
+		add_row(&c->guarded, index == PCSLAB_LARGE);
+		add_row(&c->unguarded, index == PCSLAB_LARGE);
 	}
 	cpus_read_unlock();
 }

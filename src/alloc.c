@@ -58,7 +58,7 @@ static __always_inline void check_context(gfp_t gfp)
 static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
 {
 	preempt_disable();
-	atomic_long_inc(&pcslab_heap_count(heap)->fails[index]);
+	atomic_long_inc(&pcslab_heap_counters(heap)->fails[index]);
 	preempt_enable();
 	return NULL;
 }

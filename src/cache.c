@@ -188,7 +188,7 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
  */
 static unsigned int eagerness(struct pcslab_cache *c)
 {
-	u32 frees = c->count.frees[0] + c->count.frees[1];
+	u32 frees = c->guarded.frees[0] + c->guarded.frees[1];
 
 	if (frees != c->frees)
 		c->needed = 0;

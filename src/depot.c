@@ -445,7 +445,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 static void *hand_over(struct pcslab_class *class, const struct pcslab_round *round)
 {
 	WRITE_ONCE(*round->state, PCSLAB_OBJ_LIVE);
-	compat_count(pcslab_word(pcslab_direct_row(class)->allocs));
+	compat_count(pcslab_word(pcslab_unguarded_row(class)->allocs));
 	return round->obj;
 }
 
@@ -659,13 +659,13 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
 	struct pcslab_depot *depot = depot_of(slab);
-	struct pcslab_count *row;
+	struct pcslab_row *row;
 	unsigned long flags;
 	LIST_HEAD(doomed);
 	bool done;
 
 	flags = pcslab_lock(&depot->lock);
-	row = pcslab_direct_row(slab->class);
+	row = pcslab_unguarded_row(slab->class);
 	done = put_into_slab(depot, slab, state, PCSLAB_OBJ_CACHED);
 	if (likely(done)) {
 		/* Release: pairs as in cache_push(). */
@@ -695,12 +695,12 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 {
 	struct pcslab_depot *depot = depot_of(slab);
 	unsigned int i, nr = slab->nr;
-	struct pcslab_count *row;
+	struct pcslab_row *row;
 	unsigned long flags;
 	LIST_HEAD(doomed);
 
 	flags = pcslab_lock(&depot->lock);
-	row = pcslab_direct_row(slab->class);
+	row = pcslab_unguarded_row(slab->class);
 	/* Full barrier: pairs with the one before cmpxchg() in nmi.c. */
 	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {

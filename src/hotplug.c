@@ -59,7 +59,7 @@ static int add_cache(struct pcslab_class *class, unsigned int cpu)
 }
 
 /* For large objects allocs are bytes. */
-static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from)
+static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
 {
 	to->allocs += from->allocs[0] + from->allocs[1];
 	to->frees += from->frees[0] + from->frees[1];
@@ -72,8 +72,8 @@ static void add_row(struct pcslab_inherited *to, const struct pcslab_count *from
  */
 static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
 {
-	add_row(to, &from->count);
-	add_row(to, &from->direct);
+	add_row(to, &from->guarded);
+	add_row(to, &from->unguarded);
 }
 
 static int remove_cache(struct pcslab_class *class, unsigned int cpu)

@@ -311,9 +311,9 @@ static __always_inline unsigned long *pcslab_word(unsigned long *words)
 	return words + READ_ONCE(pcslab_turn);
 }
 
-static inline struct pcslab_heap_count *pcslab_heap_count(struct pcslab_heap *heap)
+static inline struct pcslab_heap_counters *pcslab_heap_counters(struct pcslab_heap *heap)
 {
-	return heap->count + READ_ONCE(pcslab_turn);
+	return heap->counters + READ_ONCE(pcslab_turn);
 }
 
 /* audit.c: the walk */
@@ -371,10 +371,10 @@ static inline void pcslab_fault_exit(void) { }
  * The row for calls that do not hold the guard; only they may write it. The
  * caller must run on this CPU with interrupts off, never in NMI.
  */
-static inline struct pcslab_count *pcslab_direct_row(struct pcslab_class *class)
+static inline struct pcslab_row *pcslab_unguarded_row(struct pcslab_class *class)
 {
 	lockdep_assert_irqs_disabled();
-	return &pcslab_this_cache(class)->direct;
+	return &pcslab_this_cache(class)->unguarded;
 }
 
 /*

@@ -76,7 +76,7 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
 	unsigned int order = get_order(size);
-	struct pcslab_heap_count *count;
+	struct pcslab_heap_counters *counters;
 	struct pcslab_class *class;
 	unsigned long flags;
 	struct page *page;
@@ -98,9 +98,9 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	pcslab_stamp(page, order, (unsigned long)&pcslab_large_tag, class);
 	flags = pcslab_lock(&heap->large_lock);
 	link_add(heap, page);
-	count = pcslab_heap_count(heap);
-	atomic_long_inc(&count->large_allocs);
-	atomic_long_add(PAGE_SIZE << order, &count->large_alloc_bytes);
+	counters = pcslab_heap_counters(heap);
+	atomic_long_inc(&counters->large_allocs);
+	atomic_long_add(PAGE_SIZE << order, &counters->large_alloc_bytes);
 	pcslab_unlock(&heap->large_lock, flags);
 	sanitize_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
@@ -117,7 +117,7 @@ void pcslab_large_release(struct page *page)
 	struct pcslab_class *class = pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
-	struct pcslab_count *row;
+	struct pcslab_row *row;
 	unsigned long flags;
 	unsigned int turn;
 
@@ -126,7 +126,7 @@ void pcslab_large_release(struct page *page)
 	pcslab_unstamp(page);
 	flags = pcslab_lock(&heap->large_lock);
 	link_del(heap, page);
-	row = pcslab_direct_row(class);
+	row = pcslab_unguarded_row(class);
 	turn = READ_ONCE(pcslab_turn);	/* the same turn for both */
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));

@@ -69,8 +69,8 @@ static DECLARE_DEFERRABLE_WORK(look_work, look);
  */
 static unsigned int nr_calls(const struct pcslab_cache *c)
 {
-	return READ_ONCE(c->count.allocs[0]) + READ_ONCE(c->count.allocs[1]) +
-	       READ_ONCE(c->count.frees[0]) + READ_ONCE(c->count.frees[1]);
+	return READ_ONCE(c->guarded.allocs[0]) + READ_ONCE(c->guarded.allocs[1]) +
+	       READ_ONCE(c->guarded.frees[0]) + READ_ONCE(c->guarded.frees[1]);
 }
 
 /* A cache on the wrong node must lose its magazines before it can move. */

@@ -83,13 +83,13 @@ static unsigned long sum_words(const unsigned long *words, unsigned int parts)
 
 static unsigned long sum_frees(const struct pcslab_cache *c, unsigned int parts)
 {
-	return sum_words(c->count.frees, parts) + sum_words(c->direct.frees, parts);
+	return sum_words(c->guarded.frees, parts) + sum_words(c->unguarded.frees, parts);
 }
 
 /* For large objects these are bytes. */
 static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts)
 {
-	return sum_words(c->count.allocs, parts) + sum_words(c->direct.allocs, parts);
+	return sum_words(c->guarded.allocs, parts) + sum_words(c->unguarded.allocs, parts);
 }
 
 static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs,
@@ -182,20 +182,20 @@ static unsigned long sum_pair(const atomic_long_t *a, const atomic_long_t *b,
  */
 unsigned long pcslab_large_allocs(struct pcslab_heap *heap)
 {
-	const struct pcslab_heap_count *count = heap->count;
+	const struct pcslab_heap_counters *counters = heap->counters;
 
 	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
-	return sum_pair(&count[0].large_allocs, &count[1].large_allocs, ALL);
+	return sum_pair(&counters[0].large_allocs, &counters[1].large_allocs, ALL);
 }
 
 static void add_class(struct pcslab_heap *heap, unsigned int i,
 		      struct pcslab_class_stats *st, unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, i);
-	const struct pcslab_heap_count *count = heap->count;
+	const struct pcslab_heap_counters *counters = heap->counters;
 	struct pcslab_sum sum;
 
-	st->fails += sum_pair(&count[0].fails[i], &count[1].fails[i], parts);
+	st->fails += sum_pair(&counters[0].fails[i], &counters[1].fails[i], parts);
 	if (!class)
 		return;
 	sum = class_sum(class, parts);
@@ -207,7 +207,7 @@ static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
 		      unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, PCSLAB_LARGE);
-	const struct pcslab_heap_count *count = heap->count;
+	const struct pcslab_heap_counters *counters = heap->counters;
 	struct pcslab_sum sum;
 
 	if (class) {
@@ -216,11 +216,11 @@ static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
 		st->large_free_bytes += sum.bytes;
 	}
 	smp_rmb();	/* pairs with the releases in pcslab_large_release() */
-	st->large_allocs += sum_pair(&count[0].large_allocs, &count[1].large_allocs, parts);
-	st->large_alloc_bytes += sum_pair(&count[0].large_alloc_bytes,
-					  &count[1].large_alloc_bytes, parts);
-	st->large_fails += sum_pair(&count[0].fails[PCSLAB_LARGE],
-				    &count[1].fails[PCSLAB_LARGE], parts);
+	st->large_allocs += sum_pair(&counters[0].large_allocs, &counters[1].large_allocs, parts);
+	st->large_alloc_bytes += sum_pair(&counters[0].large_alloc_bytes,
+					  &counters[1].large_alloc_bytes, parts);
+	st->large_fails += sum_pair(&counters[0].fails[PCSLAB_LARGE],
+				    &counters[1].fails[PCSLAB_LARGE], parts);
 }
 
 static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,

@@ -115,7 +115,7 @@ struct pcslab_stack {
  * the sum of both. The words are native: 64 bits on 64-bit kernels, and never
  * torn on any kernel.
  */
-struct pcslab_count {
+struct pcslab_row {
 	union {
 		unsigned long allocs[2];
 		/*
@@ -147,21 +147,21 @@ struct pcslab_inherited {
  *	is a NULL (cache.c)
  * @full: value of @top when @loaded has no room or is NULL
  * @loaded: the magazine in use, or NULL
- * @count: the record of calls that held the guard
+ * @guarded: the record of calls that held the guard
  * @always_busy: where the slot points while the cache is out of service
  *	(slots.c): it looks like @busy of a cache whose guard is held
  * @seen: number of calls at the last look for idle caches, modulo 2^32; only
  *	that look writes it
- * @direct: the record of calls that did not hold the guard; only this CPU
+ * @unguarded: the record of calls that did not hold the guard; only this CPU
  *	writes it, with interrupts off
  * @spare: the other magazine, full or empty, or NULL
  * @next: in a list of caches that are in no slot yet
  * @verified: the class's @doubts when all rounds here were last verified
- * @frees: frees in @count when the CPU last needed a slab, modulo 2^32
+ * @frees: frees in @guarded when the CPU last needed a slab, modulo 2^32
  * @nr_spare: rounds in @spare
  * @needed: slabs that the CPU needed in a row without a free in between, up to
  *	a limit
- * @out: out of service: the CPU must leave everything but @direct alone
+ * @out: out of service: the CPU must leave everything but @unguarded alone
  * @visited: a visit has taken it out of service (slots.c)
  *
  * Unless stated otherwise only this CPU writes a member or, while the cache is
@@ -176,11 +176,11 @@ struct pcslab_cache {
 	struct pcslab_round *top;
 	struct pcslab_round *full;
 	struct pcslab_magazine *loaded;
-	struct pcslab_count count;
+	struct pcslab_row guarded;
 
 	unsigned int always_busy ____cacheline_aligned;
 	unsigned int seen;
-	struct pcslab_count direct;
+	struct pcslab_row unguarded;
 	union {
 		struct pcslab_magazine *spare;
 		struct pcslab_cache *next;
@@ -344,7 +344,7 @@ struct pcslab_visit {
 };
 
 /**
- * struct pcslab_heap_count - counters of a whole heap, one set per turn
+ * struct pcslab_heap_counters - counters of a whole heap, one set per turn
  * @fails: allocations that returned NULL, by class
  * @large_allocs: large objects handed out
  * @large_alloc_bytes: bytes of these objects
@@ -352,7 +352,7 @@ struct pcslab_visit {
  * No fast path uses them, and failures are counted in NMI too: so they are
  * atomic and not per CPU.
  */
-struct pcslab_heap_count {
+struct pcslab_heap_counters {
 	atomic_long_t fails[PCSLAB_NR_CLASSES + 1];
 	atomic_long_t large_allocs;
 	atomic_long_t large_alloc_bytes;
@@ -380,7 +380,7 @@ struct pcslab_heap_count {
  * @grave: in one of the lists of heap.c: heaps to be emptied, or to be freed
  * @visit: the visit that empties the caches when the heap is destroyed
  * @dir: in debugfs
- * @count: counters that are not per CPU
+ * @counters: those that are not per CPU
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects found with a damaged pattern
  * @foreign: frees of its objects by other allocators that were found
@@ -406,7 +406,7 @@ struct pcslab_heap {
 	struct llist_node grave;
 	struct pcslab_visit visit;
 	struct dentry *dir;
-	struct pcslab_heap_count count[2];
+	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;
 	atomic_long_t foreign;

@@ -102,7 +102,7 @@ u64 own_allocs(struct pcslab_class *class, unsigned int cpu)
 {
 	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
 
-	return c ? sum_words(c->count.allocs) + sum_words(c->direct.allocs) : 0;
+	return c ? sum_words(c->guarded.allocs) + sum_words(c->unguarded.allocs) : 0;
 }
 EXPORT_SYMBOL_GPL(own_allocs);
 
@@ -110,7 +110,7 @@ u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 {
 	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
 
-	return c ? sum_words(c->count.frees) + sum_words(c->direct.frees) : 0;
+	return c ? sum_words(c->guarded.frees) + sum_words(c->unguarded.frees) : 0;
 }
 EXPORT_SYMBOL_GPL(own_frees);
 

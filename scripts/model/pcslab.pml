@@ -63,7 +63,7 @@ byte object[OBJECTS], oa[OBJECTS] = NOWHERE, ov[OBJECTS];
 /* What really happened. */
 byte all_allocs, all_frees;
 
-bit busy, irqs_off;	/* CPU 1: the guard, and in the direct row */
+bit busy, irqs_off;	/* CPU 1: the guard, and in the unguarded row */
 bit in_call;		/* CPU 1's task */
 bit online = 1;		/* CPU 1 */
 bit present = 1;	/* its bit in pcslab_cpus */

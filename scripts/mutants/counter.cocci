@@ -56,11 +56,11 @@ position p : script:python() { wanted("member", p) };
 - E@p->pages
 + E->slabs
 |
-- E@p->count
-+ E->direct
+- E@p->guarded
++ E->unguarded
 |
-- E@p->direct
-+ E->count
+- E@p->unguarded
++ E->guarded
 |
 - E@p->nr_spare
 + E->busy
@@ -146,11 +146,11 @@ position p : script:python() { wanted("part", p) };
 - E@p.pages
 + E.slabs
 |
-- E@p.count
-+ E.direct
+- E@p.guarded
++ E.unguarded
 |
-- E@p.direct
-+ E.count
+- E@p.unguarded
++ E.guarded
 |
 - E@p.top
 + E.full
@@ -184,7 +184,7 @@ position p : script:python() { wanted("part", p) };
 )
 
 @word@
-identifier words =~ "^(words|count|allocs|frees|fails)$";
+identifier words =~ "^(words|counters|allocs|frees|fails)$";
 position p : script:python() { wanted("word", p) };
 @@
 (

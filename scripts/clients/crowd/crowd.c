@@ -243,10 +243,10 @@ static int shrink(unsigned int unused)
 }
 
 /* Calls that this CPU counted without its magazine. */
-static unsigned long nr_direct(const struct pcslab_cache *c)
+static unsigned long nr_unguarded(const struct pcslab_cache *c)
 {
-	return c->direct.allocs[0] + c->direct.allocs[1] + c->direct.frees[0] +
-	       c->direct.frees[1];
+	return c->unguarded.allocs[0] + c->unguarded.allocs[1] + c->unguarded.frees[0] +
+	       c->unguarded.frees[1];
 }
 
 /*
@@ -265,10 +265,10 @@ static int pairs(unsigned int n)
 		pcslab_free(objs[i]);
 	migrate_disable();
 	c = pcslab_cache_of(paired->class[pcslab_class_index(64)], smp_processor_id());
-	slow = nr_direct(c);
+	slow = nr_unguarded(c);
 	for (i = 0; i < n; i++)
 		pcslab_free(pcslab_alloc(paired, 64, GFP_KERNEL));
-	slow = nr_direct(c) - slow;
+	slow = nr_unguarded(c) - slow;
 	home = c->node;
 	migrate_enable();
 	return 0;
