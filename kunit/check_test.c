@@ -257,7 +257,7 @@ static void picked_from_the_whole_slab(struct kunit *test)
 		migrate_disable();
 		obj[0] = pcslab_alloc(heap, size, GFP_KERNEL);
 		class = pcslab_class_at(heap, pcslab_class_index(size));
-		n = min_t(unsigned int, class->cap, ARRAY_SIZE(obj));
+		n = min_t(unsigned int, class->capacity, ARRAY_SIZE(obj));
 		for (i = 1; i < n; i++)
 			obj[i] = pcslab_alloc(heap, size, GFP_KERNEL);
 		migrate_enable();

@@ -576,7 +576,7 @@ static void size_classes(struct kunit *test)
 	expect_cell(test, "1664", NULL, "objects", objects_in_slab(&plain));
 	expect_cell(test, "1664", NULL, "unused", bytes % distance(&plain));
 	expect_cell(test, "1664", NULL, "magazine",
-		    pcslab_cache_of(class, 0)->full -
+		    pcslab_cache_of(class, 0)->limit -
 		    pcslab_cache_of(class, 0)->loaded->round);
 	give_all(&plain);
 	heap = checked;

@@ -276,32 +276,32 @@ static void depot_learns_and_forgets(struct kunit *test)
 	free_all(take_some(1));
 	class = pcslab_class_at(heap, pcslab_class_index(64));
 	swing.depot = &class->depot[cpu_to_mem(0)];
-	at_first = swing.depot->max_rounds / class->cap;
-	swing.objects = 5 * at_first * class->cap;
+	at_first = swing.depot->max_rounds / class->capacity;
+	swing.objects = 5 * at_first * class->capacity;
 	smp_call_on_cpu(0, take_and_give_back, &swing, false);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->mags_full.nr), at_first);
 
 	/* The limit must grow no further than the number of objects. */
-	swing.objects = 2 * at_first * class->cap;
+	swing.objects = 2 * at_first * class->capacity;
 	smp_call_on_cpu(0, take_and_hold, &swing, false);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->max_rounds), swing.objects);
 	free_all(swing.held);
 	swing.held = NULL;
 
-	swing.objects = 5 * at_first * class->cap;
+	swing.objects = 5 * at_first * class->capacity;
 	for (i = 0; i < 50 && pcslab_gauge(swing.depot->mags_full.nr) < 4 * at_first; i++)
 		smp_call_on_cpu(0, take_and_give_back, &swing, false);
 	KUNIT_EXPECT_GE(test, pcslab_gauge(swing.depot->mags_full.nr), 4 * at_first);
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		KUNIT_EXPECT_LE(test, swing.mags_empty, at_first);
 
-	swing.objects = class->cap;
+	swing.objects = class->capacity;
 	start = jiffies;
 	do {
 		smp_call_on_cpu(0, take_and_hold, &swing, false);
-	} while (pcslab_gauge(swing.depot->max_rounds) > at_first * class->cap &&
+	} while (pcslab_gauge(swing.depot->max_rounds) > at_first * class->capacity &&
 		 let_looks_come(start));
-	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_rounds), at_first * class->cap);
+	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_rounds), at_first * class->capacity);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->mags_full.nr), at_first);
 	free_all(swing.held);
 	pcslab_heap_shrink(heap);

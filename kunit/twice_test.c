@@ -160,7 +160,7 @@ static unsigned int one_magazine(struct kunit *test, size_t size)
 {
 	move_to(test, FIRST);
 	pcslab_free(pcslab_alloc(heap, size, GFP_KERNEL));	/* makes the class */
-	return class_of(size)->cap;
+	return class_of(size)->capacity;
 }
 
 /* Leaves new objects both in a magazine of FIRST and in one of SECOND. */

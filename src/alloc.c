@@ -327,7 +327,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(compat_peek(*state) != PCSLAB_OBJ_LIVE || c->top == c->full ||
+	if (unlikely(compat_peek(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
 		     is_remote(slab, c))) {
 		guard_exit(c);
 		return false;

@@ -102,7 +102,7 @@ static void load(struct pcslab_class *class, struct pcslab_cache *c,
 {
 	close_bottom(mag);
 	WRITE_ONCE(c->loaded, mag);
-	c->full = mag->round + class->cap;
+	c->limit = mag->round + class->capacity;
 	WRITE_ONCE(c->top, mag->round + n);
 }
 
@@ -116,7 +116,7 @@ void pcslab_cache_unload(struct pcslab_cache *c)
 	WRITE_ONCE(c->spare, NULL);
 	WRITE_ONCE(c->top, no_magazine.round);
 	WRITE_ONCE(c->nr_spare, 0);
-	c->full = no_magazine.round;
+	c->limit = no_magazine.round;
 }
 
 /* Make @mag the loaded magazine, and the loaded one the spare. */
@@ -327,7 +327,7 @@ bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
 		if (slab->node != c->node)
 			last = true;
 		else
-			done = c->top < c->full ||
+			done = c->top < c->limit ||
 			       make_room(class, c, &fresh, last, &doomed);
 		if (done)
 			cache_push(c, obj, state);

@@ -87,7 +87,7 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 	class->stride = round_up(class->size + redzone(class->size, flags),
 				 dma_align(class->size));
 	class->recip = stride_recip(class->stride);
-	class->cap = pcslab_magazine_rounds(class->size);
+	class->capacity = pcslab_magazine_rounds(class->size);
 	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?
 				  SLAB_RANDOM_OBJECTS : SLAB_MIN_OBJECTS);
 	class->min_order = get_order(class->stride);

@@ -394,7 +394,7 @@ static int classes_show(struct seq_file *m, void *unused)
 		pcslab_class_shape(&class, i, pcslab_heap_flags);
 		bytes = PAGE_SIZE << class.order;
 		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
-			   bytes / class.stride, bytes % class.stride, class.cap);
+			   bytes / class.stride, bytes % class.stride, class.capacity);
 	}
 	return 0;
 }

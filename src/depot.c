@@ -56,7 +56,7 @@
 /* Initial, and smallest, limit of a depot. */
 static unsigned int min_rounds(const struct pcslab_class *class)
 {
-	return DEPOT_MIN_MAGS_FULL * class->cap;
+	return DEPOT_MIN_MAGS_FULL * class->capacity;
 }
 
 /**
@@ -334,7 +334,7 @@ struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int 
 static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
 		 struct pcslab_magazine *mag)
 {
-	unsigned int want = class->cap;
+	unsigned int want = class->capacity;
 
 	if (depot->nr_slabs == 1 && !(class->flags & PCSLAB_HEAP_RANDOM))
 		want = DIV_ROUND_UP(want, 2);

@@ -403,7 +403,7 @@ static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 		return 0;
 	n = (unsigned long)READ_ONCE(c->top) - (unsigned long)mag->round;
 	n /= sizeof(struct pcslab_round);
-	return n <= class->cap ? n : 0;
+	return n <= class->capacity ? n : 0;
 }
 
 /* Objects in the magazines of a cache. Approximate if the CPU is using it. */

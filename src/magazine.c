@@ -65,7 +65,7 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 	gfp &= ~(__GFP_ZERO | __GFP_NOFAIL | __GFP_THISNODE | __GFP_MEMALLOC);
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	mag = near_memory(struct_size(mag, round, class->cap),
+	mag = near_memory(struct_size(mag, round, class->capacity),
 			  gfp | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY);
 	if (!mag)
 		return NULL;

@@ -91,7 +91,7 @@ struct pcslab_round {
  * @n: number of rounds, valid while in a depot; a cache knows the number of its
  *	own two
  * @verified: like @verified of the cache, valid while in a depot
- * @round: class->cap of them
+ * @round: class->capacity of them
  *
  * The term and the exchange of whole magazines with a depot are from Bonwick
  * and Adams, "Magazines and Vmem", USENIX 2001.
@@ -145,7 +145,7 @@ struct pcslab_inherited {
  * @top: where the next freed round goes. The round below is handed out next;
  *	below the first round of a loaded magazine, and without a magazine, that
  *	is a NULL (cache.c)
- * @full: value of @top when @loaded has no room or is NULL
+ * @limit: value of @top when @loaded has no room or is NULL
  * @loaded: the magazine in use, or NULL
  * @guarded: the record of calls that held the guard
  * @always_busy: where the slot points while the cache is out of service
@@ -174,7 +174,7 @@ struct pcslab_cache {
 	unsigned int busy;
 	int node;
 	struct pcslab_round *top;
-	struct pcslab_round *full;
+	struct pcslab_round *limit;
 	struct pcslab_magazine *loaded;
 	struct pcslab_row guarded;
 
@@ -303,7 +303,7 @@ struct pcslab_depot {
  * @recip: as in the slab
  * @doubts: incremented when slabs are about to go, after which rounds must be
  *	verified (leave.c)
- * @cap: rounds in a magazine
+ * @capacity: rounds in a magazine
  * @index: in heap->class
  * @order: of a slab
  * @min_order: order of the smallest slab that holds an object
@@ -318,7 +318,7 @@ struct pcslab_class {
 	u32 size;
 	u32 stride;
 	u32 doubts;
-	u16 cap;
+	u16 capacity;
 	u8 index;
 	u8 order;
 	u8 min_order;

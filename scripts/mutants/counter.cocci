@@ -66,9 +66,9 @@ position p : script:python() { wanted("member", p) };
 + E->busy
 |
 - E@p->top
-+ E->full
++ E->limit
 |
-- E@p->full
+- E@p->limit
 + E->top
 |
 - E@p->loaded
@@ -153,9 +153,9 @@ position p : script:python() { wanted("part", p) };
 + E.guarded
 |
 - E@p.top
-+ E.full
++ E.limit
 |
-- E@p.full
+- E@p.limit
 + E.top
 |
 - E@p.loaded
