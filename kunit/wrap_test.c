@@ -34,15 +34,15 @@ static char text[16384];
  */
 static void add_row(struct pcslab_row *row, bool is_large)
 {
-	unsigned int turn;
+	unsigned int idx;
 
-	for (turn = 0; turn < 2; turn++) {
-		row->allocs[turn] += NEARLY;
-		row->frees[turn] += NEARLY;
+	for (idx = 0; idx < 2; idx++) {
+		row->allocs[idx] += NEARLY;
+		row->frees[idx] += NEARLY;
 		if (!is_large)
 			continue;
-		atomic_long_add(NEARLY, &heap->counters[turn].large_alloc_bytes);
-		atomic_long_add(NEARLY, &heap->counters[turn].large_allocs);
+		atomic_long_add(NEARLY, &heap->counters[idx].large_alloc_bytes);
+		atomic_long_add(NEARLY, &heap->counters[idx].large_allocs);
 	}
 }
 

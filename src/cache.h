@@ -9,7 +9,7 @@
  * guard needs no atomic operation, only compiler barriers: a CPU sees its own
  * stores in order.
  *
- * A call must read the turn and count within one preemption-off section,
+ * A call must read pcslab_stat_idx and count within one preemption-off section,
  * because exact reads wait for such sections (stats.c).
  */
 #ifndef _PCSLAB_CACHE_H

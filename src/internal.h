@@ -293,7 +293,7 @@ struct pcslab_sum {
 	unsigned long allocs, frees, bytes;
 };
 
-extern unsigned int pcslab_turn;		/* 0 or 1 */
+extern unsigned int pcslab_stat_idx;		/* 0 or 1 */
 
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cache *c);
@@ -308,12 +308,12 @@ void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
  */
 static __always_inline unsigned long *pcslab_word(unsigned long *words)
 {
-	return words + READ_ONCE(pcslab_turn);
+	return words + READ_ONCE(pcslab_stat_idx);
 }
 
 static inline struct pcslab_heap_counters *pcslab_heap_counters(struct pcslab_heap *heap)
 {
-	return heap->counters + READ_ONCE(pcslab_turn);
+	return heap->counters + READ_ONCE(pcslab_stat_idx);
 }
 
 /* audit.c: the walk */

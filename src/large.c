@@ -119,7 +119,7 @@ void pcslab_large_release(struct page *page)
 	unsigned int order = compound_order(page);
 	struct pcslab_row *row;
 	unsigned long flags;
-	unsigned int turn;
+	unsigned int idx;
 
 	kmemleak_free(page_address(page));
 	sanitize_open(page_address(page), PAGE_SIZE << order);
@@ -127,10 +127,10 @@ void pcslab_large_release(struct page *page)
 	flags = pcslab_lock(&heap->large_lock);
 	link_del(heap, page);
 	row = pcslab_unguarded_row(class);
-	turn = READ_ONCE(pcslab_turn);	/* the same turn for both */
+	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
-	smp_store_release(&row->bytes[turn], row->bytes[turn] + (PAGE_SIZE << order));
-	compat_count_release(&row->frees[turn]);
+	smp_store_release(&row->bytes[idx], row->bytes[idx] + (PAGE_SIZE << order));
+	compat_count_release(&row->frees[idx]);
 	pcslab_unlock(&heap->large_lock, flags);
 	pcslab_foreign_found(class, pcslab_put_back(page));
 	pcslab_pages_put(page);

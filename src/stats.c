@@ -14,22 +14,27 @@
  * word, so it is right as long as it fits one.
  *
  * An exact read is a cut. Each counter is two words. Every call reads
- * pcslab_turn to choose the word it counts in, and must keep preemption or
+ * pcslab_stat_idx to choose the word it counts in, and must keep preemption or
  * interrupts off from before that read until it has counted. Between two exact
- * reads calls only count in the words of the present turn. An exact read sums
- * the words of the other turn, which do not change; changes the turn; waits for
- * an RCU grace period, which waits for all preemption-off sections and so for
- * all calls that may have read the old turn; and sums the words of the old
- * turn, which now do not change either.
+ * reads calls only count in the words of the present index. An exact read
  *
- * The sums contain exactly the calls that read the turn before it changed, so
- * the values were all true together when it changed. They are also consistent
- * with causality: no call that read the old turn was caused by one that read
- * the new turn. The latter read the turn before it handed its object over, with
- * release order as usual; the former got the object before it read the turn,
+ * 1. sums the words of the other index, which do not change;
+ * 2. flips pcslab_stat_idx;
+ * 3. waits for an RCU grace period, which waits for all preemption-off sections
+ *    and so for all calls that may have read the old index;
+ * 4. sums the words of the old index, which now do not change either.
+ *
+ * The sums contain exactly the calls that read the index before the flip, so
+ * the values were all true together at the flip. They are also consistent with
+ * causality: no call that read the old index was caused by one that read the
+ * new index. The latter read the index before it handed its object over, with
+ * release order as usual; the former got the object before it read the index,
  * which for a free the smp_rmb() in find_slab() ensures; and a word, once seen
- * changed, is not seen unchanged afterwards. (The Go runtime's
- * consistentHeapStats uses generations for the same purpose.)
+ * changed, is not seen unchanged afterwards.
+ *
+ * Two ranks of counters and a flip of the index are SRCU's scheme (srcu_flip()
+ * in kernel/rcu/srcutree.c). The Go runtime's consistentHeapStats uses
+ * generations of counters for the same purpose.
  *
  * Context: process, may sleep.
  */
@@ -44,13 +49,13 @@
 #include "compat.h"
 #include "internal.h"
 
-/* Exact reads write it, seldom, under turn_lock; every call reads it. */
-unsigned int pcslab_turn __read_mostly;
+/* Exact reads write it, seldom, under flip_lock; every call reads it. */
+unsigned int pcslab_stat_idx __read_mostly;
 /* Taken inside the CPU hotplug lock. */
-static DEFINE_MUTEX(turn_lock);
+static DEFINE_MUTEX(flip_lock);
 
 /*
- * An exact read that waits for turn_lock; on its reader's stack. The next
+ * An exact read that waits for flip_lock; on its reader's stack. The next
  * reader to get the lock makes one cut for all that wait, so nobody waits for
  * more than two grace periods.
  */
@@ -61,10 +66,10 @@ struct cut {
 };
 
 static LIST_HEAD(cuts_waiting);
-static DEFINE_SPINLOCK(cuts_lock);	/* taken inside turn_lock */
+static DEFINE_SPINLOCK(cuts_lock);	/* taken inside flip_lock */
 
 /* Parts of a counter, to be ORed together. */
-#define WORD(turn)	BIT(turn)
+#define WORD(idx)	BIT(idx)
 #define OWN		(WORD(0) | WORD(1))
 #define INHERITED	BIT(2)
 #define ALL		(OWN | INHERITED)
@@ -320,21 +325,21 @@ EXPORT_SYMBOL_NS_GPL(pcslab_heap_stats, "PCSLAB");
 static void cut_for_all(void)
 {
 	struct cut *cut, *next;
-	unsigned int turn = pcslab_turn;
+	unsigned int idx = pcslab_stat_idx;
 	LIST_HEAD(cuts);
 
-	lockdep_assert_held(&turn_lock);
+	lockdep_assert_held(&flip_lock);
 	spin_lock(&cuts_lock);
 	list_splice_init(&cuts_waiting, &cuts);
 	spin_unlock(&cuts_lock);
 
 	list_for_each_entry(cut, &cuts, node)
-		add_counters(cut->heap, cut->st, WORD(!turn) | INHERITED);
-	/* Release: the sums so far must not see effects of the change. */
-	smp_store_release(&pcslab_turn, !turn);
+		add_counters(cut->heap, cut->st, WORD(!idx) | INHERITED);
+	/* Release: the sums so far must not see effects of the flip. */
+	smp_store_release(&pcslab_stat_idx, !idx);
 	pcslab_grace_period();
 	list_for_each_entry_safe(cut, next, &cuts, node) {
-		add_counters(cut->heap, cut->st, WORD(turn));
+		add_counters(cut->heap, cut->st, WORD(idx));
 		list_del_init(&cut->node);
 	}
 }
@@ -367,10 +372,10 @@ int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st)
 	spin_lock(&cuts_lock);
 	list_add_tail(&cut.node, &cuts_waiting);
 	spin_unlock(&cuts_lock);
-	mutex_lock(&turn_lock);
+	mutex_lock(&flip_lock);
 	if (!list_empty(&cut.node))
 		cut_for_all();
-	mutex_unlock(&turn_lock);
+	mutex_unlock(&flip_lock);
 	settle_counters(st);
 	read_rest(heap, st);
 	cpus_read_unlock();

@@ -110,10 +110,10 @@ struct pcslab_stack {
 };
 
 /*
- * A row of the record. Each counter is two words, one per turn (stats.c): a
- * call adds to the word of the turn that it reads, and the counter's value is
- * the sum of both. The words are native: 64 bits on 64-bit kernels, and never
- * torn on any kernel.
+ * A row of the record. Each counter is two words, one per value of
+ * pcslab_stat_idx (stats.c): a call adds to the word of the index that it
+ * reads, and the counter's value is the sum of both. The words are native: 64
+ * bits on 64-bit kernels, and never torn on any kernel.
  */
 struct pcslab_row {
 	union {
@@ -127,7 +127,7 @@ struct pcslab_row {
 	unsigned long frees[2];
 };
 
-/* What dead CPUs counted, summed over both turns; shown with CPU 0. */
+/* What dead CPUs counted, the sum of both words; shown with CPU 0. */
 struct pcslab_inherited {
 	union {
 		unsigned long allocs;
@@ -344,7 +344,7 @@ struct pcslab_visit {
 };
 
 /**
- * struct pcslab_heap_counters - counters of a whole heap, one set per turn
+ * struct pcslab_heap_counters - counters of a whole heap, one set per index
  * @fails: allocations that returned NULL, by class
  * @large_allocs: large objects handed out
  * @large_alloc_bytes: bytes of these objects

@@ -5,28 +5,28 @@
  * Three movers: a task on each of two CPUs, and on CPU 1 an interrupt, which may come
  * between any two steps of the task. A mover allocates, changes the new object for the
  * one in a slot, mostly another CPU's, and frees that. An allocation or a free is a
- * section: in, with a look at the turn; the count, a load and a store where an
- * interrupt may come; out. A free counts in a second word by the same look, as that of
+ * section: in, with a read of stat_idx; the count, a load and a store where an
+ * interrupt may come; out. A free counts in a second word by the same read, as that of
  * a large object does its bytes. The reader reads exactly, READS times. CPU 1 may die
  * when all is moved, and CPU 0 inherits.
  *
- * Turns are numbered, and the number's last bit is the word. A CPU sees a change of the
- * turn when it likes and never back; at the latest when it was found outside of a
- * section, or took an object from one who had seen it, for objects are handed over with
- * order. What that rests on is in the litmus tests cut-*. What the reader sums stands
- * still (that is asserted), so that a sum is one step.
+ * stat_idx is numbered here, and its last bit is the word. A CPU sees a flip of it at any
+ * time after it, and never unseen again; at the latest when it was found outside of a
+ * section, or took an object from a CPU that had seen the flip, because objects are handed
+ * over with order. The litmus tests cut-* show what that rests on. What the reader sums
+ * does not change (that is asserted), so a sum is one step.
  *
  * Never: a read of anything but what looked before the change, all of it; fewer live
  * objects than slots, or more than one more for each mover; a free counted and not its
- * allocation, or one word of it and not the other; a count in words of another turn,
+ * allocation, or one word of it and not the other; a count in words of another index,
  * but while the reader waits. In the end no count is lost.
  *
  * Knobs, each a deliberate break:
  *   NO_WAIT	the reader does not wait for those who may have looked before
- *   LOOK_EARLY	a call looks at the turn before its section
+ *   LOOK_EARLY	a call reads stat_idx before its section
  *   BOTH_LATE	the reader sums both words after the change
- *   OTHER_LATE	the reader sums the other turn's words after the change, as he may if
- *		nothing keeps his loads before it
+ *   OTHER_LATE	the reader sums the other index's words after the flip, as it may if
+ *		nothing keeps its loads before it
  *   ONE_ROW	an interrupt counts in the row of the call that it interrupts
  *   TWO_LOOKS	a free looks again for its second word
  *   NO_ORDER	objects are handed over without order
@@ -54,13 +54,13 @@
 #define WORD(row, t, kind)	(((row) * 2 + (t) % 2) * KINDS + (kind))
 byte words[ROWS * 2 * KINDS], inherited[KINDS];
 
-byte turn, seen[2];		/* seen: by each CPU */
-bit waiting;			/* the reader, for the words of the turn that ended */
+byte stat_idx, seen[2];		/* seen: by each CPU */
+bit waiting;			/* the reader, for the words of the old index */
 bit in_section[2], in_irq;	/* in_irq: CPU 1 */
 bit hotplug_held;
 byte moves, done;
 
-/* The object in the slot: its class, and the turn seen by who put it there. */
+/* The object in the slot: its class, and the stat_idx that its mover saw. */
 byte slot, slot_seen;
 
 /* What looked, and what of it looked before the last change. */
@@ -77,20 +77,20 @@ byte all[KINDS], before[KINDS];
 #define IRQ_ROW		(in_section[1] -> DIRECT : 1)
 #endif
 
-inline load_turn(cpu)
+inline load_idx(cpu)
 {
 	if
 	:: t = seen[cpu]
-	:: seen[cpu] < turn -> seen[cpu] = turn; t = turn
+	:: seen[cpu] < stat_idx -> seen[cpu] = stat_idx; t = stat_idx
 	fi
 }
 
 inline look(cpu, kind)
 {
-	load_turn(cpu);
+	load_idx(cpu);
 	all[kind]++;
 	if
-	:: t < turn -> before[kind]++
+	:: t < stat_idx -> before[kind]++
 	:: else
 	fi
 }
@@ -108,7 +108,7 @@ inline leave(cpu)
 
 inline store(row, kind, value)
 {
-	assert(t == turn || waiting);
+	assert(t == stat_idx || waiting);
 	words[WORD(row, t, kind)] = value
 }
 
@@ -120,7 +120,7 @@ inline add(row, kind)
 inline add_bytes(cpu, row)
 {
 #ifdef TWO_LOOKS
-	load_turn(cpu);
+	load_idx(cpu);
 #endif
 	add(row, BYTES)
 }
@@ -234,18 +234,18 @@ inline sum_inherited()
 	i = 0
 }
 
-inline change_turn()
+inline flip()
 {
 	for (i : 0 .. KINDS - 1) { before[i] = all[i] }
 	i = 0;
-	turn++
+	stat_idx++
 }
 
-/* In the end nobody is left who would see an older turn. */
+/* In the end nobody is left who would see an older index. */
 inline synchronize_rcu()
 {
-	atomic { !in_section[0] -> seen[0] = turn };
-	atomic { !in_section[1] && !in_irq -> seen[1] = turn; slot_seen = turn }
+	atomic { !in_section[0] -> seen[0] = stat_idx };
+	atomic { !in_section[1] && !in_irq -> seen[1] = stat_idx; slot_seen = stat_idx }
 }
 
 inline check(counted)
@@ -271,24 +271,24 @@ proctype reader()
 #endif
 			sum_inherited();
 #if !defined(BOTH_LATE) && !defined(OTHER_LATE)
-			sum_words(turn + 1)
+			sum_words(stat_idx + 1)
 #endif
 		}
 		d_step {
 			waiting = 1;
-			change_turn()
+			flip()
 		}
 #ifdef OTHER_LATE
-		d_step { sum_words(turn) }
+		d_step { sum_words(stat_idx) }
 #endif
 #ifndef NO_WAIT
 		synchronize_rcu();
 #endif
 		d_step {
 			waiting = 0;
-			sum_words(turn + 1);
+			sum_words(stat_idx + 1);
 #ifdef BOTH_LATE
-			sum_words(turn);
+			sum_words(stat_idx);
 #endif
 			check(before[i]);
 			for (i : 0 .. KINDS - 1) { sum[i] = 0; before[i] = 0 }

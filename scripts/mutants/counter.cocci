@@ -195,16 +195,16 @@ position p : script:python() { wanted("word", p) };
 + words[0]
 )
 
-@turn@
-symbol turn;
-position p : script:python() { wanted("turn", p) };
+@rank@
+symbol idx;
+position p : script:python() { wanted("rank", p) };
 @@
 (
-- WORD(turn)@p
-+ WORD(!turn)
+- WORD(idx)@p
++ WORD(!idx)
 |
-- WORD(!turn)@p
-+ WORD(turn)
+- WORD(!idx)@p
++ WORD(idx)
 )
 
 @up@
