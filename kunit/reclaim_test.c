@@ -2,7 +2,7 @@
 /*
  * Free memory goes back: on request, after a while, and when the kernel needs
  * it. A call from the middle of reclaim works like any other. The guest must
- * have little memory and take a look every few seconds. A heap is sure to be
+ * have little memory and a reap pass every few seconds. A heap is sure to be
  * quiet only just after a shrink. This is promised in README.md; no contract
  * has it.
  */
@@ -29,8 +29,8 @@
  */
 #define PER_CPU		200
 #define PER_CPU_BYTES	(160 * 1024)
-/* Far more jiffies than two looks take */
-#define LOOKS_COME	(120 * HZ)
+/* Far more jiffies than two reap passes take */
+#define REAPS_COME	(120 * HZ)
 #define GREED		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 static struct pcslab_heap *heap;
@@ -107,7 +107,7 @@ static void use_all_cpus(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, stats_live(&st), 0);
 }
 
-/* Tries again, because a look may come in between and give back some of it. */
+/* Tries again, because a reap pass in between may give back some of it. */
 static void shrink_gives_all_back(struct kunit *test)
 {
 	unsigned int tries = 5;
@@ -159,10 +159,10 @@ static int see_a_tick(void *unused)
 }
 
 /*
- * Wakes all CPUs, because the timer of the look does not wake an idle CPU.
- * Returns false if the looks are overdue.
+ * Wakes all CPUs, because the timer of the reap pass does not wake an idle CPU.
+ * Returns false if the passes are overdue.
  */
-static bool let_looks_come(unsigned long since)
+static bool let_reaps_come(unsigned long since)
 {
 	unsigned int cpu;
 
@@ -171,17 +171,17 @@ static bool let_looks_come(unsigned long since)
 		smp_call_on_cpu(cpu, see_a_tick, NULL, false);
 	cpus_read_unlock();
 	msleep(50);
-	return time_before(jiffies, since + LOOKS_COME);
+	return time_before(jiffies, since + REAPS_COME);
 }
 
-/* Unused memory is gone after two looks. */
+/* Unused memory is gone after two reap passes. */
 static void idle_memory_goes_back(struct kunit *test)
 {
 	unsigned long start;
 
 	use_all_cpus(test);
 	start = jiffies;
-	while (pages_of(heap) && let_looks_come(start))
+	while (pages_of(heap) && let_reaps_come(start))
 		;
 	KUNIT_EXPECT_EQ(test, pages_of(heap), 0);
 	KUNIT_EXPECT_EQ(test, free_objects(heap), 0);
@@ -201,7 +201,7 @@ static void used_magazine_stays(struct kunit *test)
 		others = pages_of(heap) - st.class[index].pages;
 		KUNIT_EXPECT_GT(test, st.class[index].cached, 0);
 		pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
-	} while (others && let_looks_come(start));
+	} while (others && let_reaps_come(start));
 	KUNIT_EXPECT_EQ(test, others, 0);
 }
 
@@ -300,7 +300,7 @@ static void depot_learns_and_forgets(struct kunit *test)
 	do {
 		smp_call_on_cpu(0, take_and_hold, &swing, false);
 	} while (pcslab_gauge(swing.depot->max_rounds) > at_first * class->capacity &&
-		 let_looks_come(start));
+		 let_reaps_come(start));
 	KUNIT_EXPECT_EQ(test, pcslab_gauge(swing.depot->max_rounds), at_first * class->capacity);
 	KUNIT_EXPECT_LE(test, pcslab_gauge(swing.depot->mags_full.nr), at_first);
 	free_all(swing.held);
@@ -332,8 +332,8 @@ static unsigned long depots_hold(void)
 }
 
 /*
- * drop_caches asks the shrinker for everything. The shrinker also starts a look
- * at the caches, whose objects may reach the depots just after those have been
+ * drop_caches asks the shrinker for everything. The shrinker also starts a reap
+ * pass, and the caches' objects may reach the depots just after those have been
  * emptied. For a tenth of a second after that it reports that there is nothing.
  */
 static void drop_caches_empties_depots(struct kunit *test)

@@ -237,7 +237,7 @@ static int audit_show(struct seq_file *m, void *unused)
 	pcslab_large_walk(heap, count_page, &large.objects);
 	large.live = large.objects;
 
-	pcslab_foreign_look(heap);
+	pcslab_foreign_find(heap);
 	seq_puts(m, "pcslab audit version 1\n");
 	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {

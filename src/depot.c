@@ -7,8 +7,8 @@
  * a caller without passing a CPU's magazine.
  *
  * The limit of full magazines adapts: each object taken from the slabs after
- * the full depot had flushed one raises it by one; each look halves it. So a
- * caller that allocates and frees the same thousands of objects over and over
+ * the full depot had flushed one raises it by one; each reap pass halves it. So
+ * a caller that allocates and frees the same thousands of objects over and over
  * soon no longer pays for their slabs, and a caller that frees them once leaves
  * the depot as small as it was. (Bonwick and Adams keep all magazines and reap
  * those that were not needed; so does FreeBSD's UMA.)
@@ -43,7 +43,7 @@
 /*
  * Empty magazines that a depot keeps; more are freed. On RT kfree() takes
  * sleeping locks, which some callers must not take. So there all are kept until
- * the next look or the shrinker frees them.
+ * the next reap pass or the shrinker frees them.
  */
 #define DEPOT_MAX_MAGS_EMPTY	(IS_ENABLED(CONFIG_PREEMPT_RT) ? UINT_MAX : 8)
 /* Slabs searched to fill one magazine; bounds the time under the lock. */
@@ -879,12 +879,12 @@ static bool has_spare(const struct pcslab_depot *depot)
 }
 
 /**
- * pcslab_depot_look() - drain depots that were not used since the last look
+ * pcslab_depot_reap() - drain depots that were not used since the last pass
  * @class: the class
  *
  * The limit of a depot that was used is halved.
  */
-void pcslab_depot_look(struct pcslab_class *class)
+void pcslab_depot_reap(struct pcslab_class *class)
 {
 	struct pcslab_depot *depot;
 	unsigned int may_keep;
@@ -893,10 +893,10 @@ void pcslab_depot_look(struct pcslab_class *class)
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
 		may_keep = pcslab_gauge(depot->max_rounds);
-		if (has_spare(depot) && nr_free(depot) == depot->seen)
+		if (has_spare(depot) && nr_free(depot) == depot->reap_mark)
 			drain_to(class, node, 0);
 		else if (may_keep > min_rounds(class))
 			drain_to(class, node, may_keep / 2);
-		depot->seen = nr_free(depot);
+		depot->reap_mark = nr_free(depot);
 	}
 }

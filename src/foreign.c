@@ -19,7 +19,7 @@
  * In all cases the object stays live, because its owner has not freed it.
  *
  * Locks: depot->lock or heap->large_lock, for one slab or object each time.
- * Context: the kprobe any, the look process.
+ * Context: the kprobe any, the rest process.
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -76,7 +76,7 @@ void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
  * A slab that was removed from the depot is skipped; the caller of
  * pcslab_slab_destroy() looks at it.
  */
-static unsigned int look_at_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
+static unsigned int find_in_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
 {
 	unsigned int n = 0;
 	unsigned long flags;
@@ -88,7 +88,7 @@ static unsigned int look_at_slab(struct pcslab_depot *depot, struct pcslab_slab 
 	return n;
 }
 
-static unsigned long look_at_depot(struct pcslab_depot *depot)
+static unsigned long find_in_depot(struct pcslab_depot *depot)
 {
 	struct pcslab_slab *slab;
 	unsigned long n = 0;
@@ -96,26 +96,26 @@ static unsigned long look_at_depot(struct pcslab_depot *depot)
 	rcu_read_lock();
 	list_for_each_entry_rcu(slab, &depot->all, all) {
 		if (pcslab_lacking(virt_to_page(slab->base)) > 0)
-			n += look_at_slab(depot, slab);
+			n += find_in_slab(depot, slab);
 	}
 	rcu_read_unlock();
 	return n;
 }
 
-static void look_at_large(struct page *page, void *n)
+static void find_large(struct page *page, void *n)
 {
 	*(unsigned long *)n += pcslab_put_back(page);
 }
 
 /**
- * pcslab_foreign_look() - find the foreign frees of a heap, and undo them
+ * pcslab_foreign_find() - find the foreign frees of a heap, and undo them
  * @heap: the heap
  *
  * Loads a word per slab and large object.
  *
  * Context: process. May sleep.
  */
-void pcslab_foreign_look(struct pcslab_heap *heap)
+void pcslab_foreign_find(struct pcslab_heap *heap)
 {
 	struct pcslab_class *class = NULL;
 	unsigned long n;
@@ -124,14 +124,14 @@ void pcslab_foreign_look(struct pcslab_heap *heap)
 	while ((class = pcslab_next_size_class(heap, class))) {
 		n = 0;
 		for_each_node_state(node, N_MEMORY)
-			n += look_at_depot(&class->depot[node]);
+			n += find_in_depot(&class->depot[node]);
 		pcslab_foreign_found(class, n);
 	}
 	class = pcslab_class_at(heap, PCSLAB_LARGE);
 	if (!class)
 		return;
 	n = 0;
-	pcslab_large_walk(heap, look_at_large, &n);
+	pcslab_large_walk(heap, find_large, &n);
 	pcslab_foreign_found(class, n);
 }
 

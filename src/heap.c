@@ -335,7 +335,7 @@ static void report_live(struct pcslab_heap *heap)
 	}
 	if (!any)
 		return;
-	pcslab_foreign_look(heap);	/* may be the reason */
+	pcslab_foreign_find(heap);	/* may be the reason */
 	pr_warn("heap %s destroyed with %ld objects live\n", heap->name, total);
 	pr_warn("heap %s of %s keeps pcslab from being unloaded until they are freed\n",
 		heap->name, heap->owner_name);

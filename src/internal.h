@@ -82,7 +82,7 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed);
 unsigned long pcslab_depot_drain(struct pcslab_class *class);
 unsigned long pcslab_depot_spare(struct pcslab_class *class);
-void pcslab_depot_look(struct pcslab_class *class);
+void pcslab_depot_reap(struct pcslab_class *class);
 void pcslab_depot_init(struct pcslab_class *class);
 
 /* magazine.c: arrays of free objects */
@@ -332,7 +332,7 @@ extern atomic_long_t pcslab_bad_frees;		/* in no heap */
 
 /* foreign.c: our objects freed by other allocators */
 void pcslab_foreign_found(struct pcslab_class *class, unsigned long n);
-void pcslab_foreign_look(struct pcslab_heap *heap);
+void pcslab_foreign_find(struct pcslab_heap *heap);
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 void pcslab_foreign_init(void);
 void pcslab_foreign_exit(void);

@@ -3,17 +3,17 @@
  * Reclaim: free memory goes back to the page allocator
  *
  * There are three ways. All free memory of a heap goes when its owner calls
- * pcslab_heap_shrink() or destroys it. Every pcslab.idle seconds a look finds
- * caches and depots that were not used since the last look, and empties them.
- * And when memory is short, the shrinker empties depots. It may be called from
- * any allocation, under any locks of the caller, so it takes no lock but those
- * of the depots and finds heaps under RCU. It also waits for nothing: caches
- * are left to a look, which the shrinker only starts earlier.
+ * pcslab_heap_shrink() or destroys it. Every pcslab.idle seconds a reap pass
+ * finds caches and depots that were not used since the last pass, and empties
+ * them. And when memory is short, the shrinker empties depots. It may be called
+ * from any allocation, under any locks of the caller, so it takes no lock but
+ * those of the depots and finds heaps under RCU. It also waits for nothing:
+ * caches are left to a reap pass, which the shrinker only starts earlier.
  *
  * A cache is emptied while its CPU is kept off it (slots.c). A cache is idle if
- * its CPU counted nothing in it from one look to the next; a depot is idle if
- * it has as many free objects as at the last look. (SLAB looked at its arrays
- * in the same way; ZFS on Linux kept idle magazines for ever.)
+ * its CPU counted nothing in it from one pass to the next; a depot is idle if
+ * it has as many free objects as at the last pass. (SLAB's cache_reap() treated
+ * its arrays in the same way; ZFS on Linux kept idle magazines for ever.)
  *
  * Locks: CPU hotplug lock > pcslab_heaps_lock.
  * Context: process, may sleep; the shrinker as its caller.
@@ -50,18 +50,18 @@ static const struct kernel_param_ops idle_ops = {
 
 module_param_cb(idle, &idle_ops, &idle, 0444);
 __MODULE_PARM_TYPE(idle, "uint");
-MODULE_PARM_DESC(idle, "seconds between looks at what is idle and goes back to the kernel, 1 to 86400; 0: never, but under memory pressure");
+MODULE_PARM_DESC(idle, "seconds between reap passes, which give idle memory back to the kernel, 1 to 86400; 0: never, but under memory pressure");
 
 static struct shrinker *shrinker;
 /*
  * Jiffies when the depots were last found empty, and when the shrinker last
- * started a look at the caches. Code must compare ages, not times: on 32-bit
- * kernels a time that is long past seems to be in the future.
+ * started a reap pass. Code must compare ages, not times: on 32-bit kernels a
+ * time that is long past seems to be in the future.
  */
 static unsigned long depots_quiet, caches_quiet;
 
-static void look(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(look_work, look);
+static void reap(struct work_struct *work);
+static DECLARE_DEFERRABLE_WORK(reap_work, reap);
 
 /*
  * Number of calls that held the guard, which are all that used a magazine;
@@ -77,7 +77,7 @@ static unsigned int nr_calls(const struct pcslab_cache *c)
 static bool is_idle(const struct pcslab_cache *c, unsigned int cpu)
 {
 	return READ_ONCE(c->node) != pcslab_home_of(cpu) ||
-	       (READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->seen));
+	       (READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->reap_mark));
 }
 
 static void drain(struct pcslab_class *class, struct pcslab_cache *c, void *pages)
@@ -127,7 +127,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 		.heap = heap, .wants = pcslab_has_magazines, .fn = drain, .arg = &pages
 	};
 
-	pcslab_foreign_look(heap);
+	pcslab_foreign_find(heap);
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
@@ -145,11 +145,11 @@ static void remember_calls(struct pcslab_class *class)
 
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cache_of(class, cpu);
-		WRITE_ONCE(c->seen, nr_calls(c));
+		WRITE_ONCE(c->reap_mark, nr_calls(c));
 	}
 }
 
-static void look_at_classes(void)
+static void reap_depots(void)
 {
 	struct pcslab_class *class = NULL;
 	struct pcslab_heap *heap;
@@ -158,25 +158,25 @@ static void look_at_classes(void)
 	list_for_each_entry(heap, &pcslab_heaps, node) {
 		while ((class = pcslab_next_size_class(heap, class))) {
 			remember_calls(class);
-			pcslab_depot_look(class);
+			pcslab_depot_reap(class);
 		}
 		cond_resched();
 	}
 	mutex_unlock(&pcslab_heaps_lock);
 }
 
-static void look_for_foreign_frees(void)
+static void find_foreign_frees(void)
 {
 	struct pcslab_heap *heap;
 
 	for (heap = pcslab_heap_after(NULL, 0); heap; heap = pcslab_heap_after(heap, 0)) {
 		if (pcslab_foreign_expected(heap))
-			pcslab_foreign_look(heap);
+			pcslab_foreign_find(heap);
 		cond_resched();
 	}
 }
 
-static void look(struct work_struct *work)
+static void reap(struct work_struct *work)
 {
 	unsigned long pages = 0;
 	struct pcslab_visit visit = { .wants = is_idle, .fn = drain, .arg = &pages };
@@ -184,11 +184,11 @@ static void look(struct work_struct *work)
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
-	look_at_classes();	/* last: is_idle() must see the old counts */
+	reap_depots();	/* last: is_idle() must see the old counts */
 	cpus_read_unlock();
-	look_for_foreign_frees();
+	find_foreign_frees();
 	if (idle)
-		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
+		queue_delayed_work(pcslab_wq, &reap_work, idle * HZ);
 }
 
 /* The same for all heaps. */
@@ -210,7 +210,7 @@ static unsigned long all_depots(depot_fn fn, unsigned long enough)
 /*
  * Reclaim may call this thousands of times per second when there is nothing to
  * free. So after a call that found nothing the depots are checked only ten
- * times per second, and the caches are looked at once per second.
+ * times per second, and a reap pass is started once per second.
  */
 static unsigned long count_pages(struct shrinker *unused, struct shrink_control *sc)
 {
@@ -218,7 +218,7 @@ static unsigned long count_pages(struct shrinker *unused, struct shrink_control 
 
 	if (jiffies - READ_ONCE(caches_quiet) >= HZ) {
 		WRITE_ONCE(caches_quiet, jiffies);
-		mod_delayed_work(pcslab_wq, &look_work, 0);
+		mod_delayed_work(pcslab_wq, &reap_work, 0);
 	}
 	if (jiffies - READ_ONCE(depots_quiet) < HZ / 10)
 		return 0;
@@ -244,12 +244,12 @@ int __init pcslab_reclaim_init(void)
 	if (!shrinker)
 		return -ENOMEM;
 	if (idle)
-		queue_delayed_work(pcslab_wq, &look_work, idle * HZ);
+		queue_delayed_work(pcslab_wq, &reap_work, idle * HZ);
 	return 0;
 }
 
 void __exit pcslab_reclaim_exit(void)
 {
 	compat_shrinker_destroy(shrinker);
-	cancel_delayed_work_sync(&look_work);
+	cancel_delayed_work_sync(&reap_work);
 }

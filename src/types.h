@@ -150,8 +150,8 @@ struct pcslab_inherited {
  * @guarded: the record of calls that held the guard
  * @always_busy: where the slot points while the cache is out of service
  *	(slots.c): it looks like @busy of a cache whose guard is held
- * @seen: number of calls at the last look for idle caches, modulo 2^32; only
- *	that look writes it
+ * @reap_mark: number of calls at the last reap pass, modulo 2^32; only that
+ *	pass writes it
  * @unguarded: the record of calls that did not hold the guard; only this CPU
  *	writes it, with interrupts off
  * @spare: the other magazine, full or empty, or NULL
@@ -179,7 +179,7 @@ struct pcslab_cache {
 	struct pcslab_row guarded;
 
 	unsigned int always_busy ____cacheline_aligned;
-	unsigned int seen;
+	unsigned int reap_mark;
 	struct pcslab_row unguarded;
 	union {
 		struct pcslab_magazine *spare;
@@ -269,8 +269,7 @@ struct pcslab_slab {
  * @nr_pages: pages of these slabs
  * @nr_free: free objects in these slabs
  * @random: for PCSLAB_HEAP_RANDOM
- * @seen: objects free here at the last look for idle depots; only that look
- *	writes it
+ * @reap_mark: objects free here at the last reap pass; only that pass writes it
  */
 struct pcslab_depot {
 	raw_spinlock_t lock;
@@ -289,7 +288,7 @@ struct pcslab_depot {
 	unsigned long nr_pages;
 	unsigned long nr_free;
 	struct rnd_state random;
-	unsigned long seen;
+	unsigned long reap_mark;
 } ____cacheline_aligned_in_smp;
 
 /**

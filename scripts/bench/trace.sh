@@ -36,8 +36,7 @@ held()
 }
 
 # at_peak WHO: prints the pages, and how many bytes of them there are for 1000
-# live bytes; and the pages after a pause in which pcslab looks twice at what is
-# idle.
+# live bytes; and the pages after a pause with two reap passes of pcslab.
 at_peak()
 {
 	held "$1" "$(cost_of peak)" || return 1

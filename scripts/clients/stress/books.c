@@ -86,7 +86,7 @@ void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 {
 	unsigned int i;
 
-	/* A look finds foreign frees, and shrinking takes a look. */
+	/* Shrinking finds foreign frees. */
 	if (heap->abused)
 		stress_shrink(actor, heap);
 	if (pcslab_heap_stats_exact(heap->heap, st))
