@@ -114,7 +114,7 @@ static void check_slab(struct kunit *test, size_t size)
 	stride = api_heap(test)->class[index]->stride;
 	bytes = class->pages * PAGE_SIZE;
 	used = class->objects_per_slab * stride;
-	/* With pcslab.debug=1 the redzones may leave no spare bytes. */
+	/* With pcslab.debug=1 the redzones may leave no unused bytes. */
 	KUNIT_ASSERT_TRUE(test, used < bytes || stride > size);
 	base = (void *)round_down((unsigned long)obj, bytes);
 
@@ -126,7 +126,7 @@ static void check_slab(struct kunit *test, size_t size)
 	KUNIT_EXPECT_EQ_MSG(test, accepted_in(base, base + bytes), 0, "class %zu", size);
 }
 
-/* For all classes whose slabs have spare bytes at the end. */
+/* For all classes whose slabs have unused bytes at the end. */
 static void tail_of_a_slab(struct kunit *test)
 {
 	static const size_t with_tail[] = { 24, 72, 104, 144, 352, 1152, 3584, 7168 };

@@ -397,12 +397,12 @@ static void greedy_heap_and_others(struct kunit *test)
 {
 	struct pcslab_heap *greedy = pcslab_heap_create("kunit-greedy", NULL);
 	unsigned long n, m;
-	u64 spare;
+	u64 reclaimable;
 	void *all;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, greedy);
 	use_all_cpus(test);
-	spare = pages_of(heap);
+	reclaimable = pages_of(heap);
 	all = take_all(greedy, 8192, &n);
 	KUNIT_EXPECT_GT(test, n, 1000);
 	KUNIT_EXPECT_EQ(test, serve(heap, 200, GFP_ATOMIC), 200);
@@ -420,10 +420,10 @@ static void greedy_heap_and_others(struct kunit *test)
 	 */
 	all = take_all(greedy, 8192, &m);
 	/* With highmem the kernel may find enough elsewhere the first time. */
-	KUNIT_EXPECT_LT(test, pages_of(heap), spare);
+	KUNIT_EXPECT_LT(test, pages_of(heap), reclaimable);
 	free_all(all);
-	kunit_info(test, "%lu objects of 8 KiB, then %lu; %llu pages spare elsewhere, %llu left\n",
-		   n, m, spare, pages_of(heap));
+	kunit_info(test, "%lu objects of 8 KiB, then %lu; %llu pages reclaimable elsewhere, %llu left\n",
+		   n, m, reclaimable, pages_of(heap));
 	if (!IS_ENABLED(CONFIG_KASAN))
 		KUNIT_EXPECT_GT(test, m, n - n / 10);
 	pcslab_heap_shrink(greedy);

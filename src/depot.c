@@ -853,13 +853,13 @@ static unsigned long empty_pages(const struct pcslab_depot *depot)
 }
 
 /**
- * pcslab_depot_spare() - estimate how much a drain would free
+ * pcslab_depot_reclaimable() - estimate how much a drain would free
  * @class: the class
  *
  * Return: number of pages: those of empty slabs, and the size of the objects in
  *	full magazines.
  */
-unsigned long pcslab_depot_spare(struct pcslab_class *class)
+unsigned long pcslab_depot_reclaimable(struct pcslab_class *class)
 {
 	struct pcslab_depot *depot;
 	unsigned long pages = 0;
@@ -873,7 +873,7 @@ unsigned long pcslab_depot_spare(struct pcslab_class *class)
 	return pages;
 }
 
-static bool has_spare(const struct pcslab_depot *depot)
+static bool has_reclaimable(const struct pcslab_depot *depot)
 {
 	return pcslab_gauge(depot->nr_slabs_empty || depot->mags_full.nr || depot->mags_empty.nr);
 }
@@ -893,7 +893,7 @@ void pcslab_depot_reap(struct pcslab_class *class)
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
 		may_keep = pcslab_gauge(depot->max_rounds);
-		if (has_spare(depot) && nr_free(depot) == depot->reap_mark)
+		if (has_reclaimable(depot) && nr_free(depot) == depot->reap_mark)
 			drain_to(class, node, 0);
 		else if (may_keep > min_rounds(class))
 			drain_to(class, node, may_keep / 2);

@@ -81,7 +81,7 @@ struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int 
 void pcslab_depot_flush(struct pcslab_class *class, int node,
 			struct pcslab_magazine *mag, struct list_head *doomed);
 unsigned long pcslab_depot_drain(struct pcslab_class *class);
-unsigned long pcslab_depot_spare(struct pcslab_class *class);
+unsigned long pcslab_depot_reclaimable(struct pcslab_class *class);
 void pcslab_depot_reap(struct pcslab_class *class);
 void pcslab_depot_init(struct pcslab_class *class);
 

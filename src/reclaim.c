@@ -222,7 +222,7 @@ static unsigned long count_pages(struct shrinker *unused, struct shrink_control 
 	}
 	if (jiffies - READ_ONCE(depots_quiet) < HZ / 10)
 		return 0;
-	pages = all_depots(pcslab_depot_spare, ULONG_MAX);
+	pages = all_depots(pcslab_depot_reclaimable, ULONG_MAX);
 	if (!pages)
 		WRITE_ONCE(depots_quiet, jiffies);
 	return pages;
