@@ -190,7 +190,7 @@ static void swing(unsigned int times)
  * Each time hundreds of magazines come and go, once the depot has learnt to
  * keep that many: none of them may stay. kmemleak does not tell, because it is
  * told not to look at magazines, which point to objects that nothing else needs
- * to know (sanitize.h).
+ * to know (hooks.h).
  */
 static void swings_leave_no_magazine(struct kunit *test)
 {

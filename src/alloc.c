@@ -15,10 +15,10 @@
 #include <linux/string.h>
 
 #include "cache.h"
+#include "hooks.h"
 #include "internal.h"
 #include "lock.h"
 #include "page.h"
-#include "sanitize.h"
 
 /*
  * Classes by (size - 1) / 8, for sizes that are not compile-time constants;
@@ -111,10 +111,10 @@ static int node_wanted(int node)
  */
 static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
 {
-	sanitize_open(obj, class->size);
+	shadow_unpoison(obj, class->size);
 	if (want_init_on_alloc(gfp))
 		memset(obj, 0, class->size);
-	sanitize_alloc(obj, size ?: class->size, class->size, gfp);
+	hook_alloc(obj, size ?: class->size, class->size, gfp);
 	return obj;
 }
 
@@ -128,7 +128,7 @@ static noinline void *zero(void *obj, unsigned long index)
 static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned long index,
 					   void *obj, size_t size, gfp_t gfp)
 {
-	if (SANITIZE_OBJECTS)
+	if (HOOKS_ENABLED)
 		return hand_out(pcslab_class_at(heap, index), obj, size, gfp);
 	if (unlikely(want_init_on_alloc(gfp)))
 		return zero(obj, index);
@@ -171,7 +171,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long
 	void *obj;
 
 	check_context(gfp);
-	if ((!plain && unlikely(gfp & PCSLAB_GFP_REFUSED)) || sanitize_forbids())
+	if ((!plain && unlikely(gfp & PCSLAB_GFP_REFUSED)) || hooks_forbidden())
 		goto slow;
 
 	preempt_disable();
@@ -301,14 +301,14 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	if (slab->class->flags & PCSLAB_CHECKED)
 		pcslab_check_free(slab, (void *)obj, caller);
 	if (want_init_on_free()) {
-		sanitize_open(obj, slab->class->size);
+		shadow_unpoison(obj, slab->class->size);
 		memset((void *)obj, 0, slab->class->size);
 	}
 	if (pcslab_must_defer()) {
 		pcslab_defer_slab(slab, state);
 		return;
 	}
-	sanitize_free(obj, slab->class->size);
+	hook_free(obj, slab->class->size);
 	if (!pcslab_cache_free(slab, (void *)obj, state))
 		pcslab_depot_free(slab, obj, state);
 }
@@ -332,7 +332,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 		guard_exit(c);
 		return false;
 	}
-	sanitize_free(obj, slab->class->size);
+	hook_free(obj, slab->class->size);
 	cache_push(c, (void *)obj, state);
 	guard_exit(c);
 	return true;
@@ -358,7 +358,7 @@ void pcslab_free(const void *obj)
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	if (sanitize_forbids())
+	if (hooks_forbidden())
 		goto slow;
 
 	preempt_disable();
@@ -407,7 +407,7 @@ size_t pcslab_usable_size(const void *obj)
 			size = slab->class->size;
 	}
 	if (size)
-		sanitize_open(obj, size);
+		shadow_unpoison(obj, size);
 	if (size && slab && slab->class->flags & PCSLAB_HEAP_REDZONE)
 		pcslab_check_open(slab, (void *)obj, _RET_IP_);
 	preempt_enable();
@@ -453,7 +453,7 @@ static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full
 {
 	if (want_init_on_alloc(gfp))
 		memset(obj + size, 0, full - size);
-	sanitize_trim(obj, size, full);
+	shadow_trim(obj, size, full);
 	if (heap->flags & PCSLAB_HEAP_REDZONE && full <= PCSLAB_MAX_SIZE)
 		pcslab_check_fence(slab_of(obj), obj, size);
 }

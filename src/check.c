@@ -24,9 +24,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "hooks.h"
 #include "internal.h"
 #include "page.h"
-#include "sanitize.h"
 
 #define REDZONE		SLUB_RED_ACTIVE
 
@@ -85,7 +85,7 @@ static void restore_gap(struct pcslab_class *class, u8 *obj)
 	u32 gap = class->stride - class->size;
 
 	memset(obj + class->size, REDZONE, gap);
-	sanitize_close(obj + class->size, gap, SANITIZE_REDZONE);
+	shadow_poison(obj + class->size, gap, SHADOW_REDZONE);
 }
 
 /**
@@ -115,7 +115,7 @@ void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {
 	struct pcslab_class *class = slab->class;
 
-	sanitize_open(obj, class->stride);
+	shadow_unpoison(obj, class->stride);
 	if (class->flags & PCSLAB_HEAP_POISON)
 		inspect(slab, obj, 0, class->size, poison(), "use after free of", caller);
 	if (class->flags & PCSLAB_HEAP_REDZONE)
@@ -135,9 +135,9 @@ void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size)
 {
 	struct pcslab_class *class = slab->class;
 
-	sanitize_open(obj, class->size);
+	shadow_unpoison(obj, class->size);
 	memset(obj + size, REDZONE, class->size - size);
-	sanitize_trim(obj, size, class->size);
+	shadow_trim(obj, size, class->size);
 	*size_of(slab, obj) = size;
 }
 
@@ -170,7 +170,7 @@ void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 {
 	struct pcslab_class *class = slab->class;
 
-	sanitize_open(obj, class->stride);
+	shadow_unpoison(obj, class->stride);
 	if (class->flags & PCSLAB_HEAP_REDZONE)
 		inspect(slab, obj, *size_of(slab, obj), class->stride, REDZONE,
 			"overflow of", caller);

@@ -33,10 +33,10 @@
 #include <linux/topology.h>
 
 #include "compat.h"
+#include "hooks.h"
 #include "internal.h"
 #include "lock.h"
 #include "page.h"
-#include "sanitize.h"
 
 /* Full magazines that a depot may keep at first; more are flushed. */
 #define DEPOT_MIN_MAGS_FULL	16
@@ -712,7 +712,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		 */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_OBJ_DEFERRED)
 			continue;
-		sanitize_free(slab->base + i * slab->class->stride, slab->class->size);
+		hook_free(slab->base + i * slab->class->stride, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i], PCSLAB_OBJ_DEFERRED);
 		/* Release: pairs as in cache_push(). */
 		compat_count_release(pcslab_word(row->frees));

@@ -14,10 +14,10 @@
 #include <linux/mutex.h>
 
 #include "compat.h"
+#include "hooks.h"
 #include "internal.h"
 #include "lock.h"
 #include "page.h"
-#include "sanitize.h"
 
 /* Protects the cursors of all heaps. */
 static DEFINE_MUTEX(walks);
@@ -102,7 +102,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	atomic_long_inc(&counters->large_allocs);
 	atomic_long_add(PAGE_SIZE << order, &counters->large_alloc_bytes);
 	pcslab_unlock(&heap->large_lock, flags);
-	sanitize_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
+	hook_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
 }
 
@@ -122,7 +122,7 @@ void pcslab_large_release(struct page *page)
 	unsigned int idx;
 
 	kmemleak_free(page_address(page));
-	sanitize_open(page_address(page), PAGE_SIZE << order);
+	shadow_unpoison(page_address(page), PAGE_SIZE << order);
 	pcslab_unstamp(page);
 	flags = pcslab_lock(&heap->large_lock);
 	link_del(heap, page);

@@ -9,8 +9,8 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
+#include "hooks.h"
 #include "internal.h"
-#include "sanitize.h"
 
 /*
  * A magazine has rounds for 24 KiB of objects, but at least MAG_MIN_ROUNDS, and
@@ -69,7 +69,7 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 			  gfp | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_NORETRY);
 	if (!mag)
 		return NULL;
-	sanitize_hide(mag);
+	hook_metadata(mag);
 	mag->n = 0;
 	return mag;
 }

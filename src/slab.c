@@ -12,9 +12,9 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "hooks.h"
 #include "internal.h"
 #include "page.h"
-#include "sanitize.h"
 
 /*
  * Flags of the caller that are meant for its object only; removed when metadata
@@ -39,7 +39,7 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 		slab = kmalloc_node(bytes, gfp, node);
 	if (!slab)
 		return NULL;
-	sanitize_hide(slab);
+	hook_metadata(slab);
 	return slab;
 }
 
@@ -95,7 +95,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	init_states(slab, states);
 	if (class->flags & PCSLAB_CHECKED)
 		pcslab_check_new(slab);
-	sanitize_close(slab->base, bytes, SANITIZE_REDZONE);
+	shadow_poison(slab->base, bytes, SHADOW_REDZONE);
 	refcount_inc(&class->heap->refs);
 	pcslab_stamp(page, order, slab_mark(slab), slab);
 	return slab;
@@ -127,7 +127,7 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 	struct page *page = virt_to_page(slab->base);
 
 	pcslab_foreign_found(slab->class, pcslab_put_back(page));
-	sanitize_open(slab->base, PAGE_SIZE << slab->order);
+	shadow_unpoison(slab->base, PAGE_SIZE << slab->order);
 	pcslab_slab_disown(slab);
 	pcslab_pages_put(page);
 }

@@ -8,7 +8,7 @@
 from sites import wanted
 
 @call@
-identifier f !~ "^(lockdep_|might_|sanitize_|kasan_|kmemleak_|cond_resched|smp_|barrier|(mutex|spin|raw_spin|rcu_read|cpus_read)_(un)?lock|preempt_|pcslab_(un)?lock|pcslab_grace_period|WRITE_ONCE|EXPORT_|MODULE_|static_assert|BUILD_BUG)";
+identifier f !~ "^(lockdep_|might_|hooks?_|shadow_|kasan_|kmemleak_|cond_resched|smp_|barrier|(mutex|spin|raw_spin|rcu_read|cpus_read)_(un)?lock|preempt_|pcslab_(un)?lock|pcslab_grace_period|WRITE_ONCE|EXPORT_|MODULE_|static_assert|BUILD_BUG)";
 position p : script:python() { wanted("call", p) };
 @@
 - f(...)@p;

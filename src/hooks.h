@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Telling KASAN and kmemleak about objects
+ * Hooks of allocating and freeing: what KASAN and kmemleak must know
  *
  * KASAN: while a caller has an object, the object is accessible up to the
  * requested size, to the byte; in a magazine or a slab it is not accessible.
@@ -11,8 +11,8 @@
  * unpoison. A shadow byte of 0 means an accessible granule, n means that the
  * first n bytes of the granule are accessible.
  */
-#ifndef _PCSLAB_SANITIZE_H
-#define _PCSLAB_SANITIZE_H
+#ifndef _PCSLAB_HOOKS_H
+#define _PCSLAB_HOOKS_H
 
 #include <linux/kasan.h>
 #include <linux/kmemleak.h>
@@ -20,45 +20,45 @@
 #include "lock.h"
 
 /* Is KASAN or kmemleak configured? */
-#define SANITIZE_OBJECTS \
+#define HOOKS_ENABLED \
 	(IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 
 #ifdef CONFIG_KASAN_GENERIC
 
 void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 
-#define SANITIZE_FREED		0xFB	/* as KASAN_SLAB_FREE */
-#define SANITIZE_REDZONE	0xFC	/* as KASAN_SLAB_REDZONE */
-#define SANITIZE_GRANULE	BIT(KASAN_SHADOW_SCALE_SHIFT)
+#define SHADOW_FREED		0xFB	/* as KASAN_SLAB_FREE */
+#define SHADOW_REDZONE		0xFC	/* as KASAN_SLAB_REDZONE */
+#define SHADOW_GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 
-static inline void sanitize_open(const void *obj, size_t size)
+static inline void shadow_unpoison(const void *obj, size_t size)
 {
-	kasan_poison(obj, round_up(size, SANITIZE_GRANULE), 0, false);
+	kasan_poison(obj, round_up(size, SHADOW_GRANULE), 0, false);
 }
 
-static inline void sanitize_close(const void *obj, size_t size, u8 why)
+static inline void shadow_poison(const void *obj, size_t size, u8 why)
 {
 	kasan_poison(obj, size, why, false);
 }
 
 /* Leave @size bytes of an object of @full bytes accessible. */
-static inline void sanitize_trim(const void *obj, size_t size, size_t full)
+static inline void shadow_trim(const void *obj, size_t size, size_t full)
 {
-	size_t whole = round_down(size, SANITIZE_GRANULE);
+	size_t whole = round_down(size, SHADOW_GRANULE);
 
-	sanitize_close(obj + whole, full - whole, SANITIZE_REDZONE);
+	shadow_poison(obj + whole, full - whole, SHADOW_REDZONE);
 	if (size > whole)
 		*(u8 *)kasan_mem_to_shadow(obj + whole) = size - whole;
 }
 
 #else
 
-#define SANITIZE_FREED		0
-#define SANITIZE_REDZONE	0
+#define SHADOW_FREED		0
+#define SHADOW_REDZONE		0
 
-static inline void sanitize_open(const void *obj, size_t size) { }
-static inline void sanitize_close(const void *obj, size_t size, u8 why) { }
-static inline void sanitize_trim(const void *obj, size_t size, size_t full) { }
+static inline void shadow_unpoison(const void *obj, size_t size) { }
+static inline void shadow_poison(const void *obj, size_t size, u8 why) { }
+static inline void shadow_trim(const void *obj, size_t size, size_t full) { }
 
 #endif
 
@@ -66,7 +66,7 @@ static inline void sanitize_trim(const void *obj, size_t size, size_t full) { }
  * The fast paths call kmemleak for each object, and kmemleak takes locks. So a
  * call that must not wait for a lock must not use the fast paths.
  */
-static __always_inline bool sanitize_forbids(void)
+static __always_inline bool hooks_forbidden(void)
 {
 	return IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) && pcslab_must_defer();
 }
@@ -75,9 +75,9 @@ static __always_inline bool sanitize_forbids(void)
  * Must be called when an accessible object goes to a caller that asked for
  * @size bytes.
  */
-static inline void sanitize_alloc(const void *obj, size_t size, size_t full, gfp_t gfp)
+static inline void hook_alloc(const void *obj, size_t size, size_t full, gfp_t gfp)
 {
-	sanitize_trim(obj, size, full);
+	shadow_trim(obj, size, full);
 	kmemleak_alloc(obj, size, 1, gfp);
 }
 
@@ -85,19 +85,19 @@ static inline void sanitize_alloc(const void *obj, size_t size, size_t full, gfp
  * Must be called when a caller has given an object back, before another caller
  * can get it.
  */
-static inline void sanitize_free(const void *obj, size_t full)
+static inline void hook_free(const void *obj, size_t full)
 {
 	kmemleak_free(obj);
-	sanitize_close(obj, full, SANITIZE_FREED);
+	shadow_poison(obj, full, SHADOW_FREED);
 }
 
 /*
  * Must be called for new metadata that points to objects. It points to free and
  * live objects alike, so for kmemleak it must not count as a reference.
  */
-static inline void sanitize_hide(const void *metadata)
+static inline void hook_metadata(const void *metadata)
 {
 	kmemleak_ignore(metadata);
 }
 
-#endif /* _PCSLAB_SANITIZE_H */
+#endif /* _PCSLAB_HOOKS_H */
