@@ -14,7 +14,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "arch.h"
 #include "cache.h"
+#include "compat.h"
 #include "hooks.h"
 #include "internal.h"
 #include "lock.h"
@@ -327,7 +329,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(compat_peek(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
+	if (unlikely(load_racy(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
 		     is_remote(slab, c))) {
 		guard_exit(c);
 		return false;

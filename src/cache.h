@@ -18,12 +18,12 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
-#include "compat.h"
+#include "arch.h"
 #include "internal.h"
 
 static __always_inline bool guard_enter(struct pcslab_cache *c)
 {
-	return !compat_test_and_set(&c->busy);
+	return !flag_test_and_set(&c->busy);
 }
 
 static __always_inline void guard_exit(struct pcslab_cache *c)
@@ -43,7 +43,7 @@ static __always_inline void cache_pop(struct pcslab_cache *c)
 {
 	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_OBJ_LIVE);
 	data_race(c->top--);	/* racy readers: it is a gauge */
-	compat_count(pcslab_word(c->guarded.allocs));
+	word_inc(pcslab_word(c->guarded.allocs));
 }
 
 /* Take an object back. The magazine must have room. */
@@ -60,7 +60,7 @@ static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *st
 	 * that sees this free counted also sees the object's allocation
 	 * counted.
 	 */
-	compat_count_release(pcslab_word(c->guarded.frees));
+	word_inc_release(pcslab_word(c->guarded.frees));
 }
 
 #endif /* _PCSLAB_CACHE_H */

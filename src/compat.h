@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between kernels and architectures, each with its reason. No other
- * file may check a version.
+ * Differences between kernel versions, each with its reason. No other file of
+ * the module may check a version. What differs between architectures is in
+ * arch.h.
  */
 #ifndef _PCSLAB_COMPAT_H
 #define _PCSLAB_COMPAT_H
 
-#include <linux/compiler.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/version.h>
-#ifdef CONFIG_X86
-#include <asm/asm.h>
-#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "pcslab needs Linux 6.1 or later"
@@ -112,127 +108,6 @@ static inline void compat_shrinker_destroy(struct shrinker *s)
 }
 
 /*
- * The page of an address in the direct map. On x86-64 virt_to_page() also
- * handles addresses of the kernel image, which costs a compare and a select;
- * none of our objects is there.
- */
-static __always_inline struct page *compat_direct_page(unsigned long addr)
-{
-#ifdef CONFIG_X86_64
-	return pfn_to_page((addr - PAGE_OFFSET) >> PAGE_SHIFT);
-#else
-	return virt_to_page((void *)addr);
-#endif
-}
-
-/*
- * Add one to a word that only this CPU writes and that readers load with
- * READ_ONCE(). On x86 this is one instruction; gcc does not generate that from
- * volatile accesses.
- */
-static __always_inline void compat_count(unsigned long *word)
-{
-#ifdef CONFIG_X86
-	asm volatile(_ASM_INC " %0" : "+m" (*word));
-#else
-	WRITE_ONCE(*word, *word + 1);
-#endif
-}
-
-/*
- * The same with release order. x86 does not reorder a store with earlier
- * accesses.
- */
-static __always_inline void compat_count_release(unsigned long *word)
-{
-#ifdef CONFIG_X86
-	asm volatile(_ASM_INC " %0" : "+m" (*word) : : "memory");
-#else
-	/* Release: pairs with pcslab_class_sum(). */
-	smp_store_release(word, *word + 1);
-#endif
-}
-
-/*
- * Racy read of a word, used once and immediately. On x86 the load becomes part
- * of the instruction that compares the word or indexes with it; gcc does not do
- * that for READ_ONCE(), which is volatile. On other architectures READ_ONCE()
- * orders dependent accesses.
- */
-#ifdef CONFIG_X86
-/* The race is intended. */
-#define compat_peek(word)	data_race(word)
-#else
-#define compat_peek(word)	READ_ONCE(word)
-#endif
-
-/*
- * Load a word; 0 if it is not mapped. gcc 12 has miscompiled outputs of asm
- * goto, so later kernels do not use them (CC_HAS_ASM_GOTO_OUTPUT), and their
- * __get_kernel_nofault() takes four instructions more than the load.
- */
-static __always_inline unsigned long compat_load_nofault(const void *from)
-{
-	unsigned long word;
-
-#ifdef CONFIG_X86
-	/* EX_DATA_REG(1) is rcx. */
-	asm volatile("1: mov %1, %0\n"
-		     "2:\n"
-		     _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_ZERO_REG | EX_DATA_REG(1))
-		     : "=c" (word) : "m" (*(const unsigned long *)from));
-	return word;
-#else
-	__get_kernel_nofault(&word, from, unsigned long, unmapped);
-	return word;
-unmapped:
-	return 0;
-#endif
-}
-
-/* Is a word mapped, and equal to @value? */
-static __always_inline bool compat_is_nofault(const void *at, unsigned long value)
-{
-#ifdef CONFIG_X86
-	asm goto("1: cmp %[value], %[word]\n"
-		 "   jne %l[differs]\n"
-		 _ASM_EXTABLE(1b, %l[differs])
-		 : : [word] "m" (*(const unsigned long *)at), [value] "r" (value)
-		 : "cc" : differs);
-	return true;
-differs:
-	return false;
-#else
-	return compat_load_nofault(at) == value;
-#endif
-}
-
-/*
- * Multiply two words, the second one in memory. Returns the high word of the
- * product, and the low word in @low. For an __int128 gcc would align the stack.
- */
-static __always_inline unsigned long compat_mul(unsigned long a, const unsigned long *b,
-						unsigned long *low)
-{
-#if defined(CONFIG_X86_64)
-	unsigned long high;
-
-	asm("mulq %3" : "=a" (*low), "=d" (high) : "0" (a), "m" (*b) : "cc");
-	return high;
-#elif defined(CONFIG_64BIT)
-	__uint128_t product = (__uint128_t)a * *b;
-
-	*low = product;
-	return product >> 64;
-#else
-	u64 product = (u64)a * *b;
-
-	*low = product;
-	return product >> 32;
-#endif
-}
-
-/*
  * Does kfree() drop a reference of a page that is not from kmalloc()? Since
  * 6.14 it refuses.
  */
@@ -251,25 +126,6 @@ static __always_inline struct page *compat_head_of(struct page *page, unsigned l
 		return (struct page *)((unsigned long)page & word);
 #endif
 	return (struct page *)(word - 1);
-}
-
-/*
- * Set a flag that only this CPU accesses, including its interrupts. Returns
- * true if it was set before. Without a single instruction for it an interrupt
- * may come between load and store, but leaves the flag as it was.
- */
-static __always_inline bool compat_test_and_set(unsigned int *flag)
-{
-	bool was;
-
-#ifdef CONFIG_X86
-	asm volatile("btsl $0, %0" : "+m" (*flag), "=@ccc" (was) : : "memory");
-#else
-	was = READ_ONCE(*flag);
-	WRITE_ONCE(*flag, 1);
-	barrier();
-#endif
-	return was;
 }
 
 /*

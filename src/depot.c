@@ -32,7 +32,7 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
-#include "compat.h"
+#include "arch.h"
 #include "hooks.h"
 #include "internal.h"
 #include "lock.h"
@@ -445,7 +445,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 static void *hand_over(struct pcslab_class *class, const struct pcslab_round *round)
 {
 	WRITE_ONCE(*round->state, PCSLAB_OBJ_LIVE);
-	compat_count(pcslab_word(pcslab_unguarded_row(class)->allocs));
+	word_inc(pcslab_word(pcslab_unguarded_row(class)->allocs));
 	return round->obj;
 }
 
@@ -669,7 +669,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 	done = put_into_slab(depot, slab, state, PCSLAB_OBJ_CACHED);
 	if (likely(done)) {
 		/* Release: pairs as in cache_push(). */
-		compat_count_release(pcslab_word(row->frees));
+		word_inc_release(pcslab_word(row->frees));
 		trim(depot, slab, &doomed);
 	}
 	pcslab_unlock(&depot->lock, flags);
@@ -715,7 +715,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		hook_free(slab->base + i * slab->class->stride, slab->class->size);
 		put_into_slab(depot, slab, &slab->state[i], PCSLAB_OBJ_DEFERRED);
 		/* Release: pairs as in cache_push(). */
-		compat_count_release(pcslab_word(row->frees));
+		word_inc_release(pcslab_word(row->frees));
 	}
 	trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);

@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 
+#include "arch.h"
 #include "compat.h"
 #include "hooks.h"
 #include "internal.h"
@@ -130,7 +131,7 @@ void pcslab_large_release(struct page *page)
 	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(&row->bytes[idx], row->bytes[idx] + (PAGE_SIZE << order));
-	compat_count_release(&row->frees[idx]);
+	word_inc_release(&row->frees[idx]);
 	pcslab_unlock(&heap->large_lock, flags);
 	pcslab_foreign_found(class, pcslab_put_back(page));
 	pcslab_pages_put(page);

@@ -49,6 +49,7 @@
 #include <linux/kernel.h>
 #include <linux/page_ref.h>
 
+#include "arch.h"
 #include "compat.h"
 #include "types.h"
 
@@ -92,12 +93,12 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 {
 	unsigned long addr = (unsigned long)obj;
 
-	if (unlikely(addr - PAGE_OFFSET >= compat_peek(pcslab_span)))
+	if (unlikely(addr - PAGE_OFFSET >= load_racy(pcslab_span)))
 		return false;
 	/* Without a virtual memmap the lookup itself could follow a NULL. */
 	if (!IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !virt_addr_valid(obj))
 		return false;
-	*page = compat_direct_page(addr);
+	*page = direct_map_page(addr);
 	return true;
 }
 
@@ -113,8 +114,8 @@ static __always_inline unsigned long slab_mark(const struct pcslab_slab *slab)
  */
 static __always_inline bool slab_of_page(const struct page *page, struct pcslab_slab **slab)
 {
-	*slab = (struct pcslab_slab *)compat_load_nofault(&page->private);
-	return compat_is_nofault(&page->lru.next, slab_mark(*slab));
+	*slab = (struct pcslab_slab *)load_nofault(&page->private);
+	return equals_nofault(&page->lru.next, slab_mark(*slab));
 }
 
 /*
@@ -124,7 +125,7 @@ static __always_inline bool slab_of_page(const struct page *page, struct pcslab_
  */
 static __always_inline bool find_head(struct page **page)
 {
-	unsigned long word = compat_load_nofault(&(*page)->lru.next);
+	unsigned long word = load_nofault(&(*page)->lru.next);
 	struct page *head = compat_head_of(*page, word);
 
 	if (!(word & 1) ||
@@ -156,7 +157,7 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 
 static inline bool page_is_large(const struct page *page)
 {
-	return compat_is_nofault(&page->lru.next, (unsigned long)&pcslab_large_tag);
+	return equals_nofault(&page->lru.next, (unsigned long)&pcslab_large_tag);
 }
 
 /* The first page of the large object that starts at @obj, else NULL. */
@@ -234,7 +235,7 @@ static __always_inline bool find_state(struct pcslab_slab *slab, const void *obj
 {
 	unsigned long low, index;
 
-	index = compat_mul((const char *)obj - slab->base, &slab->recip, &low);
+	index = mul_wide((const char *)obj - slab->base, &slab->recip, &low);
 	if (unlikely(low >= slab->recip))
 		return false;
 	*state = slab->state + index;

@@ -118,7 +118,7 @@ struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 {
 	unsigned long frees = sum_frees(c, OWN);
 
-	smp_rmb();	/* pairs with compat_count_release() */
+	smp_rmb();	/* pairs with word_inc_release() */
 	return sum_of(class, sum_allocs(c, OWN), frees);
 }
 
@@ -133,7 +133,7 @@ static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int part
 	}
 	for_each_cpu(cpu, &pcslab_cpus)
 		frees += sum_frees(pcslab_cache_of(class, cpu), parts);
-	smp_rmb();	/* pairs with compat_count_release() */
+	smp_rmb();	/* pairs with word_inc_release() */
 	for_each_cpu(cpu, &pcslab_cpus)
 		allocs += sum_allocs(pcslab_cache_of(class, cpu), parts);
 	return sum_of(class, allocs, frees);

@@ -30,8 +30,8 @@ position p : script:python() { wanted("acquire", p) };
 expression P;
 position p : script:python() { wanted("counted", p) };
 @@
-- compat_count_release(P)@p
-+ compat_count(P)
+- word_inc_release(P)@p
++ word_inc(P)
 
 @read@
 expression E;
