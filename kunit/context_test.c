@@ -25,9 +25,9 @@
 #include <pcslab/pcslab.h>
 
 #include "api.h"
-#include "compat.h"
 #include "interrupt.h"
 #include "live.h"
+#include "test_compat.h"
 
 #define GOING_CPU	3U
 

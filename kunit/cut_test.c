@@ -23,9 +23,9 @@
 
 #include <pcslab/pcslab.h>
 
-#include "compat.h"
 #include "live.h"
 #include "params.h"
+#include "test_compat.h"
 
 #define SLOTS		64
 /* Sums cost little, and are wrong so seldom that a few would not show it. */

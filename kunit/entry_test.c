@@ -19,9 +19,9 @@
 #include <pcslab/pcslab.h>
 
 #include "actor.h"
-#include "compat.h"
 #include "params.h"
 #include "quiet.h"
+#include "test_compat.h"
 
 /* The least time from one interruption to the next */
 #define GAP_NS	3000

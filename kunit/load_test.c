@@ -17,7 +17,6 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
-#include "compat.h"
 #include "oracle.h"
 #include "params.h"
 #include "stay.h"

@@ -18,8 +18,8 @@
 #include <pcslab/pcslab.h>
 
 #include "actor.h"
-#include "compat.h"
 #include "quiet.h"
+#include "test_compat.h"
 
 #define NMI_HITS	100
 #define NMI_SECONDS	60

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "live.h"
 #include "quiet.h"
+#include "test_compat.h"
 
 /*
  * Objects of each class on each CPU: more than two magazines and a slab hold,

@@ -3,11 +3,11 @@
 # Builds of pcslab and its clients, in the cache: the checkout stays clean, and
 # builds against several kernels do not overwrite each other's object files.
 
-# Prints the files that a build reads; clients outside of kunit use live.h and
-# stay.h too.
+# Prints the files that a build reads; clients outside of kunit use some of its
+# headers too.
 source_files()
 {
-	(cd "$TREE" && find Kbuild include src kunit/lib/{live,stay}.h "$@" -type f \
+	(cd "$TREE" && find Kbuild include src kunit/lib/{live,stay,test_compat}.h "$@" -type f \
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
 		LC_ALL=C sort -u)
 }

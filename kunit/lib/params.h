@@ -2,7 +2,7 @@
 #ifndef _PCSLAB_KUNIT_PARAMS_H
 #define _PCSLAB_KUNIT_PARAMS_H
 
-#include "compat.h"
+#include "test_compat.h"
 
 struct kunit;
 

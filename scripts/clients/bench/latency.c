@@ -17,8 +17,8 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 
-#include "compat.h"
 #include "rivals.h"
+#include "test_compat.h"
 
 #define SIZE		64
 #define NR		2000	/* of a batch at most */

@@ -16,7 +16,7 @@
 #include <linux/timex.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
+#include "test_compat.h"
 #include "together.h"
 
 #define ROUNDS	10

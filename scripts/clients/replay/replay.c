@@ -30,8 +30,8 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
 #include "replay.h"
+#include "test_compat.h"
 
 /**
  * struct worker - stands for one CPU of the trace

@@ -22,9 +22,9 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "compat.h"
 #include "stay.h"
 #include "stress.h"
+#include "test_compat.h"
 
 #define NR_SLOTS	16384
 
