@@ -121,7 +121,7 @@ static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t 
 }
 
 /* Out of line; otherwise gcc reserves registers for the size. */
-static noinline void *zero(void *obj, unsigned long index)
+static noinline void *alloc_zero(void *obj, unsigned long index)
 {
 	return memset(obj, 0, pcslab_class_size(index));
 }
@@ -133,7 +133,7 @@ static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned lo
 	if (HOOKS_ENABLED)
 		return hand_out(pcslab_class_at(heap, index), obj, size, gfp);
 	if (unlikely(want_init_on_alloc(gfp)))
-		return zero(obj, index);
+		return alloc_zero(obj, index);
 	return obj;
 }
 
@@ -274,7 +274,7 @@ EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
  * heap without checks two CPUs that free the same object at the same instant
  * may both get true.
  */
-static bool claim(struct pcslab_slab *slab, u8 *state)
+static bool free_claim(struct pcslab_slab *slab, u8 *state)
 {
 	if (slab->class->flags & PCSLAB_CHECKED)
 		return cmpxchg(state, PCSLAB_OBJ_LIVE, PCSLAB_OBJ_CACHED) == PCSLAB_OBJ_LIVE;
@@ -293,7 +293,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		return;
 	preempt_disable();	/* keeps slab until the claim pins it */
 	slab = slab_of(obj);
-	if (!slab || !find_state(slab, obj, &state) || !claim(slab, state)) {
+	if (!slab || !find_state(slab, obj, &state) || !free_claim(slab, state)) {
 		preempt_enable();
 		pcslab_bad_free(obj, caller);
 		return;
@@ -451,7 +451,7 @@ EXPORT_SYMBOL_NS_GPL(pcslab_heap_of, "PCSLAB");
  * Leave the caller @size of the @full bytes of an object, all of which must be
  * accessible.
  */
-static void resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
+static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_t full, gfp_t gfp)
 {
 	if (want_init_on_alloc(gfp))
 		memset(obj + size, 0, full - size);
@@ -497,7 +497,7 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		return NULL;
 	}
 	if (size <= old && pcslab_heap_of(obj) == heap) {
-		resize(heap, (void *)obj, size, old, gfp);
+		alloc_resize(heap, (void *)obj, size, old, gfp);
 		return (void *)obj;
 	}
 

@@ -18,7 +18,7 @@ static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIM
  * A heap that is about to be freed is not listed any more, so its bad frees are
  * counted in pcslab_bad_frees.
  */
-static void count(struct pcslab_heap *heap)
+static void badfree_count(struct pcslab_heap *heap)
 {
 	if (heap && (!READ_ONCE(heap->dying) || READ_ONCE(heap->zombie)))
 		atomic_long_inc(&heap->bad_frees);
@@ -45,8 +45,8 @@ static void report_slab(const void *obj, struct pcslab_slab *slab)
 		       obj, slab->class->heap->name, size);
 }
 
-static void report(const void *obj, struct pcslab_slab *slab,
-		   struct pcslab_class *large, unsigned long caller)
+static void badfree_report(const void *obj, struct pcslab_slab *slab,
+			   struct pcslab_class *large, unsigned long caller)
 {
 	if (slab)
 		report_slab(obj, slab);
@@ -71,7 +71,7 @@ static void report(const void *obj, struct pcslab_slab *slab,
  */
 void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 {
-	count(class->heap);
+	badfree_count(class->heap);
 	if (__ratelimit(&limit))
 		pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
 		       obj, class->heap->name, class->size);
@@ -93,8 +93,8 @@ void pcslab_bad_free(const void *obj, unsigned long caller)
 	slab = slab_of(obj);
 	if (!slab)
 		large = large_class_around(obj);
-	count(slab ? slab->class->heap : large ? large->heap : NULL);
+	badfree_count(slab ? slab->class->heap : large ? large->heap : NULL);
 	if (__ratelimit(&limit))
-		report(obj, slab, large, caller);
+		badfree_report(obj, slab, large, caller);
 	preempt_enable();
 }

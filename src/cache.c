@@ -27,8 +27,8 @@ static struct pcslab_magazine no_magazine;
  * Drop the rounds that do not lead to a cached object. Returns how many of @n
  * are left. Preemption must be off.
  */
-static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
-			   unsigned int n)
+static unsigned int cache_verify_mag(struct pcslab_class *class, int node,
+				     struct pcslab_magazine *mag, unsigned int n)
 {
 	struct pcslab_round *round;
 	unsigned int i, kept = 0;
@@ -48,14 +48,14 @@ static unsigned int verify(struct pcslab_class *class, int node, struct pcslab_m
  * Slabs have left since the rounds were verified (leave.c). The caller must
  * hold the guard.
  */
-static noinline void verify_cache(struct pcslab_class *class, struct pcslab_cache *c,
+static noinline void cache_verify(struct pcslab_class *class, struct pcslab_cache *c,
 				  u32 doubts)
 {
 	if (c->loaded)
 		WRITE_ONCE(c->top, c->loaded->round +
-			   verify(class, c->node, c->loaded, c->top - c->loaded->round));
+			   cache_verify_mag(class, c->node, c->loaded, c->top - c->loaded->round));
 	if (c->spare)
-		WRITE_ONCE(c->nr_spare, verify(class, c->node, c->spare, c->nr_spare));
+		WRITE_ONCE(c->nr_spare, cache_verify_mag(class, c->node, c->spare, c->nr_spare));
 	pcslab_cache_trust(class, c, doubts);
 }
 
@@ -78,7 +78,7 @@ static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 		 */
 		doubts = smp_load_acquire(&class->doubts);
 		if (unlikely(c->verified != doubts))
-			verify_cache(class, c, doubts);
+			cache_verify(class, c, doubts);
 		return c;
 	}
 	preempt_enable();
@@ -97,8 +97,8 @@ static void close_bottom(struct pcslab_magazine *mag)
 	(mag->round - 1)->obj = NULL;
 }
 
-static void load(struct pcslab_class *class, struct pcslab_cache *c,
-		 struct pcslab_magazine *mag, unsigned int n)
+static void cache_load(struct pcslab_class *class, struct pcslab_cache *c,
+		       struct pcslab_magazine *mag, unsigned int n)
 {
 	close_bottom(mag);
 	WRITE_ONCE(c->loaded, mag);
@@ -120,17 +120,17 @@ void pcslab_cache_unload(struct pcslab_cache *c)
 }
 
 /* Make @mag the loaded magazine, and the loaded one the spare. */
-static void rotate(struct pcslab_class *class, struct pcslab_cache *c,
-		   struct pcslab_magazine *mag, unsigned int n)
+static void cache_rotate(struct pcslab_class *class, struct pcslab_cache *c,
+			 struct pcslab_magazine *mag, unsigned int n)
 {
 	WRITE_ONCE(c->nr_spare, c->top - c->loaded->round);
 	WRITE_ONCE(c->spare, c->loaded);
-	load(class, c, mag, n);
+	cache_load(class, c, mag, n);
 }
 
-static struct pcslab_magazine *take_empty(struct pcslab_class *class,
-					  struct pcslab_cache *c,
-					  struct pcslab_magazine **fresh)
+static struct pcslab_magazine *cache_take_empty(struct pcslab_class *class,
+						struct pcslab_cache *c,
+						struct pcslab_magazine **fresh)
 {
 	struct pcslab_magazine *mag = *fresh;
 
@@ -159,26 +159,26 @@ struct supply {
 };
 
 /* Refill: called when the loaded magazine is empty. */
-static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
+static void cache_refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
 {
 	struct pcslab_magazine *mag;
 
 	if (c->nr_spare) {
-		rotate(class, c, c->spare, c->nr_spare);
+		cache_rotate(class, c, c->spare, c->nr_spare);
 		return;
 	}
 	if (!c->loaded) {
-		mag = take_empty(class, c, &supply->mag);
+		mag = cache_take_empty(class, c, &supply->mag);
 		if (!mag)
 			return;
-		load(class, c, mag, 0);
+		cache_load(class, c, mag, 0);
 	}
 	if (!supply->slab && pcslab_depot_lacks_objects(class, c->node))
 		return;
 	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, &supply->mag, &supply->slab);
 	if (unlikely(mag->verified != c->verified))
-		mag->n = verify(class, c->node, mag, mag->n);
-	load(class, c, mag, mag->n);
+		mag->n = cache_verify_mag(class, c->node, mag, mag->n);
+	cache_load(class, c, mag, mag->n);
 }
 
 /*
@@ -186,7 +186,7 @@ static void refill(struct pcslab_class *class, struct pcslab_cache *c, struct su
  * would need a new slab every few calls. So the order rises by one with every
  * second slab that a CPU needs without a free in between.
  */
-static unsigned int eagerness(struct pcslab_cache *c)
+static unsigned int cache_eagerness(struct pcslab_cache *c)
 {
 	u32 frees = c->guarded.frees[0] + c->guarded.frees[1];
 
@@ -205,14 +205,14 @@ static void note_lack(struct pcslab_cache *c, struct supply *supply)
 	if (supply->wants_mag || supply->slab_given)
 		return;
 	supply->node = c->node;
-	supply->more = eagerness(c);
+	supply->more = cache_eagerness(c);
 }
 
 /*
  * Get what a refill lacked, a slab at most once. Returns false if there is no
  * point in trying again.
  */
-static bool provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
+static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
 {
 	if (supply->wants_mag) {
 		supply->mag = pcslab_magazine_create(class, gfp);
@@ -249,7 +249,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 			break;
 		may = node == NUMA_NO_NODE || node == c->node;
 		if (may && !cache_next(c))
-			refill(class, c, &supply);
+			cache_refill(class, c, &supply);
 		if (may)
 			obj = cache_next(c);
 		if (obj)
@@ -257,7 +257,7 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 		else if (may)
 			note_lack(c, &supply);
 		cache_exit(c);
-	} while (may && !obj && provide(class, gfp, &supply));
+	} while (may && !obj && cache_provide(class, gfp, &supply));
 	kfree(supply.mag);
 	if (unlikely(supply.slab))
 		pcslab_depot_add_slab(supply.slab);
@@ -275,17 +275,17 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 	struct pcslab_magazine *mag;
 
 	if (c->spare && !c->nr_spare) {
-		rotate(class, c, c->spare, 0);
+		cache_rotate(class, c, c->spare, 0);
 		return true;
 	}
 	if (!c->spare) {
-		mag = take_empty(class, c, fresh);
+		mag = cache_take_empty(class, c, fresh);
 		if (!mag)
 			return false;
 		if (c->loaded)
-			rotate(class, c, mag, 0);
+			cache_rotate(class, c, mag, 0);
 		else
-			load(class, c, mag, 0);
+			cache_load(class, c, mag, 0);
 		return true;
 	}
 	if (!last && !*fresh && pcslab_depot_lacks_magazines(class, c->node))
@@ -297,7 +297,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 		return false;
 	if (mag == *fresh)
 		*fresh = NULL;
-	rotate(class, c, mag, 0);
+	cache_rotate(class, c, mag, 0);
 	return true;
 }
 

@@ -30,7 +30,7 @@
 
 #define REDZONE		SLUB_RED_ACTIVE
 
-static u8 poison(void)
+static u8 check_poison(void)
 {
 	return want_init_on_free() ? 0 : POISON_FREE;
 }
@@ -44,7 +44,7 @@ static unsigned int index_of(struct pcslab_slab *slab, const void *obj)
 	return state - slab->state;
 }
 
-static void remember(struct pcslab_slab *slab, const void *obj, unsigned long caller)
+static void check_remember(struct pcslab_slab *slab, const void *obj, unsigned long caller)
 {
 	pcslab_track_object(slab, index_of(slab, obj), caller);
 }
@@ -59,8 +59,8 @@ static u16 *size_of(struct pcslab_slab *slab, const void *obj)
  * not, report it with the last call for the object and with @caller, which came
  * across it.
  */
-static void inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
-		    u8 pattern, const char *what, unsigned long caller)
+static void check_inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32 to,
+			  u8 pattern, const char *what, unsigned long caller)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
@@ -100,7 +100,7 @@ void pcslab_check_new(struct pcslab_slab *slab)
 
 	for (i = 0; i < slab->nr; i++) {
 		obj = slab->base + i * class->stride;
-		memset(obj, poison(), class->size);
+		memset(obj, check_poison(), class->size);
 		restore_gap(class, obj);
 	}
 }
@@ -117,12 +117,13 @@ void pcslab_check_alloc(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 
 	shadow_unpoison(obj, class->stride);
 	if (class->flags & PCSLAB_HEAP_POISON)
-		inspect(slab, obj, 0, class->size, poison(), "use after free of", caller);
+		check_inspect(slab, obj, 0, class->size, check_poison(),
+			      "use after free of", caller);
 	if (class->flags & PCSLAB_HEAP_REDZONE)
-		inspect(slab, obj, class->size, class->stride, REDZONE,
-			"write behind free", caller);
+		check_inspect(slab, obj, class->size, class->stride, REDZONE,
+			      "write behind free", caller);
 	restore_gap(class, obj);
-	remember(slab, obj, caller);
+	check_remember(slab, obj, caller);
 }
 
 /**
@@ -155,7 +156,7 @@ void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 	u16 *size = size_of(slab, obj);
 	u32 full = slab->class->size;
 
-	inspect(slab, obj, *size, full, REDZONE, "overflow of", caller);
+	check_inspect(slab, obj, *size, full, REDZONE, "overflow of", caller);
 	memset(obj + *size, 0, full - *size);
 	*size = full;
 }
@@ -172,10 +173,10 @@ void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller)
 
 	shadow_unpoison(obj, class->stride);
 	if (class->flags & PCSLAB_HEAP_REDZONE)
-		inspect(slab, obj, *size_of(slab, obj), class->stride, REDZONE,
-			"overflow of", caller);
+		check_inspect(slab, obj, *size_of(slab, obj), class->stride, REDZONE,
+			      "overflow of", caller);
 	if (class->flags & PCSLAB_HEAP_POISON)
-		memset(obj, poison(), class->size);
+		memset(obj, check_poison(), class->size);
 	restore_gap(class, obj);
-	remember(slab, obj, caller);
+	check_remember(slab, obj, caller);
 }

@@ -52,7 +52,7 @@ static unsigned int slab_order(u32 stride, unsigned int objects)
  * The smallest redzone that keeps each object as aligned as its size implies:
  * the largest power of two that divides the size.
  */
-static u32 redzone(u32 size, unsigned int flags)
+static u32 class_redzone(u32 size, unsigned int flags)
 {
 	return flags & PCSLAB_HEAP_REDZONE ? size & -size : 0;
 }
@@ -84,7 +84,7 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 {
 	class->index = index;
 	class->size = pcslab_class_size(index);
-	class->stride = round_up(class->size + redzone(class->size, flags),
+	class->stride = round_up(class->size + class_redzone(class->size, flags),
 				 dma_align(class->size));
 	class->recip = stride_recip(class->stride);
 	class->capacity = pcslab_magazine_rounds(class->size);

@@ -34,7 +34,7 @@ struct line {
 	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages;
 };
 
-static void add_class(struct line *to, const struct pcslab_class_stats *st)
+static void line_add_class(struct line *to, const struct pcslab_class_stats *st)
 {
 	u64 live = st->allocs - st->frees;
 
@@ -49,7 +49,7 @@ static void add_class(struct line *to, const struct pcslab_class_stats *st)
 	to->pages += st->pages;
 }
 
-static void add_large(struct line *to, const struct pcslab_stats *st)
+static void line_add_large(struct line *to, const struct pcslab_stats *st)
 {
 	u64 bytes = st->large_alloc_bytes - st->large_free_bytes;
 
@@ -66,8 +66,8 @@ static void sum_heap(struct line *to, const struct pcslab_stats *st)
 	unsigned int i;
 
 	for (i = 0; i < st->nr_classes; i++)
-		add_class(to, &st->class[i]);
-	add_large(to, st);
+		line_add_class(to, &st->class[i]);
+	line_add_large(to, st);
 }
 
 static void show_line(struct seq_file *m, const struct line *line)
@@ -97,13 +97,13 @@ static void show_heap(struct seq_file *m, const char *format,
 		if (!class_used(&st->class[i]))
 			continue;
 		line = (struct line){};
-		add_class(&line, &st->class[i]);
+		line_add_class(&line, &st->class[i]);
 		seq_printf(m, "%6u %5u", st->class[i].size, st->class[i].objects_per_slab);
 		show_line(m, &line);
 	}
 	if (st->large_allocs || st->large_fails) {
 		line = (struct line){};
-		add_large(&line, st);
+		line_add_large(&line, st);
 		seq_printf(m, "%6s %5s", "large", "-");
 		show_line(m, &line);
 	}

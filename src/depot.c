@@ -84,7 +84,7 @@ void pcslab_depot_init(struct pcslab_class *class)
 	}
 }
 
-static unsigned long nr_free(const struct pcslab_depot *depot)
+static unsigned long depot_nr_free(const struct pcslab_depot *depot)
 {
 	return pcslab_gauge(depot->nr_free + depot->nr_rounds);
 }
@@ -127,8 +127,8 @@ static struct list_head *partial_list(struct pcslab_depot *depot, struct pcslab_
 	return of_reserves(slab) ? &depot->slabs_reserve : &depot->slabs_partial;
 }
 
-static void add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
-		     struct list_head *list)
+static void depot_add_slab(struct pcslab_depot *depot, struct pcslab_slab *slab,
+			   struct list_head *list)
 {
 	list_add_rcu(&slab->all, &depot->all);
 	list_add(&slab->list, list);
@@ -165,7 +165,7 @@ static struct pcslab_slab *usable_slab(struct pcslab_depot *depot)
 }
 
 /* Durstenfeld's shuffle: all orders are equally likely. */
-static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsigned int n)
+static void depot_shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsigned int n)
 {
 	u32 other;
 
@@ -179,7 +179,7 @@ static void shuffle(struct pcslab_depot *depot, struct pcslab_round *round, unsi
  * @taken objects were taken from the slabs. Those that were flushed before
  * could have been kept, so raise the limit by their number.
  */
-static void learn(struct pcslab_depot *depot, unsigned int taken)
+static void depot_learn(struct pcslab_depot *depot, unsigned int taken)
 {
 	unsigned int missed = min(taken, depot->nr_missed);
 
@@ -212,9 +212,9 @@ static unsigned int take_from_slabs(struct pcslab_class *class, struct pcslab_de
 		if (!slab->nr_free)
 			list_del_init(&slab->list);
 	}
-	learn(depot, taken);
+	depot_learn(depot, taken);
 	if (random)
-		shuffle(depot, round, taken);
+		depot_shuffle(depot, round, taken);
 	return taken;
 }
 
@@ -260,8 +260,8 @@ static void let_go(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		remove_empty_slab(depot, slab, doomed);
 }
 
-static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
-		 struct list_head *doomed)
+static void depot_trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
+		       struct list_head *doomed)
 {
 	unsigned int keep = READ_ONCE(slab->class->heap->dying) ? 0 : DEPOT_MAX_SLABS_EMPTY;
 
@@ -275,8 +275,8 @@ static void trim(struct pcslab_depot *depot, struct pcslab_slab *slab,
  * Each round must be checked like the address of a free: if two CPUs freed its
  * object at the same instant it may lead nowhere.
  */
-static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
-		  struct list_head *doomed)
+static void depot_flush(struct pcslab_class *class, int node, struct pcslab_magazine *mag,
+			struct list_head *doomed)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_round *round;
@@ -286,7 +286,7 @@ static void flush(struct pcslab_class *class, int node, struct pcslab_magazine *
 		round = &mag->round[--mag->n];
 		slab = slab_of_round(class, node, round);
 		if (likely(slab && put_into_slab(depot, slab, round->state, PCSLAB_OBJ_CACHED)))
-			trim(depot, slab, doomed);
+			depot_trim(depot, slab, doomed);
 		else
 			pcslab_raced_free(class, round->obj);
 	}
@@ -307,7 +307,7 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	flush(class, node, mag, doomed);
+	depot_flush(class, node, mag, doomed);
 	pcslab_unlock(&depot->lock, flags);
 }
 
@@ -331,8 +331,8 @@ struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int 
  * PCSLAB_HEAP_RANDOM fill all of it, so that the random order covers the whole
  * magazine.
  */
-static void fill(struct pcslab_class *class, struct pcslab_depot *depot,
-		 struct pcslab_magazine *mag)
+static void depot_fill(struct pcslab_class *class, struct pcslab_depot *depot,
+		       struct pcslab_magazine *mag)
 {
 	unsigned int want = class->capacity;
 
@@ -368,10 +368,10 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	if (!mag) {
 		mag = empty;
 		if (*slab && (*slab)->node == node) {
-			add_slab(depot, *slab, &depot->slabs_partial);
+			depot_add_slab(depot, *slab, &depot->slabs_partial);
 			*slab = NULL;
 		}
-		fill(class, depot, mag);
+		depot_fill(class, depot, mag);
 	} else if (*surplus || depot->mags_empty.nr < DEPOT_MAX_MAGS_EMPTY) {
 		pcslab_push(&depot->mags_empty, empty);
 	} else {
@@ -414,7 +414,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 		push_full(depot, full);
 	} else if (enough || may_flush) {
 		depot->nr_missed += enough ? full->n : 0;
-		flush(class, node, full, doomed);
+		depot_flush(class, node, full, doomed);
 		empty = full;
 	}
 	pcslab_unlock(&depot->lock, flags);
@@ -484,7 +484,7 @@ static void *take_reserved(struct pcslab_class *class, int node)
 /* A function that takes an object; called with the depot's lock held. */
 typedef void *(*take_fn)(struct pcslab_class *class, int node);
 
-static void *take(struct pcslab_class *class, int node, take_fn fn)
+static void *depot_take(struct pcslab_class *class, int node, take_fn fn)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	unsigned long flags;
@@ -499,13 +499,13 @@ static void *take(struct pcslab_class *class, int node, take_fn fn)
 /* Take an object from @node or, if @gfp allows it, from any node. */
 static void *take_anywhere(struct pcslab_class *class, gfp_t gfp, int node, take_fn fn)
 {
-	void *obj = take(class, node, fn);
+	void *obj = depot_take(class, node, fn);
 	int other;
 
 	if (obj || gfp & __GFP_THISNODE)
 		return obj;
 	for_each_node_state(other, N_MEMORY) {
-		obj = take(class, other, fn);
+		obj = depot_take(class, other, fn);
 		if (obj)
 			break;
 	}
@@ -570,7 +570,7 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab, &depot->slabs_empty);
+	depot_add_slab(depot, slab, &depot->slabs_empty);
 	pcslab_unlock(&depot->lock, flags);
 }
 
@@ -584,7 +584,7 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
  */
 bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 {
-	return !nr_free(&class->depot[node]);
+	return !depot_nr_free(&class->depot[node]);
 }
 
 /**
@@ -605,7 +605,7 @@ bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
 /*
  * Hand out an object of a new slab. The slab may be on another node than @node.
  */
-static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int order)
+static void *depot_grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int order)
 {
 	struct pcslab_slab *slab = pcslab_slab_create(class, gfp, node, order);
 	struct pcslab_depot *depot;
@@ -616,7 +616,7 @@ static void *grow(struct pcslab_class *class, gfp_t gfp, int node, unsigned int 
 		return NULL;
 	depot = depot_of(slab);
 	flags = pcslab_lock(&depot->lock);
-	add_slab(depot, slab, partial_list(depot, slab));
+	depot_add_slab(depot, slab, partial_list(depot, slab));
 	obj = of_reserves(slab) ? take_reserved(class, node_of(slab)) :
 				  take_one(class, slab->node);
 	pcslab_unlock(&depot->lock, flags);
@@ -642,12 +642,12 @@ void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 
 	if (node == NUMA_NO_NODE)
 		node = pcslab_home_of(raw_smp_processor_id());
-	obj = take(class, node, take_one) ?:
-	      grow(class, without_effort(gfp), node, class->order) ?:
+	obj = depot_take(class, node, take_one) ?:
+	      depot_grow(class, without_effort(gfp), node, class->order) ?:
 	      take_anywhere(class, gfp, node, take_one);
 	if (!obj && may_use_reserves(gfp))
 		obj = take_anywhere(class, gfp, node, take_reserved);
-	return obj ?: grow(class, gfp, node, class->min_order);
+	return obj ?: depot_grow(class, gfp, node, class->min_order);
 }
 
 /**
@@ -670,7 +670,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 	if (likely(done)) {
 		/* Release: pairs as in cache_push(). */
 		word_inc_release(pcslab_word(row->frees));
-		trim(depot, slab, &doomed);
+		depot_trim(depot, slab, &doomed);
 	}
 	pcslab_unlock(&depot->lock, flags);
 	if (unlikely(!done))
@@ -717,7 +717,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		/* Release: pairs as in cache_push(). */
 		word_inc_release(pcslab_word(row->frees));
 	}
-	trim(depot, slab, &doomed);
+	depot_trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);
 	pcslab_slabs_leave(&doomed);
 }
@@ -737,7 +737,7 @@ static void flush_full(struct pcslab_class *class, int node, unsigned int keep,
 		flags = pcslab_lock(&depot->lock);
 		mag = depot->nr_rounds > keep ? pop_full(depot) : NULL;
 		if (mag)
-			flush(class, node, mag, doomed);
+			depot_flush(class, node, mag, doomed);
 		pcslab_unlock(&depot->lock, flags);
 		kfree(mag);
 	} while (mag);
@@ -747,7 +747,8 @@ static void flush_full(struct pcslab_class *class, int node, unsigned int keep,
  * Take back a slab that was leaving and is not empty. Its free objects were
  * counted anew, @nr_free.
  */
-static void readmit(struct pcslab_depot *depot, struct pcslab_slab *slab, unsigned int nr_free)
+static void depot_readmit(struct pcslab_depot *depot, struct pcslab_slab *slab,
+			  unsigned int nr_free)
 {
 	depot->nr_free += nr_free - slab->nr_free;
 	WRITE_ONCE(slab->leaves, false);
@@ -787,7 +788,7 @@ enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 	flags = pcslab_lock(&depot->lock);
 	nr_free = pcslab_slab_count_free(slab);
 	if (unlikely(nr_free < slab->nr)) {
-		readmit(depot, slab, nr_free);
+		depot_readmit(depot, slab, nr_free);
 		verdict = PCSLAB_STAYS;
 	} else if (unlikely(must_wait(slab))) {
 		verdict = PCSLAB_WAITS;
@@ -820,7 +821,7 @@ static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int
 	list_for_each_entry_safe(slab, next, &depot->slabs_empty, list)
 		let_go(depot, slab, &doomed);
 	list_for_each_entry_safe(slab, next, &depot->slabs_reserve, list)
-		trim(depot, slab, &doomed);
+		depot_trim(depot, slab, &doomed);
 	pcslab_unlock(&depot->lock, flags);
 
 	pcslab_magazines_free(empty);
@@ -893,10 +894,10 @@ void pcslab_depot_reap(struct pcslab_class *class)
 	for_each_node_state(node, N_MEMORY) {
 		depot = &class->depot[node];
 		may_keep = pcslab_gauge(depot->max_rounds);
-		if (has_reclaimable(depot) && nr_free(depot) == depot->reap_mark)
+		if (has_reclaimable(depot) && depot_nr_free(depot) == depot->reap_mark)
 			drain_to(class, node, 0);
 		else if (may_keep > min_rounds(class))
 			drain_to(class, node, may_keep / 2);
-		depot->reap_mark = nr_free(depot);
+		depot->reap_mark = depot_nr_free(depot);
 	}
 }

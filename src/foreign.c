@@ -149,7 +149,7 @@ static struct pcslab_class *class_of(const void *addr)
  * Preemption is off, which keeps what class_of() finds. In kernels up to 7.3
  * the object is the second argument.
  */
-static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
+static int __kprobes foreign_see(struct kprobe *unused, struct pt_regs *regs)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
@@ -173,7 +173,7 @@ static int __kprobes see(struct kprobe *unused, struct pt_regs *regs)
 
 static struct kprobe probe = {
 	.symbol_name = "free_large_kmalloc",
-	.pre_handler = see,
+	.pre_handler = foreign_see,
 };
 
 static bool probed __ro_after_init;

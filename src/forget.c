@@ -80,7 +80,7 @@ static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
 	return go_on;
 }
 
-static bool hide(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
+static bool forget_hide(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
 {
 	pcslab_untag(virt_to_page(slab->base));
 	return true;
@@ -180,7 +180,7 @@ int pcslab_heap_forget(struct pcslab_heap *heap)
 		pr_err("heap %s is still being emptied, not forgotten\n", heap->name);
 		return -EBUSY;
 	}
-	visit_slabs(heap, hide, NULL);
+	visit_slabs(heap, forget_hide, NULL);
 	pcslab_grace_period();
 	if (!wait_until(heap, is_quiet) || !give_up_large(heap, &sum)) {
 		pr_err("heap %s has frees going on that do not end, not forgotten\n",

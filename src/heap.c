@@ -136,7 +136,7 @@ static void free_heaps(struct llist_node *gone)
 	}
 }
 
-static void bury(struct work_struct *work)
+static void heap_bury(struct work_struct *work)
 {
 	struct llist_node *dying = llist_del_all(&dying_heaps);
 	struct llist_node *gone = llist_del_all(&gone_heaps);
@@ -147,7 +147,7 @@ static void bury(struct work_struct *work)
 		free_heaps(gone);
 }
 
-static DECLARE_WORK(bury_work, bury);
+static DECLARE_WORK(bury_work, heap_bury);
 
 static void bury_soon(struct pcslab_heap *heap, struct llist_head *heaps)
 {
@@ -413,7 +413,7 @@ static struct pcslab_heap *forgotten_heap(const struct module *owner)
 }
 
 /* The module's code is still loaded, but no longer runs. */
-static int module_changes(struct notifier_block *unused, unsigned long state, void *owner)
+static int heap_module_changes(struct notifier_block *unused, unsigned long state, void *owner)
 {
 	struct pcslab_heap *heap;
 
@@ -427,7 +427,7 @@ static int module_changes(struct notifier_block *unused, unsigned long state, vo
 	return NOTIFY_OK;
 }
 
-static struct notifier_block module_notifier = { .notifier_call = module_changes };
+static struct notifier_block module_notifier = { .notifier_call = heap_module_changes };
 
 int __init pcslab_heap_init(void)
 {

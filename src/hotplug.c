@@ -70,7 +70,7 @@ static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
  * CPU 0 inherited, with CPU hotplug held for writing; readers hold it for
  * reading.
  */
-static void donate(struct pcslab_cache *from, struct pcslab_inherited *to)
+static void hotplug_donate(struct pcslab_cache *from, struct pcslab_inherited *to)
 {
 	add_row(to, &from->guarded);
 	add_row(to, &from->unguarded);
@@ -85,7 +85,7 @@ static int remove_cache(struct pcslab_class *class, unsigned int cpu)
 	pcslab_cache_drain(class, cache);
 	if (!cpu)
 		return 0;
-	donate(cache, &class->inherited);
+	hotplug_donate(cache, &class->inherited);
 	pcslab_cache_remove(class, cpu);
 	return 0;
 }

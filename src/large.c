@@ -142,7 +142,7 @@ void pcslab_large_release(struct page *page)
  * Take the object from the caller. Returns true for one call only, in every
  * heap, because giving the pages back twice would crash the kernel.
  */
-static bool claim(struct page *page)
+static bool large_claim(struct page *page)
 {
 	unsigned long **tag = (unsigned long **)&page->lru.next;
 
@@ -159,7 +159,7 @@ bool pcslab_large_free(const void *obj)
 {
 	struct page *page = large_page_of(obj);
 
-	if (!page || !claim(page))
+	if (!page || !large_claim(page))
 		return false;
 	if (pcslab_must_defer())
 		pcslab_defer_large(page);
@@ -182,7 +182,7 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 
 	flags = pcslab_lock(&heap->large_lock);
 	page = heap->large;
-	if (page && claim(page))
+	if (page && large_claim(page))
 		link_del(heap, page);
 	else
 		page = NULL;

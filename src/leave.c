@@ -13,8 +13,8 @@
  *    in doubt (pcslab_class_doubt()): the slots of the CPUs point to a guard
  *    that is always held. So the next call on each CPU takes the slow path,
  *    which verifies every round first and drops those that do not lead to a
- *    cached object (verify() in cache.c). A full magazine of a depot is
- *    verified when a CPU loads it.
+ *    cached object (cache_verify_mag() in cache.c). A full magazine of a depot
+ *    is verified when a CPU loads it.
  * 2. After a grace period no call is left that found its cache before step 1.
  *    If all objects of the slab are still free, its pages go. If a call took
  *    one meanwhile, the slab goes back into the depot: the heap has handed this
@@ -35,8 +35,8 @@
 
 static LLIST_HEAD(leaving);
 
-static void leave(struct work_struct *work);
-static DECLARE_WORK(leave_work, leave);
+static void leave_run(struct work_struct *work);
+static DECLARE_WORK(leave_work, leave_run);
 
 static void doubt_all(struct llist_node *batch)
 {
@@ -50,7 +50,7 @@ static void doubt_all(struct llist_node *batch)
 	}
 }
 
-static void leave(struct work_struct *work)
+static void leave_run(struct work_struct *work)
 {
 	struct llist_node *batch = llist_del_all(&leaving);
 	struct pcslab_slab *slab, *next;

@@ -104,7 +104,7 @@ static DECLARE_DELAYED_WORK(later, finish_later);
  * without end. A work item frees them instead. Frees after the flag is reset
  * queue the irq_work.
  */
-static void run(struct irq_work *unused)
+static void nmi_run(struct irq_work *unused)
 {
 	this_cpu_write(running, true);
 	pcslab_defer_finish();
@@ -114,14 +114,14 @@ static void run(struct irq_work *unused)
 		queue_delayed_work(pcslab_wq, &later, 1);
 }
 
-static void run_soon(void)
+static void nmi_run_soon(void)
 {
 	if (this_cpu_read(serving) && !this_cpu_read(running))
 		irq_work_queue(this_cpu_ptr(&work));
 }
 
 /* llist_add() for a link that NMIs of other CPUs read meanwhile. */
-static void add_slab(struct llist_node *link)
+static void nmi_add_slab(struct llist_node *link)
 {
 	struct llist_node *first = READ_ONCE(slabs.first);
 
@@ -150,10 +150,10 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 	 */
 	smp_mb();	/* needed: a failing cmpxchg() orders nothing */
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
-		add_slab(&slab->deferred);
+		nmi_add_slab(&slab->deferred);
 	/* Release: pairs with the acquire there. */
 	smp_store_release(state, PCSLAB_OBJ_DEFERRED);
-	run_soon();
+	nmi_run_soon();
 }
 
 /**
@@ -165,7 +165,7 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 void pcslab_defer_large(struct page *page)
 {
 	llist_add(page_node(page), &pages);
-	run_soon();
+	nmi_run_soon();
 }
 
 /* Runs on the CPU. The order is explained at the top of this file. */
@@ -196,7 +196,7 @@ int __init pcslab_defer_init(void)
 
 	/* At run time: 6.1 and 6.12 do not relocate per-CPU data of modules. */
 	for_each_possible_cpu(cpu)
-		init_irq_work(per_cpu_ptr(&work, cpu), run);
+		init_irq_work(per_cpu_ptr(&work, cpu), nmi_run);
 	cpus_read_lock();
 	hotplug_state = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_AP_ONLINE_DYN,
 							     "mm/pcslab:online",

@@ -64,7 +64,7 @@ static void span_cover(const void *end)
 /*
  * Account for @pages new pages; negative when they go. The kernel counts bytes.
  */
-static void account(struct page *page, long pages)
+static void page_account(struct page *page, long pages)
 {
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE_B, pages * PAGE_SIZE);
 }
@@ -80,7 +80,7 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner)
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
-	account(page, 1L << order);
+	page_account(page, 1L << order);
 	page_ref_add(page, PCSLAB_REF_BIAS);
 	WRITE_ONCE(page->private, (unsigned long)owner);
 	smp_wmb();	/* pairs with large_owner() */
@@ -93,7 +93,7 @@ static unsigned int put_back(struct page *page, int lacking)
 		return 0;
 	page_ref_add(page, lacking);
 	if (COMPAT_KFREE_DROPS_REF)
-		account(page, (long)lacking << compound_order(page));
+		page_account(page, (long)lacking << compound_order(page));
 	return lacking;
 }
 
@@ -129,7 +129,7 @@ void pcslab_unstamp(struct page *page)
 	pcslab_untag(page);
 	smp_wmb();	/* pairs with large_owner() */
 	WRITE_ONCE(page->private, 0);
-	account(page, -(1L << compound_order(page)));
+	page_account(page, -(1L << compound_order(page)));
 }
 
 /**

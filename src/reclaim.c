@@ -60,8 +60,8 @@ static struct shrinker *shrinker;
  */
 static unsigned long depots_quiet, caches_quiet;
 
-static void reap(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(reap_work, reap);
+static void reclaim_reap(struct work_struct *work);
+static DECLARE_DEFERRABLE_WORK(reap_work, reclaim_reap);
 
 /*
  * Number of calls that held the guard, which are all that used a magazine;
@@ -80,7 +80,7 @@ static bool is_idle(const struct pcslab_cache *c, unsigned int cpu)
 	       (READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->reap_mark));
 }
 
-static void drain(struct pcslab_class *class, struct pcslab_cache *c, void *pages)
+static void reclaim_drain(struct pcslab_class *class, struct pcslab_cache *c, void *pages)
 {
 	*(unsigned long *)pages += pcslab_cache_drain(class, c);
 }
@@ -124,7 +124,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 {
 	unsigned long pages = 0;
 	struct pcslab_visit visit = {
-		.heap = heap, .wants = pcslab_has_magazines, .fn = drain, .arg = &pages
+		.heap = heap, .wants = pcslab_has_magazines, .fn = reclaim_drain, .arg = &pages
 	};
 
 	pcslab_foreign_find(heap);
@@ -176,10 +176,10 @@ static void find_foreign_frees(void)
 	}
 }
 
-static void reap(struct work_struct *work)
+static void reclaim_reap(struct work_struct *work)
 {
 	unsigned long pages = 0;
-	struct pcslab_visit visit = { .wants = is_idle, .fn = drain, .arg = &pages };
+	struct pcslab_visit visit = { .wants = is_idle, .fn = reclaim_drain, .arg = &pages };
 
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);

@@ -168,7 +168,7 @@ struct pcslab_site *pcslab_site(unsigned long address)
 }
 
 /* Only loading a module brings new names. */
-static int module_changes(struct notifier_block *nb, unsigned long state, void *unused)
+static int site_module_changes(struct notifier_block *nb, unsigned long state, void *unused)
 {
 	if (state == MODULE_STATE_COMING)
 		atomic_inc(&epoch);
@@ -180,7 +180,7 @@ static int module_changes(struct notifier_block *nb, unsigned long state, void *
  * then.
  */
 static struct notifier_block notifier = {
-	.notifier_call = module_changes,
+	.notifier_call = site_module_changes,
 	.priority = INT_MAX,
 };
 

@@ -132,7 +132,7 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 	pcslab_pages_put(page);
 }
 
-static void take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)
+static void slab_take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)
 {
 	WRITE_ONCE(slab->state[i], PCSLAB_OBJ_CACHED);
 	round->obj = slab->base + i * slab->class->stride;
@@ -171,7 +171,7 @@ unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *rou
 
 	for (; taken < n && i < slab->nr; i++) {
 		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE)
-			take(slab, i, &round[taken++]);
+			slab_take(slab, i, &round[taken++]);
 	}
 	slab->hint = i;
 	slab->nr_free = taken < n ? 0 : slab->nr_free - n;
@@ -198,7 +198,7 @@ unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_rou
 	for (; taken < n && i < slab->nr; i++) {
 		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE &&
 		    pcslab_random_below(random, left--) < n - taken)
-			take(slab, i, &round[taken++]);
+			slab_take(slab, i, &round[taken++]);
 	}
 	/* With fewer free objects than nr_free it may have skipped some. */
 	slab->nr_free = taken < n ? pcslab_slab_count_free(slab) : slab->nr_free - n;

@@ -214,7 +214,7 @@ static void take_out_of_service(struct pcslab_class *class, unsigned int cpu,
 		   (struct pcslab_cache *)&cache->always_busy);
 }
 
-static void install(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
+static void slots_install(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
 {
 	take_out_of_service(class, cpu, cache);
 	put_into_service(class, cpu, cache);
@@ -234,7 +234,7 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 	unsigned long flags;
 
 	flags = pcslab_lock(&slots_lock);
-	install(class, cpu, cache);
+	slots_install(class, cpu, cache);
 	pcslab_unlock(&slots_lock, flags);
 }
 
@@ -282,7 +282,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
 			cache = caches;
 			caches = cache->next;
 			cache->spare = NULL;
-			install(class, cpu, cache);
+			slots_install(class, cpu, cache);
 		}
 		/* Release: pairs with pcslab_class_at(). */
 		smp_store_release(slot, class);

@@ -193,8 +193,8 @@ unsigned long pcslab_large_allocs(struct pcslab_heap *heap)
 	return sum_pair(&counters[0].large_allocs, &counters[1].large_allocs, ALL);
 }
 
-static void add_class(struct pcslab_heap *heap, unsigned int i,
-		      struct pcslab_class_stats *st, unsigned int parts)
+static void stats_add_class(struct pcslab_heap *heap, unsigned int i,
+			    struct pcslab_class_stats *st, unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, i);
 	const struct pcslab_heap_counters *counters = heap->counters;
@@ -208,8 +208,8 @@ static void add_class(struct pcslab_heap *heap, unsigned int i,
 	st->frees += sum.frees;
 }
 
-static void add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
-		      unsigned int parts)
+static void stats_add_large(struct pcslab_heap *heap, struct pcslab_stats *st,
+			    unsigned int parts)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, PCSLAB_LARGE);
 	const struct pcslab_heap_counters *counters = heap->counters;
@@ -234,8 +234,8 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
 	unsigned int i;
 
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		add_class(heap, i, &st->class[i], parts);
-	add_large(heap, st, parts);
+		stats_add_class(heap, i, &st->class[i], parts);
+	stats_add_large(heap, st, parts);
 }
 
 /*
@@ -243,7 +243,7 @@ static void add_counters(struct pcslab_heap *heap, struct pcslab_stats *st,
  * shown as they are, and the allocations as frees plus live. Live is negative
  * if two CPUs freed one object at the same instant.
  */
-static void settle(u64 *allocs, u64 *frees)
+static void stats_settle(u64 *allocs, u64 *frees)
 {
 	*frees = (unsigned long)*frees;
 	*allocs = *frees + (long)(*allocs - *frees);
@@ -255,9 +255,9 @@ static void settle_counters(struct pcslab_stats *st)
 	unsigned int i;
 
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
-		settle(&st->class[i].allocs, &st->class[i].frees);
-	settle(&st->large_allocs, &st->large_frees);
-	settle(&st->large_alloc_bytes, &st->large_free_bytes);
+		stats_settle(&st->class[i].allocs, &st->class[i].frees);
+	stats_settle(&st->large_allocs, &st->large_frees);
+	stats_settle(&st->large_alloc_bytes, &st->large_free_bytes);
 }
 
 /*

@@ -93,7 +93,7 @@ struct pcslab_class *pcslab_untrack_large(struct page *page)
 	return (struct pcslab_class *)page_private(page);
 }
 
-static void add(struct table *table, const struct pcslab_site *site, u64 bytes)
+static void track_add(struct table *table, const struct pcslab_site *site, u64 bytes)
 {
 	struct row *row = &table->others;
 	unsigned int i;
@@ -109,18 +109,18 @@ static void add(struct table *table, const struct pcslab_site *site, u64 bytes)
 	row->bytes += bytes;
 }
 
-static void add_slab(struct table *table, struct pcslab_slab *slab)
+static void track_add_slab(struct table *table, struct pcslab_slab *slab)
 {
 	struct pcslab_site **sites = pcslab_sites(slab);
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
 		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_LIVE)
-			add(table, READ_ONCE(sites[i]), slab->class->size);
+			track_add(table, READ_ONCE(sites[i]), slab->class->size);
 	}
 }
 
-static void add_class(struct table *table, struct pcslab_class *class)
+static void track_add_class(struct table *table, struct pcslab_class *class)
 {
 	struct pcslab_slab *slab;
 	int node;
@@ -128,12 +128,12 @@ static void add_class(struct table *table, struct pcslab_class *class)
 	rcu_read_lock();
 	for_each_node_state(node, N_MEMORY) {
 		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
-			add_slab(table, slab);
+			track_add_slab(table, slab);
 	}
 	rcu_read_unlock();
 }
 
-static void add_large(struct page *page, void *table)
+static void track_add_large(struct page *page, void *table)
 {
 	struct pcslab_note *note;
 	void *owner;
@@ -141,7 +141,7 @@ static void add_large(struct page *page, void *table)
 	if (!large_owner(page, &owner))
 		return;		/* it is being freed */
 	note = large_note(owner);
-	add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));
+	track_add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -151,7 +151,7 @@ static int by_bytes(const void *a, const void *b)
 	return x < y ? 1 : -(x > y);
 }
 
-static struct table *collect(struct pcslab_heap *heap)
+static struct table *track_collect(struct pcslab_heap *heap)
 {
 	struct table *table = kvzalloc(sizeof(*table), GFP_KERNEL);
 	struct pcslab_class *class = NULL;
@@ -159,8 +159,8 @@ static struct table *collect(struct pcslab_heap *heap)
 	if (!table)
 		return NULL;
 	while ((class = pcslab_next_size_class(heap, class)))
-		add_class(table, class);
-	pcslab_large_walk(heap, add_large, table);
+		track_add_class(table, class);
+	pcslab_large_walk(heap, track_add_large, table);
 	sort(table->row, table->nr, sizeof(table->row[0]), by_bytes, NULL);
 	return table;
 }
@@ -171,7 +171,7 @@ static struct table *collect(struct pcslab_heap *heap)
  */
 void pcslab_track_report(struct pcslab_heap *heap)
 {
-	struct table *table = collect(heap);
+	struct table *table = track_collect(heap);
 	unsigned int i;
 
 	if (!table)
@@ -195,7 +195,7 @@ void pcslab_track_report(struct pcslab_heap *heap)
  */
 int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
 {
-	struct table *table = collect(heap);
+	struct table *table = track_collect(heap);
 	unsigned int i;
 
 	if (!table)
