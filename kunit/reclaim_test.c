@@ -321,11 +321,11 @@ static unsigned long serve(struct pcslab_heap *other, unsigned int n, gfp_t gfp)
 /* Full magazines and empty slabs of all classes. */
 static unsigned long depots_hold(void)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	unsigned long n = 0;
 	int node;
 
-	while ((class = pcslab_next_size_class(heap, class))) {
+	pcslab_for_each_size_class(class, heap) {
 		for_each_node_state(node, N_MEMORY)
 			n += class->depot[node].mags_full.nr + class->depot[node].nr_slabs_empty;
 	}

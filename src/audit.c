@@ -117,12 +117,12 @@ void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits)
 	struct pcslab_visit visit = {
 		.heap = heap, .wants = pcslab_has_magazines, .fn = walk_cache, .arg = audits
 	};
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	int node;
 
 	cpus_read_lock();
 	mutex_lock(&audit_lock);
-	while ((class = pcslab_next_size_class(heap, class))) {
+	pcslab_for_each_size_class(class, heap) {
 		for_each_node_state(node, N_MEMORY)
 			walk_depot(&class->depot[node], &audits[class->index]);
 	}

@@ -183,14 +183,14 @@ static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *
 static int percpu_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_heap *heap = m->private;
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	unsigned int cpu;
 
 	seq_puts(m, "pcslab percpu version 1\n");
 	seq_puts(m, "# cpu   size         allocs          frees     inh_allocs      inh_frees  cached\n");
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
-		while ((class = pcslab_next_class(heap, class)))
+		pcslab_for_each_class(class, heap)
 			show_row(m, cpu, class, pcslab_cache_of(class, cpu));
 	}
 	cpus_read_unlock();

@@ -117,11 +117,11 @@ static void find_large(struct page *page, void *n)
  */
 void pcslab_foreign_find(struct pcslab_heap *heap)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	unsigned long n;
 	int node;
 
-	while ((class = pcslab_next_size_class(heap, class))) {
+	pcslab_for_each_size_class(class, heap) {
 		n = 0;
 		for_each_node_state(node, N_MEMORY)
 			n += find_in_depot(&class->depot[node]);

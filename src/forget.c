@@ -67,14 +67,16 @@ static bool visit_depot(struct pcslab_depot *depot, slab_fn fn, void *arg)
  */
 static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	bool go_on = true;
 	int node;
 
 	rcu_read_lock();
-	while (go_on && (class = pcslab_next_size_class(heap, class))) {
+	pcslab_for_each_size_class(class, heap) {
 		for_each_node_state(node, N_MEMORY)
 			go_on = go_on && visit_depot(&class->depot[node], fn, arg);
+		if (!go_on)
+			break;
 	}
 	rcu_read_unlock();
 	return go_on;

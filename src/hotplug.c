@@ -32,13 +32,13 @@ typedef int (*class_fn)(struct pcslab_class *class, unsigned int cpu);
 /* Call @fn for every class of every heap, including zombies, until it fails. */
 static int visit_classes(class_fn fn, unsigned int cpu)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	struct pcslab_heap *heap;
 	int err = 0;
 
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
-		while ((class = pcslab_next_class(heap, class)))
+		pcslab_for_each_class(class, heap)
 			err = err ?: fn(class, cpu);
 	}
 	mutex_unlock(&pcslab_heaps_lock);

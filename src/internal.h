@@ -158,38 +158,29 @@ static inline struct pcslab_class *pcslab_class_at(struct pcslab_heap *heap,
 	return smp_load_acquire(&heap->class[index]);
 }
 
-/*
- * The next published class after @class (the first if NULL) and below index
- * @end, or NULL.
- */
-static inline struct pcslab_class *pcslab_class_behind(struct pcslab_heap *heap,
-						       struct pcslab_class *class,
-						       unsigned int end)
+/* The first published class from @index on and below @end, or NULL. */
+static inline struct pcslab_class *pcslab_class_from(struct pcslab_heap *heap,
+						     unsigned int index,
+						     unsigned int end)
 {
-	unsigned int index = class ? class->index + 1 : 0;
+	struct pcslab_class *class = NULL;
 
-	for (class = NULL; !class && index < end; index++)
+	for (; !class && index < end; index++)
 		class = pcslab_class_at(heap, index);
 	return class;
 }
 
-/*
- * Iterate over the size classes of a heap: start with NULL, until it returns
- * NULL. This is no macro with a loop, because a macro would evaluate its
- * arguments more than once.
- */
-static inline struct pcslab_class *pcslab_next_size_class(struct pcslab_heap *heap,
-							  struct pcslab_class *class)
-{
-	return pcslab_class_behind(heap, class, PCSLAB_NR_CLASSES);
-}
+/* Iterate over the published size classes of @heap, which is evaluated once. */
+#define pcslab_for_each_size_class(class, heap)				\
+	for (class = pcslab_class_from(heap, 0, PCSLAB_NR_CLASSES); class; \
+	     class = pcslab_class_from(class->heap, class->index + 1,	\
+				       PCSLAB_NR_CLASSES))
 
 /* The same, including the class of large objects. */
-static inline struct pcslab_class *pcslab_next_class(struct pcslab_heap *heap,
-						     struct pcslab_class *class)
-{
-	return pcslab_class_behind(heap, class, PCSLAB_LARGE + 1);
-}
+#define pcslab_for_each_class(class, heap)				\
+	for (class = pcslab_class_from(heap, 0, PCSLAB_LARGE + 1); class; \
+	     class = pcslab_class_from(class->heap, class->index + 1,	\
+				       PCSLAB_LARGE + 1))
 
 /* leave.c: slabs on their way out */
 unsigned long pcslab_slabs_leave(struct list_head *doomed);

@@ -90,10 +90,10 @@ typedef unsigned long (*depot_fn)(struct pcslab_class *class);
 /* Call @fn for the classes of a heap until it has returned @enough pages. */
 static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned long enough)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	unsigned long pages = 0;
 
-	while ((class = pcslab_next_size_class(heap, class))) {
+	pcslab_for_each_size_class(class, heap) {
 		pages += fn(class);
 		if (pages >= enough)
 			break;
@@ -151,12 +151,12 @@ static void remember_calls(struct pcslab_class *class)
 
 static void reap_depots(void)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	struct pcslab_heap *heap;
 
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
-		while ((class = pcslab_next_size_class(heap, class))) {
+		pcslab_for_each_size_class(class, heap) {
 			remember_calls(class);
 			pcslab_depot_reap(class);
 		}

@@ -304,7 +304,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *cache
  */
 bool pcslab_heap_stop(struct pcslab_heap *heap)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	unsigned long flags;
 	unsigned int cpu;
 	bool first;
@@ -314,7 +314,7 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 	WRITE_ONCE(heap->dying, true);
 	pcslab_unlock(&slots_lock, flags);
 	/* From here on no cache of this heap is put into service. */
-	while ((class = pcslab_next_class(heap, class))) {
+	pcslab_for_each_class(class, heap) {
 		for_each_cpu(cpu, &pcslab_cpus)
 			take_out_of_service(class, cpu, pcslab_cache_of(class, cpu));
 	}
@@ -419,10 +419,10 @@ static bool start_class(const struct pcslab_visit *unused, struct pcslab_class *
 static bool step_heap(visit_step step, const struct pcslab_visit *visit,
 		      struct pcslab_heap *heap)
 {
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 	bool any = false;
 
-	while ((class = pcslab_next_size_class(heap, class)))
+	pcslab_for_each_size_class(class, heap)
 		any |= step(visit, class);
 	return any;
 }

@@ -154,11 +154,11 @@ static int by_bytes(const void *a, const void *b)
 static struct table *track_collect(struct pcslab_heap *heap)
 {
 	struct table *table = kvzalloc(sizeof(*table), GFP_KERNEL);
-	struct pcslab_class *class = NULL;
+	struct pcslab_class *class;
 
 	if (!table)
 		return NULL;
-	while ((class = pcslab_next_size_class(heap, class)))
+	pcslab_for_each_size_class(class, heap)
 		track_add_class(table, class);
 	pcslab_large_walk(heap, track_add_large, table);
 	sort(table->row, table->nr, sizeof(table->row[0]), by_bytes, NULL);
