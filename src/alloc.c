@@ -340,6 +340,37 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 	return true;
 }
 
+/*
+ * The steps of a free
+ *
+ * 1. The address leads to its struct page, and this to the slab (page.h:
+ *    find_page(), find_slab()).
+ * 2. The offset in the slab leads to the object's state byte, if an object
+ *    starts there (page.h: find_state()).
+ * 3. The slab's slots lead to this CPU's cache of the class, or to a guard that
+ *    is always held (free_fast(); slots.c).
+ * 4. The guard is taken (cache.h: guard_enter()).
+ * 5. The object must be live, the magazine must have room, and the object must
+ *    be of the CPU's node (free_fast()).
+ * 6. KASAN and kmemleak are told (hooks.h: hook_free()).
+ * 7. The state becomes cached, the object goes into the magazine, and the free
+ *    is counted (cache.h: cache_push(); internal.h: pcslab_word() chooses the
+ *    word; arch.h: word_inc_release()).
+ * 8. The guard is released (cache.h: guard_exit()).
+ *
+ * If a step fails, nothing has been changed but the guard, which is released.
+ * Then free_slow() starts from scratch:
+ *
+ * 1. A large object goes to large.c.
+ * 2. Address, slab and state are found as above. The state is claimed, so that
+ *    the object is this call's alone; if that fails, it is a bad free
+ *    (badfree.c).
+ * 3. Patterns are checked (check.c), or the object is zeroed (init_on_free).
+ * 4. A call that must not wait for a lock defers the rest (nmi.c).
+ * 5. The object goes into a magazine of this CPU, for which a full one may go
+ *    to the depot (cache.c); otherwise into its slab (depot.c).
+ */
+
 /**
  * pcslab_free() - give an object back
  * @obj: object that any allocation of any heap returned, NULL or ZERO_SIZE_PTR
