@@ -4,8 +4,10 @@
  *
  * With the second magazine a caller that alternates between allocating and
  * freeing at a magazine's edge does not go to the depot each time (Bonwick and
- * Adams, 2001). Both hold objects of the CPU's own node only: a remote object
- * is freed to the depot of its node.
+ * Adams, 2001). A CPU that goes to the depot twice in a row for the same reason
+ * mostly allocates or mostly frees, so it trades both magazines at once. Both
+ * hold objects of the CPU's own node only: a remote object is freed to the
+ * depot of its node.
  *
  * Context: as the caller of alloc or free, not NMI. The guard is held with
  *	preemption off; the depot's lock may be taken under it. Magazines and
@@ -119,12 +121,17 @@ void pcslab_cache_unload(struct pcslab_cache *c)
 	c->limit = no_magazine.round;
 }
 
+static void set_spare(struct pcslab_cache *c, struct pcslab_magazine *mag, unsigned int n)
+{
+	WRITE_ONCE(c->nr_spare, n);
+	WRITE_ONCE(c->spare, mag);
+}
+
 /* Make @mag the loaded magazine, and the loaded one the spare. */
 static void cache_rotate(struct pcslab_class *class, struct pcslab_cache *c,
 			 struct pcslab_magazine *mag, unsigned int n)
 {
-	WRITE_ONCE(c->nr_spare, c->top - c->loaded->round);
-	WRITE_ONCE(c->spare, c->loaded);
+	set_spare(c, c->loaded, c->top - c->loaded->round);
 	cache_load(class, c, mag, n);
 }
 
@@ -158,6 +165,31 @@ struct supply {
 	unsigned int more;
 };
 
+/* A magazine of the depot may have been full since before slabs left. */
+static void cache_verify_full(struct pcslab_class *class, struct pcslab_cache *c,
+			      struct pcslab_magazine *mag)
+{
+	if (unlikely(mag->verified != c->verified))
+		mag->n = cache_verify_mag(class, c->node, mag, mag->n);
+}
+
+/* The loaded magazine is empty, and the spare is empty or NULL. */
+static void cache_get_full(struct pcslab_class *class, struct pcslab_cache *c,
+			   struct supply *supply)
+{
+	struct pcslab_magazine *mag, *second = c->spare;
+
+	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, c->gave ? NULL : &second,
+				       &supply->mag, &supply->slab);
+	cache_verify_full(class, c, mag);
+	cache_load(class, c, mag, mag->n);
+	if (second != c->spare) {
+		cache_verify_full(class, c, second);
+		set_spare(c, second, second->n);
+	}
+	c->gave = false;
+}
+
 /* Refill: called when the loaded magazine is empty. */
 static void cache_refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
 {
@@ -173,12 +205,8 @@ static void cache_refill(struct pcslab_class *class, struct pcslab_cache *c, str
 			return;
 		cache_load(class, c, mag, 0);
 	}
-	if (!supply->slab && pcslab_depot_lacks_objects(class, c->node))
-		return;
-	mag = pcslab_depot_trade_empty(class, c->node, c->loaded, &supply->mag, &supply->slab);
-	if (unlikely(mag->verified != c->verified))
-		mag->n = cache_verify_mag(class, c->node, mag, mag->n);
-	cache_load(class, c, mag, mag->n);
+	if (supply->slab || !pcslab_depot_lacks_objects(class, c->node))
+		cache_get_full(class, c, supply);
 }
 
 /*
@@ -264,6 +292,37 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 	return obj;
 }
 
+/* Fill in what a depot must know of a magazine. */
+static struct pcslab_magazine *cache_seal(struct pcslab_cache *c, struct pcslab_magazine *mag,
+					  unsigned int n)
+{
+	mag->n = n;
+	mag->verified = c->verified;
+	return mag;
+}
+
+/* Both magazines are full. */
+static bool cache_give_full(struct pcslab_class *class, struct pcslab_cache *c,
+			    struct pcslab_magazine **fresh, bool last,
+			    struct list_head *doomed)
+{
+	struct pcslab_magazine *mag, *second = NULL;
+
+	if (c->gave)
+		second = cache_seal(c, c->loaded, c->top - c->loaded->round);
+	mag = pcslab_depot_trade_full(class, c->node, cache_seal(c, c->spare, c->nr_spare),
+				      &second, *fresh, last, doomed);
+	if (!mag)
+		return false;
+	if (mag == *fresh)
+		*fresh = NULL;
+	cache_rotate(class, c, mag, 0);
+	if (second && second != c->spare)
+		set_spare(c, second, 0);
+	c->gave = true;
+	return true;
+}
+
 /*
  * The loaded magazine is full: make room. Unless this is the @last attempt, a
  * magazine is flushed into the slabs only if the depot has enough.
@@ -288,17 +347,9 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 			cache_load(class, c, mag, 0);
 		return true;
 	}
-	if (!last && !*fresh && pcslab_depot_lacks_magazines(class, c->node))
+	if (!last && !*fresh && pcslab_depot_lacks_magazines(class, c->node, 1 + c->gave))
 		return false;
-	c->spare->n = c->nr_spare;
-	c->spare->verified = c->verified;
-	mag = pcslab_depot_trade_full(class, c->node, c->spare, *fresh, last, doomed);
-	if (!mag)
-		return false;
-	if (mag == *fresh)
-		*fresh = NULL;
-	cache_rotate(class, c, mag, 0);
-	return true;
+	return cache_give_full(class, c, fresh, last, doomed);
 }
 
 /**

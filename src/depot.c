@@ -342,11 +342,34 @@ static void depot_fill(struct pcslab_class *class, struct pcslab_depot *depot,
 	mag->verified = READ_ONCE(class->doubts);
 }
 
+/* Give a full magazine, if there is one, for a second empty one or NULL. */
+static struct pcslab_magazine *second_full(struct pcslab_depot *depot,
+					   struct pcslab_magazine *empty)
+{
+	if (!depot->mags_full.top || (empty && depot->mags_empty.nr >= DEPOT_MAX_MAGS_EMPTY))
+		return empty;
+	if (empty)
+		pcslab_push(&depot->mags_empty, empty);
+	return pop_full(depot);
+}
+
+/* Give a second full magazine for an empty one, if there is room and one. */
+static struct pcslab_magazine *second_empty(struct pcslab_depot *depot,
+					    struct pcslab_magazine *full)
+{
+	if (!full || !depot->mags_empty.top || depot->nr_rounds >= depot->max_rounds)
+		return full;
+	push_full(depot, full);
+	return pcslab_pop(&depot->mags_empty);
+}
+
 /**
  * pcslab_depot_trade_empty() - give an empty magazine for one with objects
  * @class: class of the objects
  * @node: node of the objects
  * @empty: a magazine without rounds
+ * @second: if not NULL, points to another one or to NULL; the depot may replace
+ *	that by a full one
  * @surplus: if it points to NULL it may be set to @empty, which the caller must
  *	free
  * @slab: points to a new slab or NULL; to NULL afterwards if the depot took it
@@ -356,8 +379,8 @@ static void depot_fill(struct pcslab_class *class, struct pcslab_depot *depot,
  */
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus,
-			 struct pcslab_slab **slab)
+			 struct pcslab_magazine *empty, struct pcslab_magazine **second,
+			 struct pcslab_magazine **surplus, struct pcslab_slab **slab)
 {
 	struct pcslab_depot *depot = &class->depot[node];
 	struct pcslab_magazine *mag;
@@ -377,6 +400,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 	} else {
 		*surplus = empty;
 	}
+	if (second)
+		*second = second_full(depot, *second);
 	pcslab_unlock(&depot->lock, flags);
 	return mag;
 }
@@ -386,6 +411,8 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
  * @class: class of the objects
  * @node: node of the objects
  * @full: a magazine that is full, or lost some rounds in verification
+ * @second: points to another one, or to NULL; the depot may replace it by an
+ *	empty one
  * @fresh: an empty magazine that the depot may return, or NULL
  * @may_flush: flush @full if there is no empty magazine
  * @doomed: slabs that go are added here; the caller must pass it to
@@ -397,7 +424,7 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
  */
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
-			struct pcslab_magazine *full,
+			struct pcslab_magazine *full, struct pcslab_magazine **second,
 			struct pcslab_magazine *fresh, bool may_flush,
 			struct list_head *doomed)
 {
@@ -412,6 +439,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 		empty = fresh ?: pcslab_pop(&depot->mags_empty);
 	if (empty) {
 		push_full(depot, full);
+		*second = second_empty(depot, *second);
 	} else if (enough || may_flush) {
 		depot->nr_missed += enough ? full->n : 0;
 		depot_flush(class, node, full, doomed);
@@ -588,18 +616,19 @@ bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 }
 
 /**
- * pcslab_depot_lacks_magazines() - can a depot not trade a full magazine?
- * @class: class of the magazine
+ * pcslab_depot_lacks_magazines() - can a depot not trade full magazines?
+ * @class: class of the magazines
  * @node: node of the depot
+ * @nr: how many
  *
- * Return: true if the depot has room for a full magazine and no empty one to
- *	give for it. Racy read.
+ * Return: true if the depot has room for a full magazine and fewer than @nr
+ *	empty ones to give. Racy read.
  */
-bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node)
+bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node, unsigned int nr)
 {
 	const struct pcslab_depot *depot = &class->depot[node];
 
-	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && !depot->mags_empty.nr);
+	return pcslab_gauge(depot->nr_rounds < depot->max_rounds && depot->mags_empty.nr < nr);
 }
 
 /*

@@ -65,16 +65,16 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab);
 enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab);
 struct pcslab_magazine *
 pcslab_depot_trade_empty(struct pcslab_class *class, int node,
-			 struct pcslab_magazine *empty, struct pcslab_magazine **surplus,
-			 struct pcslab_slab **slab);
+			 struct pcslab_magazine *empty, struct pcslab_magazine **second,
+			 struct pcslab_magazine **surplus, struct pcslab_slab **slab);
 struct pcslab_slab *pcslab_depot_get_slab(struct pcslab_class *class, gfp_t gfp, int node,
 					  unsigned int more);
 void pcslab_depot_add_slab(struct pcslab_slab *slab);
 bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node);
-bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node);
+bool pcslab_depot_lacks_magazines(struct pcslab_class *class, int node, unsigned int nr);
 struct pcslab_magazine *
 pcslab_depot_trade_full(struct pcslab_class *class, int node,
-			struct pcslab_magazine *full,
+			struct pcslab_magazine *full, struct pcslab_magazine **second,
 			struct pcslab_magazine *fresh, bool may_flush,
 			struct list_head *doomed);
 struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int node);

@@ -161,6 +161,7 @@ struct pcslab_inherited {
  * @nr_spare: rounds in @spare
  * @needed: slabs that the CPU needed in a row without a free in between, up to
  *	a limit
+ * @gave: the last trade with the depot gave full magazines, not empty ones
  * @out: out of service: the CPU must leave everything but @unguarded alone
  * @visited: a visit has taken it out of service (slots.c)
  *
@@ -189,6 +190,7 @@ struct pcslab_cache {
 	u32 frees;
 	u16 nr_spare;
 	u8 needed;
+	bool gave;
 	bool out;
 	bool visited;
 } ____cacheline_aligned;
