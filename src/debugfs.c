@@ -14,9 +14,10 @@
  * New columns must only be appended. Classes that were never used have no line.
  * Documentation/debugfs.rst explains each column.
  *
- * A heap's files are removed before the heap is freed, and removing them waits
- * for readers, so a reader needs no reference. Zombies have no files, only
- * their line in stats.
+ * A heap's files are removed when it is destroyed; zombies have no files, only
+ * their line in stats. An open file holds a reference to the heap, so that
+ * destroying a heap does not wait for readers, which may be preempted for long.
+ * From then on the file cannot be read.
  *
  * Context: process. Locks: CPU hotplug lock > pcslab_heaps_lock.
  */
@@ -128,22 +129,47 @@ static int show_stats_by(struct seq_file *m, const char *format,
 }
 
 /*
- * Files with a line per class. seq_file starts with a smaller buffer than they
- * need and would call show twice, which would repeat the audit's walk.
+ * A heap's files have a line per class. seq_file starts with a smaller buffer
+ * than they need and would call show twice, which would repeat the audit's walk.
  */
-#define DEFINE_TABLE(name)						\
+static int heap_file_open(struct inode *inode, struct file *file,
+			  int (*show)(struct seq_file *m, void *unused))
+{
+	struct pcslab_heap *heap = inode->i_private;
+	int err = single_open_size(file, show, heap, (PCSLAB_NR_CLASSES + 4) * 100);
+
+	/* Removing the file waits for this, and the owner's reference is held. */
+	if (!err)
+		refcount_inc(&heap->refs);
+	return err;
+}
+
+static int heap_file_release(struct inode *inode, struct file *file)
+{
+	pcslab_heap_put(inode->i_private);
+	return single_release(inode, file);
+}
+
+/* The same error as from a file of debugfs that was removed. */
+static ssize_t heap_file_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
+{
+	struct pcslab_heap *heap = file_inode(file)->i_private;
+
+	return READ_ONCE(heap->dying) ? -EIO : seq_read(file, buf, size, pos);
+}
+
+#define DEFINE_HEAP_FILE(name)						\
 static int name##_open(struct inode *inode, struct file *file)		\
 {									\
-	return single_open_size(file, name##_show, inode->i_private,	\
-				(PCSLAB_NR_CLASSES + 4) * 100);		\
+	return heap_file_open(inode, file, name##_show);		\
 }									\
 									\
 static const struct file_operations name##_fops = {			\
 	.owner		= THIS_MODULE,					\
 	.open		= name##_open,					\
-	.read		= seq_read,					\
+	.read		= heap_file_read,				\
 	.llseek		= seq_lseek,					\
-	.release	= single_release,				\
+	.release	= heap_file_release,				\
 }
 
 static int stats_show(struct seq_file *m, void *unused)
@@ -151,14 +177,14 @@ static int stats_show(struct seq_file *m, void *unused)
 	return show_stats_by(m, "pcslab stats version 1", pcslab_heap_stats);
 }
 
-DEFINE_TABLE(stats);
+DEFINE_HEAP_FILE(stats);
 
 static int exact_show(struct seq_file *m, void *unused)
 {
 	return show_stats_by(m, "pcslab exact version 1", pcslab_heap_stats_exact);
 }
 
-DEFINE_TABLE(exact);
+DEFINE_HEAP_FILE(exact);
 
 static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
 		     const struct pcslab_cache *c)
@@ -196,7 +222,8 @@ static int percpu_show(struct seq_file *m, void *unused)
 	cpus_read_unlock();
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(percpu);
+
+DEFINE_HEAP_FILE(percpu);
 
 static void show_audit(struct seq_file *m, const char *name,
 		       const struct pcslab_audit *audit)
@@ -255,7 +282,7 @@ static int audit_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-DEFINE_TABLE(audit);
+DEFINE_HEAP_FILE(audit);
 
 static int sites_show(struct seq_file *m, void *unused)
 {
@@ -263,7 +290,8 @@ static int sites_show(struct seq_file *m, void *unused)
 	seq_puts(m, "# objects        bytes allocated by\n");
 	return pcslab_track_show(m, m->private);
 }
-DEFINE_SHOW_ATTRIBUTE(sites);
+
+DEFINE_HEAP_FILE(sites);
 
 /* Errors of a heap's callers. */
 struct faults {
@@ -400,17 +428,20 @@ static int classes_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(classes);
 
-/* Errors of debugfs are ignored, as usual: a heap works without its files. */
+/*
+ * Errors of debugfs are ignored, as usual: a heap works without its files.
+ * "Unsafe" files are those whose removal waits for nothing but open().
+ */
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 {
 	struct dentry *dir = debugfs_create_dir(heap->name, heaps_dir);
 
-	debugfs_create_file("stats", 0400, dir, heap, &stats_fops);
-	debugfs_create_file("percpu", 0400, dir, heap, &percpu_fops);
-	debugfs_create_file("exact", 0400, dir, heap, &exact_fops);
-	debugfs_create_file("audit", 0400, dir, heap, &audit_fops);
+	debugfs_create_file_unsafe("stats", 0400, dir, heap, &stats_fops);
+	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
+	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
+	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
-		debugfs_create_file("sites", 0400, dir, heap, &sites_fops);
+		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;
 }
 

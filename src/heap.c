@@ -390,7 +390,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		dump_stack();
 		return;
 	}
-	debugfs_remove(heap->dir);	/* waits for readers */
+	debugfs_remove(heap->dir);
 	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }
