@@ -10,6 +10,7 @@
  * track, with the cases reported_by_site and one_site_alone; and unload.run.
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -18,6 +19,7 @@
 
 #include "api.h"
 #include "interrupt.h"
+#include "zombie.h"
 
 static const struct {
 	const char *name;
@@ -499,6 +501,26 @@ static void taken_name_leaves_nothing(struct kunit *test)
 	KUNIT_EXPECT_LT(test, missing_soon(before, REFUSED / 2), REFUSED / 2);
 }
 
+/* The file has the last reference. A read that has begun is not disturbed. */
+static void open_file_keeps_heap(struct kunit *test)
+{
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-open", NULL);
+	char text[1024];
+	struct file *file;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	file = api_open("pcslab/heaps/kunit-open/stats");
+	KUNIT_EXPECT_FALSE(test, IS_ERR(file));
+	pcslab_heap_destroy(heap);
+	if (IS_ERR(file))
+		return;
+	expect_last_reference(test, heap);
+	KUNIT_EXPECT_GT(test, api_read(file, text, sizeof(text)), 0);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n    64 "));
+	__fput_sync(file);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(names_are_checked),
 	KUNIT_CASE(name_is_copied),
@@ -513,6 +535,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cycles_leave_nothing),
 	KUNIT_CASE(taken_name_leaves_nothing),
 	KUNIT_CASE(frees_sleep_while_destroyed),
+	KUNIT_CASE(open_file_keeps_heap),
 	{}
 };
 

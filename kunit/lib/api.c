@@ -83,7 +83,7 @@ EXPORT_SYMBOL_GPL(api_same_books);
  * processes have mounted (in 7.3 they don't), so this mounts debugfs until the
  * file is open.
  */
-static struct file *open_in_debugfs(const char *path)
+struct file *api_open(const char *path)
 {
 	struct vfsmount *mnt = kern_mount(get_fs_type("debugfs"));
 	struct path root;
@@ -96,26 +96,39 @@ static struct file *open_in_debugfs(const char *path)
 	kern_unmount(mnt);
 	return file;
 }
+EXPORT_SYMBOL_GPL(api_open);
 
 /*
  * debugfs files have no read_iter, so kernel_read() refuses them; seq_file's
- * own read works. Close the file at once: fput() defers its work, which would
- * keep the module in use for a while.
+ * own read works.
  */
-ssize_t api_read_file(const char *path, char *buf, size_t size)
+ssize_t api_read(struct file *file, char *buf, size_t size)
 {
 	struct kvec vec = { .iov_base = buf, .iov_len = size - 1 };
-	struct file *file = open_in_debugfs(path);
 	struct iov_iter iter;
 	struct kiocb kiocb;
 	ssize_t n;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
 	init_sync_kiocb(&kiocb, file);
 	iov_iter_kvec(&iter, READ, &vec, 1, vec.iov_len);
 	n = seq_read_iter(&kiocb, &iter);
 	buf[max_t(ssize_t, n, 0)] = '\0';
+	return n;
+}
+EXPORT_SYMBOL_GPL(api_read);
+
+/*
+ * Close the file at once: fput() defers its work, which would keep the module
+ * in use for a while.
+ */
+ssize_t api_read_file(const char *path, char *buf, size_t size)
+{
+	struct file *file = api_open(path);
+	ssize_t n;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	n = api_read(file, buf, size);
 	__fput_sync(file);
 	return n;
 }

@@ -41,6 +41,8 @@ bool api_same_books(const struct pcslab_stats *a, const struct pcslab_stats *b);
 u64 api_refused(struct kunit *test);
 
 /* Read a seq_file in debugfs, NUL terminated; returns its length or an error */
+struct file *api_open(const char *path);
+ssize_t api_read(struct file *file, char *buf, size_t size);
 ssize_t api_read_file(const char *path, char *buf, size_t size);
 char *api_summary(struct kunit *test);
 
