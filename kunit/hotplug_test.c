@@ -459,8 +459,8 @@ static int let_it_be_made(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kprobe at_cache_remove = {
-	.symbol_name = "pcslab_cache_remove",
+static struct kprobe at_slot_clear = {
+	.symbol_name = "pcslab_slot_clear",
 	.pre_handler = let_it_be_made,
 	.post_handler = stay_breakpoint,
 };
@@ -479,14 +479,14 @@ static void class_made_while_a_cpu_dies(struct kunit *test)
 	late.made = false;
 	pcslab_free(pcslab_alloc(late.heap, 64, GFP_KERNEL));
 	move_to(test, 0);
-	KUNIT_ASSERT_EQ(test, register_kprobe(&at_cache_remove), 0);
+	KUNIT_ASSERT_EQ(test, register_kprobe(&at_slot_clear), 0);
 	maker = kthread_create(make_late_class, NULL, "pcslab-maker");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(maker));
 	kthread_bind(maker, MAKER_CPU);
 	wake_up_process(maker);
 
 	take_down(test, DYING_CPU);
-	unregister_kprobe(&at_cache_remove);
+	unregister_kprobe(&at_slot_clear);
 	KUNIT_EXPECT_TRUE(test, late.go && late.made);
 	kthread_stop(maker);
 	KUNIT_EXPECT_NOT_NULL(test, late.obj);

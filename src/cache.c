@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cache: two magazines of one CPU, how they are refilled and flushed
+ * The cache: two magazines of one CPU, how they are refilled and flushed, and
+ * the life of a cache, from the making to the handing over of its counts
  *
  * With the second magazine a caller that alternates between allocating and
  * freeing at a magazine's edge does not go to the depot each time (Bonwick and
@@ -12,6 +13,12 @@
  * Context: as the caller of alloc or free, not NMI. The guard is held with
  *	preemption off; the depot's lock may be taken under it. Magazines and
  *	pages must be allocated and freed without the guard.
+ *
+ * A cache is made with its class, or when its CPU comes up. It is freed with
+ * its class, or when its CPU is dead: then its magazines are flushed into the
+ * slabs, and its counters are added to CPU 0's record. In between it is in a
+ * slot, and only slots.c takes it out of service. CPU 0 keeps its cache when it
+ * is offline, in order to inherit.
  */
 #include <linux/slab.h>
 
@@ -108,11 +115,8 @@ static void cache_load(struct pcslab_class *class, struct pcslab_cache *c,
 	WRITE_ONCE(c->top, mag->round + n);
 }
 
-/**
- * pcslab_cache_unload() - leave a cache without magazines
- * @c: a new cache, or one whose magazines were taken away
- */
-void pcslab_cache_unload(struct pcslab_cache *c)
+/* Leave a cache without magazines: it is new, or they were taken away. */
+static void cache_unload(struct pcslab_cache *c)
 {
 	WRITE_ONCE(c->loaded, NULL);
 	WRITE_ONCE(c->spare, NULL);
@@ -418,6 +422,136 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache
 
 	drain_one(class, cache->node, cache->loaded, pcslab_nr_loaded(class, cache), &doomed);
 	drain_one(class, cache->node, cache->spare, cache->nr_spare, &doomed);
-	pcslab_cache_unload(cache);
+	cache_unload(cache);
 	return pcslab_slabs_leave(&doomed);
+}
+
+static struct pcslab_cache *cache_create(unsigned int cpu, gfp_t gfp)
+{
+	struct pcslab_cache *cache;
+
+	if (pcslab_should_fail(gfp))
+		return NULL;
+	cache = kzalloc_node(sizeof(*cache), gfp, pcslab_home_of(cpu));
+	if (!cache)
+		return NULL;
+	cache->always_busy = 1;
+	cache_unload(cache);
+	return cache;
+}
+
+/**
+ * pcslab_caches_free() - free caches that are in no slot yet
+ * @cache: the first of a list, or NULL
+ */
+void pcslab_caches_free(struct pcslab_cache *cache)
+{
+	struct pcslab_cache *next;
+
+	for (; cache; cache = next) {
+		next = cache->next;
+		kfree(cache);
+	}
+}
+
+/**
+ * pcslab_caches_create() - make the caches of a new class
+ * @gfp: the caller's
+ *
+ * Return: a list with a cache for each CPU in pcslab_cpus, in order of the
+ *	mask; NULL if memory is short. If the mask changes meanwhile,
+ *	pcslab_class_publish() refuses the list.
+ */
+struct pcslab_cache *pcslab_caches_create(gfp_t gfp)
+{
+	struct pcslab_cache *first = NULL, **end = &first;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (!cpumask_test_cpu(cpu, &pcslab_cpus))
+			continue;
+		*end = cache_create(cpu, gfp);
+		if (!*end) {
+			pcslab_caches_free(first);
+			return NULL;
+		}
+		end = &(*end)->next;
+	}
+	return first;
+}
+
+/**
+ * pcslab_cache_add() - make the cache of a class for a CPU that comes up
+ * @class: class of the cache
+ * @cpu: the CPU, which has not started yet
+ *
+ * Context: CPU hotplug held for writing.
+ * Return: 0 or -ENOMEM.
+ */
+int pcslab_cache_add(struct pcslab_class *class, unsigned int cpu)
+{
+	struct pcslab_cache *cache;
+
+	if (pcslab_cache_of(class, cpu))
+		return 0;
+	cache = cache_create(cpu, GFP_KERNEL);
+	if (!cache)
+		return -ENOMEM;
+	pcslab_slot_set(class, cpu, cache);
+	return 0;
+}
+
+/* For large objects allocs are bytes. */
+static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
+{
+	to->allocs += from->allocs[0] + from->allocs[1];
+	to->frees += from->frees[0] + from->frees[1];
+}
+
+/*
+ * Plain additions are enough: only this function writes @to, the counts that
+ * CPU 0 inherited, with CPU hotplug held for writing; readers hold it for
+ * reading.
+ */
+static void cache_donate(struct pcslab_cache *from, struct pcslab_inherited *to)
+{
+	add_row(to, &from->guarded);
+	add_row(to, &from->unguarded);
+}
+
+/**
+ * pcslab_cache_retire() - empty the cache of a dead CPU, and free it
+ * @class: class of the cache
+ * @cpu: the CPU
+ *
+ * CPU 0 inherits what the cache counted. The cache of CPU 0 itself stays.
+ *
+ * Context: CPU hotplug held for writing.
+ * Return: 0.
+ */
+int pcslab_cache_retire(struct pcslab_class *class, unsigned int cpu)
+{
+	struct pcslab_cache *cache = pcslab_cache_of(class, cpu);
+
+	if (!cache)
+		return 0;
+	pcslab_cache_drain(class, cache);
+	if (!cpu)
+		return 0;
+	cache_donate(cache, &class->inherited);
+	pcslab_slot_clear(class, cpu);
+	kfree(cache);
+	return 0;
+}
+
+/**
+ * pcslab_class_free_caches() - free the caches of a class
+ * @class: without slabs, large objects or readers
+ */
+void pcslab_class_free_caches(struct pcslab_class *class)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(pcslab_cache_of(class, cpu));
 }

@@ -99,47 +99,10 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
  */
 void pcslab_class_free(struct pcslab_class *class)
 {
-	unsigned int cpu;
-
 	if (!class)
 		return;
-	for_each_possible_cpu(cpu)
-		kfree(pcslab_cache_of(class, cpu));
+	pcslab_class_free_caches(class);
 	kfree(class);
-}
-
-/* Free caches that are in no slot yet. */
-static void free_caches(struct pcslab_cache *cache)
-{
-	struct pcslab_cache *next;
-
-	for (; cache; cache = next) {
-		next = cache->next;
-		kfree(cache);
-	}
-}
-
-/*
- * Make a cache for each CPU in pcslab_cpus, in order of the mask. Returns NULL
- * if memory is short.
- */
-static struct pcslab_cache *make_caches(gfp_t gfp)
-{
-	struct pcslab_cache *first = NULL, **end = &first;
-	unsigned int cpu;
-
-	/* If the mask changes meanwhile, pcslab_class_publish() fails. */
-	for_each_possible_cpu(cpu) {
-		if (!cpumask_test_cpu(cpu, &pcslab_cpus))
-			continue;
-		*end = pcslab_cache_create(cpu, gfp);
-		if (!*end) {
-			free_caches(first);
-			return NULL;
-		}
-		end = &(*end)->next;
-	}
-	return first;
 }
 
 static struct pcslab_class *class_create(struct pcslab_heap *heap,
@@ -182,10 +145,10 @@ static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 		class = class_create(heap, index, gfp);
 		if (!class)
 			return false;
-		caches = make_caches(gfp);
+		caches = pcslab_caches_create(gfp);
 		if (caches && pcslab_class_publish(class, caches, seq))
 			return true;
-		free_caches(caches);
+		pcslab_caches_free(caches);
 		kfree(class);
 	} while (caches && !READ_ONCE(heap->class[index]) && !READ_ONCE(heap->dying));
 	return READ_ONCE(heap->class[index]);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPU hotplug: making the caches of new CPUs, emptying those of dead CPUs
+ * CPU hotplug: when caches are made and given up (cache.c)
  *
  * A running CPU has a cache in every class of every heap, made before it comes
- * up, so that a free always finds one. When a CPU is dead its magazines are
- * flushed into the slabs, its counters are added to CPU 0's record, and the
- * cache is freed. CPU 0 keeps its cache when it is offline, in order to
- * inherit.
+ * up, so that a free always finds one. When a CPU is dead its caches are
+ * emptied, CPU 0 inherits their counts, and they are freed.
  *
  * Both callbacks run on another CPU, in the PREPARE section: the CPU has not
  * started yet, or is dead and takes no interrupt any more. The control task
@@ -21,7 +19,6 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
-#include <linux/slab.h>
 
 #include "internal.h"
 
@@ -45,57 +42,12 @@ static int visit_classes(class_fn fn, unsigned int cpu)
 	return err;
 }
 
-static int add_cache(struct pcslab_class *class, unsigned int cpu)
-{
-	struct pcslab_cache *cache;
-
-	if (pcslab_cache_of(class, cpu))
-		return 0;
-	cache = pcslab_cache_create(cpu, GFP_KERNEL);
-	if (!cache)
-		return -ENOMEM;
-	pcslab_cache_install(class, cpu, cache);
-	return 0;
-}
-
-/* For large objects allocs are bytes. */
-static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
-{
-	to->allocs += from->allocs[0] + from->allocs[1];
-	to->frees += from->frees[0] + from->frees[1];
-}
-
-/*
- * Plain additions are enough: only this function writes @to, the counts that
- * CPU 0 inherited, with CPU hotplug held for writing; readers hold it for
- * reading.
- */
-static void hotplug_donate(struct pcslab_cache *from, struct pcslab_inherited *to)
-{
-	add_row(to, &from->guarded);
-	add_row(to, &from->unguarded);
-}
-
-static int remove_cache(struct pcslab_class *class, unsigned int cpu)
-{
-	struct pcslab_cache *cache = pcslab_cache_of(class, cpu);
-
-	if (!cache)
-		return 0;
-	pcslab_cache_drain(class, cache);
-	if (!cpu)
-		return 0;
-	hotplug_donate(cache, &class->inherited);
-	pcslab_cache_remove(class, cpu);
-	return 0;
-}
-
 static int cpu_dead(unsigned int cpu)
 {
 	pcslab_defer_finish();
 	if (cpu)
 		pcslab_cpus_set(cpu, false);
-	return visit_classes(remove_cache, cpu);
+	return visit_classes(pcslab_cache_retire, cpu);
 }
 
 static int cpu_prepare(unsigned int cpu)
@@ -103,7 +55,7 @@ static int cpu_prepare(unsigned int cpu)
 	int err;
 
 	pcslab_cpus_set(cpu, true);
-	err = visit_classes(add_cache, cpu);
+	err = visit_classes(pcslab_cache_add, cpu);
 	if (err) {
 		pr_err("no memory for the caches of CPU %u, it stays down\n", cpu);
 		cpu_dead(cpu);

@@ -45,12 +45,16 @@ void pcslab_check_fence(struct pcslab_slab *slab, u8 *obj, u32 size);
 void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 
-/* cache.c: the magazines of a CPU, and the record */
+/* cache.c: the magazines of a CPU, and the life of a cache */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 unsigned long pcslab_cache_drain(struct pcslab_class *class,
 				 struct pcslab_cache *cache);
-void pcslab_cache_unload(struct pcslab_cache *cache);
+struct pcslab_cache *pcslab_caches_create(gfp_t gfp);
+void pcslab_caches_free(struct pcslab_cache *cache);
+int pcslab_cache_add(struct pcslab_class *class, unsigned int cpu);
+int pcslab_cache_retire(struct pcslab_class *class, unsigned int cpu);
+void pcslab_class_free_caches(struct pcslab_class *class);
 
 /* depot.c: magazines and slabs of a node */
 enum pcslab_leave {
@@ -236,10 +240,9 @@ void pcslab_slots_init(void);
 void pcslab_cpus_set(unsigned int cpu, bool present);
 unsigned long pcslab_cpus_seq(void);
 int pcslab_home_of(unsigned int cpu);
-struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp);
-void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
-			  struct pcslab_cache *cache);
-void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu);
+void pcslab_slot_set(struct pcslab_class *class, unsigned int cpu,
+		     struct pcslab_cache *cache);
+void pcslab_slot_clear(struct pcslab_class *class, unsigned int cpu);
 bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
 			  unsigned long seq);
 bool pcslab_heap_stop(struct pcslab_heap *heap);

@@ -38,7 +38,6 @@
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/topology.h>
 
@@ -153,27 +152,6 @@ int pcslab_home_of(unsigned int cpu)
 	return home;
 }
 
-/**
- * pcslab_cache_create() - make the cache of a CPU for one class
- * @cpu: the CPU
- * @gfp: of the caller
- *
- * Return: the cache, in no slot yet, or NULL.
- */
-struct pcslab_cache *pcslab_cache_create(unsigned int cpu, gfp_t gfp)
-{
-	struct pcslab_cache *cache;
-
-	if (pcslab_should_fail(gfp))
-		return NULL;
-	cache = kzalloc_node(sizeof(*cache), gfp, pcslab_home_of(cpu));
-	if (!cache)
-		return NULL;
-	cache->always_busy = 1;
-	pcslab_cache_unload(cache);
-	return cache;
-}
-
 /*
  * Point a CPU's slot to its cache, which is in service. Caller holds
  * slots_lock.
@@ -221,15 +199,15 @@ static void slots_install(struct pcslab_class *class, unsigned int cpu, struct p
 }
 
 /**
- * pcslab_cache_install() - give a CPU its cache of a class
+ * pcslab_slot_set() - put a CPU's cache of a class into its slot
  * @class: published
  * @cpu: not running
  * @cache: new
  *
  * Context: CPU hotplug held for writing.
  */
-void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
-			  struct pcslab_cache *cache)
+void pcslab_slot_set(struct pcslab_class *class, unsigned int cpu,
+		     struct pcslab_cache *cache)
 {
 	unsigned long flags;
 
@@ -239,22 +217,19 @@ void pcslab_cache_install(struct pcslab_class *class, unsigned int cpu,
 }
 
 /**
- * pcslab_cache_remove() - take a CPU's cache of a class away, and free it
+ * pcslab_slot_clear() - take a CPU's cache of a class out of its slot
  * @class: class of the cache
  * @cpu: a dead CPU
  *
  * Context: CPU hotplug held for writing.
  */
-void pcslab_cache_remove(struct pcslab_class *class, unsigned int cpu)
+void pcslab_slot_clear(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache *cache;
 	unsigned long flags;
 
 	flags = pcslab_lock(&slots_lock);
-	cache = pcslab_cache_of(class, cpu);
 	*per_cpu_ptr(class->caches, cpu) = NO_CACHE;
 	pcslab_unlock(&slots_lock, flags);
-	kfree(cache);
 }
 
 /**
