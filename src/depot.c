@@ -709,14 +709,7 @@ void pcslab_depot_free(struct pcslab_slab *slab, const void *obj, u8 *state)
 
 /**
  * pcslab_depot_free_deferred() - free a slab's deferred objects
- * @slab: taken off the list of nmi.c; its link does not point to itself yet,
- *	which keeps the slab
- *
- * An object is PENDING from before the call that frees it looks at the link
- * until after the slab is in the list, and a PENDING object keeps the slab. If
- * an object is found PENDING after the link was reset, this function must wait
- * for that call, which runs on another CPU with interrupts off: if the call
- * found the slab in the list already, nobody else would free the object.
+ * @slab: taken off the list of nmi.c, which explains the steps
  *
  * Context: as pcslab_defer_finish().
  */
@@ -730,15 +723,12 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 
 	flags = pcslab_lock(&depot->lock);
 	row = pcslab_unguarded_row(slab->class);
-	/* Full barrier: pairs with the one before cmpxchg() in nmi.c. */
+	/* Full barrier: pairs with smp_mb() in pcslab_defer_slab(). */
 	smp_store_mb(slab->deferred.next, &slab->deferred);
 	for (i = 0; i < nr; i++) {
 		while (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_PENDING)
 			cpu_relax();
-		/*
-		 * Acquire: the call is done with the slab. Pairs with the
-		 * release in nmi.c.
-		 */
+		/* Acquire: pairs with the release in pcslab_defer_slab(). */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_OBJ_DEFERRED)
 			continue;
 		hook_free(slab->base + i * slab->class->stride, slab->class->size);

@@ -9,6 +9,26 @@
  * does the rest. The links are in the slab's metadata and in struct page, so
  * nothing is allocated and nothing is written into the object.
  *
+ * The link of a slab, slab->deferred, points to itself while the slab is on no
+ * list. Otherwise the slab stays, even if it is empty (depot.c).
+ *
+ *   pcslab_defer_slab()		pcslab_depot_free_deferred()
+ *   1. object = PENDING		a. (the slab was taken off the list)
+ *   2. full barrier			b. lock the depot
+ *   3. link points to itself?		c. link = itself; full barrier
+ *      put the slab on the list	d. for each object: wait while it is
+ *   4. object = DEFERRED		   PENDING; free it if it is DEFERRED
+ *
+ * The barriers of 2 and c make sure that the object is not forgotten: either 3
+ * finds the link reset and puts the slab on the list again, or d finds the
+ * object PENDING or DEFERRED. In the second case 3 may have found the slab on
+ * the list, and nobody else would free the object: that is why d must wait. The
+ * wait is short, because the call runs on another CPU, with interrupts off, and
+ * calls no function between 1 and 4, where a tracer could run. A PENDING object
+ * is not free, so it keeps the slab until 4. After that the slab may be gone.
+ * 4 has release order and the load in d has acquire order, so the call is done
+ * with the slab when the object is freed.
+ *
  * The two lists are global. Each CPU has an irq_work, which frees all that is
  * on them. So if the irq_work of one CPU does not run, because the CPU goes
  * down or a realtime task keeps the irq_work's thread from running
@@ -120,8 +140,11 @@ static void nmi_run_soon(void)
 		irq_work_queue(this_cpu_ptr(&work));
 }
 
-/* llist_add() for a link that NMIs of other CPUs read meanwhile. */
-static void nmi_add_slab(struct llist_node *link)
+/*
+ * llist_add() for a link that NMIs of other CPUs read meanwhile. Inline, so
+ * that no tracer can run in it.
+ */
+static __always_inline void nmi_add_slab(struct llist_node *link)
 {
 	struct llist_node *first = READ_ONCE(slabs.first);
 
@@ -135,8 +158,7 @@ static void nmi_add_slab(struct llist_node *link)
  * @slab: slab of the object
  * @state: state of the object, claimed
  *
- * While the object is PENDING this must call no function: a tracer could run
- * there and keep another CPU waiting in pcslab_depot_free_deferred().
+ * The steps are explained at the top of this file.
  *
  * Context: if pcslab_must_defer(), which implies that interrupts are off.
  */
@@ -144,14 +166,13 @@ void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state)
 {
 	WRITE_ONCE(*state, PCSLAB_OBJ_PENDING);
 	/*
-	 * The state must be set before the link is read: pairs with
-	 * smp_store_mb() in pcslab_depot_free_deferred(). After DEFERRED the
-	 * slab may be gone.
+	 * Full barrier: pairs with smp_store_mb() in
+	 * pcslab_depot_free_deferred(). A failing cmpxchg() orders nothing.
 	 */
-	smp_mb();	/* needed: a failing cmpxchg() orders nothing */
+	smp_mb();
 	if (cmpxchg(&slab->deferred.next, &slab->deferred, NULL) == &slab->deferred)
 		nmi_add_slab(&slab->deferred);
-	/* Release: pairs with the acquire there. */
+	/* Release: pairs with the acquire there. The slab may go from here. */
 	smp_store_release(state, PCSLAB_OBJ_DEFERRED);
 	nmi_run_soon();
 }

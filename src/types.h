@@ -216,8 +216,7 @@ struct pcslab_cache {
  * @order: of the pages
  * @leaves: it was empty and is on its way out (leave.c)
  * @returned: after @leaves was set an object was handed out and came back
- * @deferred: in the list of slabs with objects freed in NMI; points to itself
- *	while no NMI has put the slab there, and the slab may go only then
+ * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
  *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and pcslab_sizes()

@@ -56,7 +56,7 @@ proctype maker(byte me)
 #ifndef LATE_SEQ
 		was = seq;
 #endif
-		cache[me] = mask;		/* add_caches() */
+		cache[me] = mask;		/* pcslab_caches_create() */
 #ifdef LATE_SEQ
 		was = seq;
 #endif
