@@ -49,9 +49,15 @@ static void check_remember(struct pcslab_slab *slab, const void *obj, unsigned l
 	pcslab_track_object(slab, index_of(slab, obj), caller);
 }
 
+/* Behind the sites of a slab. */
+static u16 *sizes_of(struct pcslab_slab *slab)
+{
+	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
+}
+
 static u16 *size_of(struct pcslab_slab *slab, const void *obj)
 {
-	return &pcslab_sizes(slab)[index_of(slab, obj)];
+	return &sizes_of(slab)[index_of(slab, obj)];
 }
 
 /*

@@ -89,15 +89,33 @@ static unsigned long depot_nr_free(const struct pcslab_depot *depot)
 	return pcslab_gauge(depot->nr_free + depot->nr_rounds);
 }
 
+static void stack_push(struct pcslab_stack *stack, struct pcslab_magazine *mag)
+{
+	mag->next = stack->top;
+	stack->top = mag;
+	stack->nr++;
+}
+
+static struct pcslab_magazine *stack_pop(struct pcslab_stack *stack)
+{
+	struct pcslab_magazine *mag = stack->top;
+
+	if (mag) {
+		stack->top = mag->next;
+		stack->nr--;
+	}
+	return mag;
+}
+
 static void push_full(struct pcslab_depot *depot, struct pcslab_magazine *mag)
 {
-	pcslab_push(&depot->mags_full, mag);
+	stack_push(&depot->mags_full, mag);
 	depot->nr_rounds += mag->n;
 }
 
 static struct pcslab_magazine *pop_full(struct pcslab_depot *depot)
 {
-	struct pcslab_magazine *mag = pcslab_pop(&depot->mags_full);
+	struct pcslab_magazine *mag = stack_pop(&depot->mags_full);
 
 	if (mag)
 		depot->nr_rounds -= mag->n;
@@ -320,7 +338,7 @@ struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int 
 	if (!pcslab_gauge(depot->mags_empty.nr))
 		return NULL;
 	flags = pcslab_lock(&depot->lock);
-	mag = pcslab_pop(&depot->mags_empty);
+	mag = stack_pop(&depot->mags_empty);
 	pcslab_unlock(&depot->lock, flags);
 	return mag;
 }
@@ -349,7 +367,7 @@ static struct pcslab_magazine *second_full(struct pcslab_depot *depot,
 	if (!depot->mags_full.top || (empty && depot->mags_empty.nr >= DEPOT_MAX_MAGS_EMPTY))
 		return empty;
 	if (empty)
-		pcslab_push(&depot->mags_empty, empty);
+		stack_push(&depot->mags_empty, empty);
 	return pop_full(depot);
 }
 
@@ -360,7 +378,7 @@ static struct pcslab_magazine *second_empty(struct pcslab_depot *depot,
 	if (!full || !depot->mags_empty.top || depot->nr_rounds >= depot->max_rounds)
 		return full;
 	push_full(depot, full);
-	return pcslab_pop(&depot->mags_empty);
+	return stack_pop(&depot->mags_empty);
 }
 
 /**
@@ -396,7 +414,7 @@ pcslab_depot_trade_empty(struct pcslab_class *class, int node,
 		}
 		depot_fill(class, depot, mag);
 	} else if (*surplus || depot->mags_empty.nr < DEPOT_MAX_MAGS_EMPTY) {
-		pcslab_push(&depot->mags_empty, empty);
+		stack_push(&depot->mags_empty, empty);
 	} else {
 		*surplus = empty;
 	}
@@ -436,7 +454,7 @@ pcslab_depot_trade_full(struct pcslab_class *class, int node,
 	flags = pcslab_lock(&depot->lock);
 	enough = depot->nr_rounds >= depot->max_rounds;
 	if (!enough)
-		empty = fresh ?: pcslab_pop(&depot->mags_empty);
+		empty = fresh ?: stack_pop(&depot->mags_empty);
 	if (empty) {
 		push_full(depot, full);
 		*second = second_empty(depot, *second);
@@ -461,7 +479,7 @@ static bool take_round(struct pcslab_class *class, int node, struct pcslab_round
 	*round = mag->round[--mag->n];
 	depot->nr_rounds--;
 	if (!mag->n)
-		pcslab_push(&depot->mags_empty, pop_full(depot));
+		stack_push(&depot->mags_empty, pop_full(depot));
 	slab = slab_of_round(class, node, round);
 	if (likely(slab && READ_ONCE(*round->state) == PCSLAB_OBJ_CACHED))
 		return true;

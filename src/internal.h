@@ -94,24 +94,6 @@ unsigned int pcslab_magazine_rounds(u32 size);
 struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
 void pcslab_magazines_free(struct pcslab_magazine *mag);
 
-static inline void pcslab_push(struct pcslab_stack *stack, struct pcslab_magazine *mag)
-{
-	mag->next = stack->top;
-	stack->top = mag;
-	stack->nr++;
-}
-
-static inline struct pcslab_magazine *pcslab_pop(struct pcslab_stack *stack)
-{
-	struct pcslab_magazine *mag = stack->top;
-
-	if (mag) {
-		stack->top = mag->next;
-		stack->nr--;
-	}
-	return mag;
-}
-
 /* slab.c: pages cut into objects */
 /*
  * Number of state bytes. Addresses past the last object also have an index, and
@@ -125,17 +107,12 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 
 /*
  * Per object of a heap with PCSLAB_SLOW: the site that allocated it or, if it
- * is free, freed it; and the size that was requested. Only the owner of the
- * object may write them.
+ * is free, freed it. Behind the sites are the sizes that were requested
+ * (check.c). Only the owner of the object may write both.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
 	return (void *)&slab->state[pcslab_nr_states(slab->class, slab->order)];
-}
-
-static inline u16 *pcslab_sizes(struct pcslab_slab *slab)
-{
-	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
 }
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,

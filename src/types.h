@@ -219,7 +219,7 @@ struct pcslab_cache {
  * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
- *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and pcslab_sizes()
+ *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and sizes_of()
  *	follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
