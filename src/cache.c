@@ -501,7 +501,6 @@ int pcslab_cache_add(struct pcslab_class *class, unsigned int cpu)
 	return 0;
 }
 
-/* For large objects allocs are bytes. */
 static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
 {
 	to->allocs += from->allocs[0] + from->allocs[1];

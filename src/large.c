@@ -107,6 +107,12 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	return page_address(page);
 }
 
+/* The words of a row in which frees count bytes: see struct pcslab_row. */
+static unsigned long *freed_bytes(struct pcslab_row *row)
+{
+	return row->allocs;
+}
+
 /**
  * pcslab_large_release() - give a large object's pages back
  * @page: its first page, claimed: its tag is pcslab_large_tag no longer
@@ -118,8 +124,8 @@ void pcslab_large_release(struct page *page)
 	struct pcslab_class *class = pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
+	unsigned long flags, *bytes;
 	struct pcslab_row *row;
-	unsigned long flags;
 	unsigned int idx;
 
 	kmemleak_free(page_address(page));
@@ -129,8 +135,9 @@ void pcslab_large_release(struct page *page)
 	link_del(heap, page);
 	row = pcslab_unguarded_row(class);
 	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
+	bytes = freed_bytes(row) + idx;
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
-	smp_store_release(&row->bytes[idx], row->bytes[idx] + (PAGE_SIZE << order));
+	smp_store_release(bytes, *bytes + (PAGE_SIZE << order));
 	word_inc_release(&row->frees[idx]);
 	pcslab_unlock(&heap->large_lock, flags);
 	pcslab_foreign_found(class, pcslab_put_back(page));

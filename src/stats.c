@@ -91,12 +91,12 @@ static unsigned long sum_frees(const struct pcslab_cache *c, unsigned int parts)
 	return sum_words(c->guarded.frees, parts) + sum_words(c->unguarded.frees, parts);
 }
 
-/* For large objects these are bytes. */
 static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts)
 {
 	return sum_words(c->guarded.allocs, parts) + sum_words(c->unguarded.allocs, parts);
 }
 
+/* What a class counts in allocs are bytes if its objects are large. */
 static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs,
 				unsigned long frees)
 {

@@ -114,25 +114,19 @@ struct pcslab_stack {
  * pcslab_stat_idx (stats.c): a call adds to the word of the index that it
  * reads, and the counter's value is the sum of both. The words are native: 64
  * bits on 64-bit kernels, and never torn on any kernel.
+ *
+ * The heap counts the allocations of large objects. So their class counts in
+ * allocs the bytes that it frees: freed_bytes() in large.c, sum_of() in
+ * stats.c.
  */
 struct pcslab_row {
-	union {
-		unsigned long allocs[2];
-		/*
-		 * Large objects: bytes freed. The heap counts what was
-		 * allocated.
-		 */
-		unsigned long bytes[2];
-	};
+	unsigned long allocs[2];
 	unsigned long frees[2];
 };
 
 /* What dead CPUs counted, the sum of both words; shown with CPU 0. */
 struct pcslab_inherited {
-	union {
-		unsigned long allocs;
-		unsigned long bytes;
-	};
+	unsigned long allocs;
 	unsigned long frees;
 };
 

@@ -35,9 +35,6 @@ position p : script:python() { wanted("member", p) };
 - E@p->large_free_bytes
 + E->large_frees
 |
-- E@p->bytes
-+ E->allocs
-|
 - E@p->bad_frees
 + E->corruptions
 |
