@@ -113,8 +113,15 @@ static inline void compat_shrinker_destroy(struct shrinker *s)
  */
 #define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
 
+/* The word of a tail page that leads to its head; 7.1 renamed it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+#define COMPAT_HEAD_WORD	compound_head
+#else
+#define COMPAT_HEAD_WORD	compound_info
+#endif
+
 /*
- * The head that @word, the first word of a tail page, leads to. @word may be
+ * The head that @word, that word of a tail page, leads to. @word may be
  * anything, so the caller must check that a head can be there. compound_head()
  * would read the page, and pages next to it, without a fixup. Since 7.1 kernels
  * may store a mask instead of an address.

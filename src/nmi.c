@@ -83,6 +83,7 @@ static LLIST_HEAD(pages);
  */
 static struct llist_node *page_node(struct page *page)
 {
+	static_assert(sizeof_field(struct page, mapping) == sizeof(struct llist_node));
 	return (struct llist_node *)&page->mapping;
 }
 

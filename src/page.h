@@ -61,6 +61,9 @@ extern unsigned long pcslab_span;
 /* Tags; only their addresses are used. */
 extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
 
+/* A load of lru.next gives the mark of a head, or where a tail's head is. */
+static_assert(offsetof(struct page, lru.next) == offsetof(struct page, COMPAT_HEAD_WORD));
+
 /* The call site that allocated a large object. */
 struct pcslab_note {
 	struct pcslab_class *class;

@@ -24,6 +24,7 @@
 #define _PCSLAB_TYPES_H
 
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -188,6 +189,10 @@ struct pcslab_cache {
 	bool out;
 	bool visited;
 } ____cacheline_aligned;
+
+/* Two lines, of which the fast paths use the first only. */
+static_assert(SMP_CACHE_BYTES < 64 ||
+	      sizeof(struct pcslab_cache) == 2 * SMP_CACHE_BYTES);
 
 /**
  * struct pcslab_slab - a run of pages cut into objects of one class
