@@ -130,7 +130,8 @@ static int show_stats_by(struct seq_file *m, const char *format,
 
 /*
  * A heap's files have a line per class. seq_file starts with a smaller buffer
- * than they need and would call show twice, which would repeat the audit's walk.
+ * than they need and would call show twice, which would repeat the audit's
+ * walk.
  */
 static int heap_file_open(struct inode *inode, struct file *file,
 			  int (*show)(struct seq_file *m, void *unused))
@@ -138,7 +139,7 @@ static int heap_file_open(struct inode *inode, struct file *file,
 	struct pcslab_heap *heap = inode->i_private;
 	int err = single_open_size(file, show, heap, (PCSLAB_NR_CLASSES + 4) * 100);
 
-	/* Removing the file waits for this, and the owner's reference is held. */
+	/* Removing the file waits for this; the owner's reference is held. */
 	if (!err)
 		refcount_inc(&heap->refs);
 	return err;

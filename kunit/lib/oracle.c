@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An oracle, which counts for each CPU what a test does, and its comparison with
- * the books; CPUs that go and come
+ * An oracle, which counts for each CPU what a test does, and its comparison
+ * with the books; CPUs that go and come
  */
 #include <linux/export.h>
 #include <linux/prandom.h>
