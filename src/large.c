@@ -4,7 +4,8 @@
  *
  * They are compound pages like the large objects of kmalloc(). The heap counts
  * allocations; the CPU's record counts frees and their bytes, in the row for
- * calls without the guard. heap->large lists all of them, for walks.
+ * calls without the guard. heap->large lists all of them, for walks. While it
+ * is not empty it has one reference to the heap.
  *
  * Locks: heap->large_lock, as lock.h says, innermost.
  * Context: as the caller of alloc or free; a free that must not wait is
@@ -46,10 +47,13 @@ static void link_add(struct pcslab_heap *heap, struct page *page)
 	set_links(page, next, NULL);
 	if (next)
 		set_links(next, link_next(next), page);
+	else
+		refcount_inc(&heap->refs);
 	heap->large = page;
 }
 
-static void link_del(struct pcslab_heap *heap, struct page *page)
+/* Returns true if the caller must drop the list's reference to the heap. */
+static bool link_del(struct pcslab_heap *heap, struct page *page)
 {
 	struct page *next = link_next(page), *prev = link_prev(page);
 
@@ -62,6 +66,7 @@ static void link_del(struct pcslab_heap *heap, struct page *page)
 	else
 		heap->large = next;
 	set_links(page, NULL, NULL);
+	return !heap->large;
 }
 
 /**
@@ -95,7 +100,6 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	if (!page)
 		return NULL;
 
-	refcount_inc(&heap->refs);
 	pcslab_stamp(page, order, (unsigned long)&pcslab_large_tag, class);
 	flags = pcslab_lock(&heap->large_lock);
 	link_add(heap, page);
@@ -124,25 +128,34 @@ void pcslab_large_release(struct page *page)
 	struct pcslab_class *class = pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
 	unsigned int order = compound_order(page);
+	unsigned int idx, lacking;
 	unsigned long flags, *bytes;
 	struct pcslab_row *row;
-	unsigned int idx;
+	bool last;
 
 	kmemleak_free(page_address(page));
 	shadow_unpoison(page_address(page), PAGE_SIZE << order);
 	pcslab_unstamp(page);
 	flags = pcslab_lock(&heap->large_lock);
-	link_del(heap, page);
+	last = link_del(heap, page);
 	row = pcslab_unguarded_row(class);
 	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
 	bytes = freed_bytes(row) + idx;
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
 	smp_store_release(bytes, *bytes + (PAGE_SIZE << order));
 	word_inc_release(&row->frees[idx]);
+	lacking = pcslab_put_back(page);
+	if (unlikely(lacking) && !last) {
+		refcount_inc(&heap->refs);
+		last = true;
+	}
 	pcslab_unlock(&heap->large_lock, flags);
-	pcslab_foreign_found(class, pcslab_put_back(page));
+	/* Without a reference the heap may be gone from here on. */
+	if (unlikely(lacking))
+		pcslab_foreign_found(class, lacking);
 	pcslab_pages_put(page);
-	pcslab_heap_put(heap);
+	if (last)
+		pcslab_heap_put(heap);
 }
 
 /*
@@ -186,11 +199,12 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 {
 	struct page *page;
 	unsigned long flags;
+	bool last = false;
 
 	flags = pcslab_lock(&heap->large_lock);
 	page = heap->large;
 	if (page && large_claim(page))
-		link_del(heap, page);
+		last = link_del(heap, page);
 	else
 		page = NULL;
 	pcslab_unlock(&heap->large_lock, flags);
@@ -198,7 +212,8 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 		return 0;
 	pcslab_untrack_large(page);
 	pcslab_unstamp(page);
-	pcslab_heap_put(heap);
+	if (last)
+		pcslab_heap_put(heap);
 	return 1UL << compound_order(page);
 }
 
