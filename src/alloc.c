@@ -315,7 +315,7 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 		pcslab_depot_free(slab, obj, state);
 }
 
-/* Does the slab belong to another node than the CPU? */
+/* True if the slab belongs to another node than the CPU. */
 static __always_inline bool is_remote(const struct pcslab_slab *slab,
 				      const struct pcslab_cache *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between architectures: what the fast paths do in other
- * instructions than the compiler would choose
+ * Differences between architectures: operations of the fast paths for which the
+ * compiler does not choose the best instructions
  *
  * Each function has a form for any architecture, and one for x86 if that saves
  * something. Differences between kernel versions are in compat.h.
@@ -95,7 +95,7 @@ unmapped:
 #endif
 }
 
-/* Is a word mapped, and equal to @value? */
+/* True if a word is mapped and equal to @value. */
 static __always_inline bool equals_nofault(const void *at, unsigned long value)
 {
 #ifdef CONFIG_X86
@@ -114,7 +114,8 @@ differs:
 
 /*
  * Multiply two words, the second one in memory. Returns the high word of the
- * product, and the low word in @low. For an __int128 gcc would align the stack.
+ * product, and the low word in @low. On x86-64 this is written in assembler,
+ * because gcc would align the stack for an __int128.
  */
 static __always_inline unsigned long mul_wide(unsigned long a, const unsigned long *b,
 					      unsigned long *low)
@@ -139,8 +140,9 @@ static __always_inline unsigned long mul_wide(unsigned long a, const unsigned lo
 
 /*
  * Set a flag that only this CPU accesses, including its interrupts. Returns
- * true if it was set before. Without a single instruction for it an interrupt
- * may come between load and store, but leaves the flag as it was.
+ * true if it was set before. Where this takes more than one instruction, an
+ * interrupt may come between the load and the store; but it leaves the flag as
+ * it found it.
  */
 static __always_inline bool flag_test_and_set(unsigned int *flag)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cache: two magazines of one CPU, how they are refilled and flushed, and
- * the life of a cache, from the making to the handing over of its counts
+ * The cache: two magazines of one CPU, how they are refilled and flushed; and
+ * the life of a cache, until its counts are donated
  *
  * With the second magazine a caller that alternates between allocating and
  * freeing at a magazine's edge does not go to the depot each time (Bonwick and
@@ -29,7 +29,10 @@
 /* The round below the first one lies in the magazine's header. */
 static_assert(sizeof(struct pcslab_magazine) >= sizeof(struct pcslab_round));
 
-/* Stands for the loaded magazine of a cache that has none: full, and empty. */
+/*
+ * Stands for the loaded magazine of a cache without one: full and empty at
+ * once.
+ */
 static struct pcslab_magazine no_magazine;
 
 /*
@@ -82,8 +85,8 @@ static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 	/* Acquire: pairs with the release in slots.c. */
 	if (!smp_load_acquire(&c->out) && guard_enter(c)) {
 		/*
-		 * Acquire: objects that left their slab before are seen as
-		 * such. Pairs with leave.c.
+		 * Acquire: pairs with pcslab_class_doubt(). Objects that were
+		 * free before the doubt are seen as free.
 		 */
 		doubts = smp_load_acquire(&class->doubts);
 		if (unlikely(c->verified != doubts))
@@ -169,7 +172,7 @@ struct supply {
 	unsigned int more;
 };
 
-/* A magazine of the depot may have been full since before slabs left. */
+/* Slabs may have left since the depot got the magazine. */
 static void cache_verify_full(struct pcslab_class *class, struct pcslab_cache *c,
 			      struct pcslab_magazine *mag)
 {

@@ -5,7 +5,7 @@
  *
  *            size asked for   size of the class      stride
  *                  |                 |                  |
- *   live:  ........|cccccccccccccccccc|cccccccccccccccccc|	c: redzone
+ *   live:  ........|ccccccccccccccccc|cccccccccccccccccc|	c: redzone
  *   free:  pppppppppppppppppppppppppp|cccccccccccccccccc|	p: poison
  *
  * A redzone is checked when the object is freed, and when its usable size is

@@ -108,7 +108,7 @@ static inline void compat_shrinker_destroy(struct shrinker *s)
 }
 
 /*
- * Does kfree() drop a reference of a page that is not from kmalloc()? Since
+ * True if kfree() drops a reference of a page that is not from kmalloc(). Since
  * 6.14 it refuses.
  */
 #define COMPAT_KFREE_DROPS_REF	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0))
@@ -121,10 +121,10 @@ static inline void compat_shrinker_destroy(struct shrinker *s)
 #endif
 
 /*
- * The head that @word, that word of a tail page, leads to. @word may be
- * anything, so the caller must check that a head can be there. compound_head()
- * would read the page, and pages next to it, without a fixup. Since 7.1 kernels
- * may store a mask instead of an address.
+ * Return the head page that COMPAT_HEAD_WORD of a tail page, @word, leads to.
+ * @word may be anything, so the caller must check that a head can be there.
+ * compound_head() would read the page, and pages next to it, without a fixup.
+ * Since 7.1 kernels may store a mask instead of an address.
  */
 static __always_inline struct page *compat_head_of(struct page *page, unsigned long word)
 {
@@ -136,8 +136,8 @@ static __always_inline struct page *compat_head_of(struct page *page, unsigned l
 }
 
 /*
- * Does a fault attribute hold a reference to its directory that nobody drops?
- * In 6.1 and 6.12 it does; in 7.3 it only has a copy of the name.
+ * True if a fault attribute holds a reference to its directory that nobody
+ * drops. In 6.1 and 6.12 it does; in 7.3 it only has a copy of the name.
  */
 #define COMPAT_FAULT_HOLDS_DIR \
 	(sizeof_field(struct fault_attr, dname) == sizeof(struct dentry *))

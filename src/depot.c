@@ -270,7 +270,10 @@ static bool put_into_slab(struct pcslab_depot *depot, struct pcslab_slab *slab, 
 	return true;
 }
 
-/* Let an empty slab go, unless it is in the list of nmi.c. */
+/*
+ * Let an empty slab go, unless it is in the list of slabs with deferred objects
+ * (nmi.c).
+ */
 static void let_go(struct pcslab_depot *depot, struct pcslab_slab *slab,
 		   struct list_head *doomed)
 {
@@ -329,6 +332,7 @@ void pcslab_depot_flush(struct pcslab_class *class, int node,
 	pcslab_unlock(&depot->lock, flags);
 }
 
+/* Take an empty magazine out of the depot. Returns NULL if it has none. */
 struct pcslab_magazine *pcslab_depot_take_empty(struct pcslab_class *class, int node)
 {
 	struct pcslab_depot *depot = &class->depot[node];
@@ -360,7 +364,9 @@ static void depot_fill(struct pcslab_class *class, struct pcslab_depot *depot,
 	mag->verified = READ_ONCE(class->doubts);
 }
 
-/* Give a full magazine, if there is one, for a second empty one or NULL. */
+/*
+ * Trade @empty, which may be NULL, for a second full magazine, if there is one.
+ */
 static struct pcslab_magazine *second_full(struct pcslab_depot *depot,
 					   struct pcslab_magazine *empty)
 {
@@ -371,7 +377,10 @@ static struct pcslab_magazine *second_full(struct pcslab_depot *depot,
 	return pop_full(depot);
 }
 
-/* Give a second full magazine for an empty one, if there is room and one. */
+/*
+ * Trade @full, which may be NULL, for a second empty magazine, if the depot has
+ * one and has room for @full.
+ */
 static struct pcslab_magazine *second_empty(struct pcslab_depot *depot,
 					    struct pcslab_magazine *full)
 {
@@ -621,7 +630,7 @@ void pcslab_depot_add_slab(struct pcslab_slab *slab)
 }
 
 /**
- * pcslab_depot_lacks_objects() - does a depot have no objects?
+ * pcslab_depot_lacks_objects() - find out whether a depot has no objects
  * @class: class of the objects
  * @node: node of the depot
  *
@@ -634,10 +643,10 @@ bool pcslab_depot_lacks_objects(struct pcslab_class *class, int node)
 }
 
 /**
- * pcslab_depot_lacks_magazines() - can a depot not trade full magazines?
+ * pcslab_depot_lacks_magazines() - find out whether a depot cannot trade
  * @class: class of the magazines
  * @node: node of the depot
- * @nr: how many
+ * @nr: full magazines to be traded for empty ones
  *
  * Return: true if the depot has room for a full magazine and fewer than @nr
  *	empty ones to give. Racy read.
@@ -781,8 +790,8 @@ static void flush_full(struct pcslab_class *class, int node, unsigned int keep,
 }
 
 /*
- * Take back a slab that was leaving and is not empty. Its free objects were
- * counted anew, @nr_free.
+ * Take back a slab that was leaving and is not empty. It has @nr_free free
+ * objects, counted anew.
  */
 static void depot_readmit(struct pcslab_depot *depot, struct pcslab_slab *slab,
 			  unsigned int nr_free)
@@ -798,8 +807,8 @@ static void depot_readmit(struct pcslab_depot *depot, struct pcslab_slab *slab,
 }
 
 /*
- * An object that came back may have left rounds in magazines again, so all must
- * be verified once more.
+ * An object that was handed out and came back may have left rounds in magazines
+ * again, so all rounds must be verified once more.
  */
 static bool must_wait(struct pcslab_slab *slab)
 {
@@ -813,7 +822,9 @@ static bool must_wait(struct pcslab_slab *slab)
  * pcslab_depot_let_go() - let a slab go that is on its way out (leave.c)
  * @slab: the slab
  *
- * Return: whether it goes; it stays if one of its objects is not free.
+ * Return: PCSLAB_GOES if all its objects are free. PCSLAB_STAYS if one is not;
+ *	then the slab is back in the depot. PCSLAB_WAITS if it must go through
+ *	another grace period.
  */
 enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 {
@@ -839,7 +850,7 @@ enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 	return verdict;
 }
 
-/* Give back all but @keep rounds; the limit becomes @keep or the minimum. */
+/* Drain all but @keep rounds. The new limit is @keep, or the smallest one. */
 static unsigned long drain_to(struct pcslab_class *class, int node, unsigned int keep)
 {
 	struct pcslab_depot *depot = &class->depot[node];

@@ -14,7 +14,7 @@
  *
  * With kprobes, one on free_large_kmalloc() reports each foreign free at once,
  * with the caller's stack. If the kernel keeps the page, the kprobe also counts
- * the free. And it tells which heaps must be looked at; without it all must be.
+ * the free. And it tells which heaps must be searched; without it, all must be.
  *
  * In all cases the object stays live, because its owner has not freed it.
  *
@@ -73,8 +73,8 @@ void pcslab_foreign_found(struct pcslab_class *class, unsigned long n)
 }
 
 /*
- * A slab that was removed from the depot is skipped; the caller of
- * pcslab_slab_destroy() looks at it.
+ * A slab that was removed from the depot is skipped: pcslab_slab_destroy()
+ * finds its foreign frees.
  */
 static unsigned int find_in_slab(struct pcslab_depot *depot, struct pcslab_slab *slab)
 {
@@ -195,7 +195,7 @@ void __exit pcslab_foreign_exit(void)
 }
 
 /**
- * pcslab_foreign_expected() - must a heap be looked at?
+ * pcslab_foreign_expected() - find out whether a heap must be searched
  * @heap: the heap
  *
  * Return: false if all foreign frees that the kprobe saw are counted.

@@ -19,7 +19,7 @@
 
 #include "lock.h"
 
-/* Is KASAN or kmemleak configured? */
+/* True if KASAN or kmemleak is configured. */
 #define HOOKS_ENABLED \
 	(IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 

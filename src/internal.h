@@ -96,8 +96,8 @@ void pcslab_magazines_free(struct pcslab_magazine *mag);
 
 /* slab.c: pages cut into objects */
 /*
- * Number of state bytes. Addresses past the last object also have an index, and
- * the array is read in whole words.
+ * Number of state bytes: one for each index that an address in the slab can
+ * have, which includes those past the last object, and up to a whole word.
  */
 static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 					    unsigned int order)
@@ -106,9 +106,10 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 }
 
 /*
- * Per object of a heap with PCSLAB_SLOW: the site that allocated it or, if it
- * is free, freed it. Behind the sites are the sizes that were requested
- * (check.c). Only the owner of the object may write both.
+ * In a heap with PCSLAB_SLOW each object has a site: the call that allocated it
+ * or, if it is free, freed it. Behind the sites are the sizes that were
+ * requested (check.c). Only the owner of the object may write its site and its
+ * size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
@@ -229,7 +230,9 @@ void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
 
-/* The cache of a slot, in service or not; or nobody (slots.c). */
+/*
+ * The cache that a slot points to, in service or not; @nobody if it has none.
+ */
 static inline struct pcslab_cache *pcslab_slot_cache(struct pcslab_cache *slot)
 {
 	return (void *)((unsigned long)slot & ~(sizeof(*slot) - 1));
@@ -273,9 +276,9 @@ unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
 
 /*
- * The word of a row, and the counters of a heap, to count in. The caller must
- * keep preemption or interrupts off until it has counted. Pointer arithmetic,
- * not [], so that UBSAN_BOUNDS adds no check here.
+ * Return the word of a row, or the counters of a heap, that calls count in now.
+ * The caller must keep preemption or interrupts off until it has counted.
+ * Pointer arithmetic, not [], so that UBSAN_BOUNDS adds no check here.
  */
 static __always_inline unsigned long *pcslab_word(unsigned long *words)
 {

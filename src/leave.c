@@ -19,8 +19,8 @@
  *    If all objects of the slab are still free, its pages go. If a call took
  *    one meanwhile, the slab goes back into the depot: the heap has handed this
  *    object out twice. If one was taken and came back, two CPUs may again have
- *    freed it at the same instant, after their rounds were verified: then the
- *    slab starts again with step 1.
+ *    freed it at the same instant, after the rounds were verified: then the
+ *    slab begins with step 1 again.
  *
  * One work item does this for all slabs in the list. It runs on a workqueue of
  * pcslab with a rescuer, because reclaim waits for pages.

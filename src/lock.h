@@ -47,8 +47,8 @@ static __always_inline void pcslab_unlock(raw_spinlock_t *lock, unsigned long fl
 }
 
 /*
- * Must this call not wait for a lock of pcslab? A caller that can be preempted
- * holds none, so it may read the flag of any CPU.
+ * True if this call must not wait for a lock of pcslab. A caller that can be
+ * preempted holds none, so it may read the flag of any CPU.
  */
 static __always_inline bool pcslab_must_defer(void)
 {

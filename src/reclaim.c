@@ -101,7 +101,7 @@ static unsigned long depots_of(struct pcslab_heap *heap, depot_fn fn, unsigned l
 	return pages;
 }
 
-/* Drain all depots of a heap. */
+/* Drain all depots of a heap. Returns the number of pages given back. */
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
 {
 	return depots_of(heap, pcslab_depot_drain, ULONG_MAX);
@@ -191,7 +191,7 @@ static void reclaim_reap(struct work_struct *work)
 		queue_delayed_work(pcslab_wq, &reap_work, idle * HZ);
 }
 
-/* The same for all heaps. */
+/* depots_of() for all heaps. */
 static unsigned long all_depots(depot_fn fn, unsigned long enough)
 {
 	struct pcslab_heap *heap;

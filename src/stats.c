@@ -29,8 +29,8 @@
  * causality: no call that read the old index was caused by one that read the
  * new index. The latter read the index before it handed its object over, with
  * release order as usual; the former got the object before it read the index,
- * which for a free the smp_rmb() in find_slab() ensures; and a word, once seen
- * changed, is not seen unchanged afterwards.
+ * and for a free the smp_rmb() in find_slab() ensures that; and a word, once
+ * seen changed, is not seen unchanged afterwards.
  *
  * Two ranks of counters and a flip of the index are SRCU's scheme (srcu_flip()
  * in kernel/rcu/srcutree.c). The Go runtime's consistentHeapStats uses
@@ -96,7 +96,7 @@ static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts
 	return sum_words(c->guarded.allocs, parts) + sum_words(c->unguarded.allocs, parts);
 }
 
-/* What a class counts in allocs are bytes if its objects are large. */
+/* The class of large objects counts freed bytes in allocs: see pcslab_row. */
 static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs,
 				unsigned long frees)
 {

@@ -17,8 +17,9 @@
  * class. A slab's metadata is never in its pages: pages carry objects only.
  *
  * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
- * slots_lock (slots.c) and depot->lock. The last two are raw, are taken with
- * interrupts off, and do not nest in each other.
+ * slots_lock (slots.c), depot->lock and heap->large_lock. The last three are
+ * raw, are taken with interrupts off, and do not nest in each other (lock.h).
+ * Documentation/locking.rst also has the mutexes that one file takes alone.
  */
 #ifndef _PCSLAB_TYPES_H
 #define _PCSLAB_TYPES_H
@@ -133,9 +134,9 @@ struct pcslab_inherited {
 
 /**
  * struct pcslab_cache - what one CPU keeps of one class of one heap
- * @busy: the guard: set while a call on this CPU is between its first look at
- *	the magazine and its count; a call that interrupts it must not touch the
- *	rest of this line
+ * @busy: the guard: a call on this CPU sets it before it reads the magazine,
+ *	and clears it after it has counted; a call that interrupts it must not
+ *	touch the rest of this line
  * @node: the node this CPU allocates from
  * @top: where the next freed round goes. The round below is handed out next;
  *	below the first round of a loaded magazine, and without a magazine, that
@@ -200,9 +201,9 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @recip: 2^BITS_PER_LONG / stride, rounded up
  * @node: of the pages; NUMA_NO_NODE if they came from the page allocator's
  *	reserves, whose objects must enter no magazine
- * @caches: the slots that a free looks at: a copy of class->caches, which saves
- *	a load; for a slab of the reserves slots without a cache, so that no
- *	magazine takes its objects
+ * @caches: the slots that a free goes through: a copy of class->caches, which
+ *	saves a load. In a slab of the reserves it points to slots without a
+ *	cache, so that no magazine takes its objects
  * @class: the class it belongs to
  * @list: in the depot's @slabs_partial, @slabs_empty or @slabs_reserve; in none
  *	when no object is free
@@ -293,8 +294,8 @@ struct pcslab_depot {
 
 /**
  * struct pcslab_class - one size class of one heap
- * @caches: the heap's slots of this class; they point to the caches of
- *	pcslab_cpus (slots.c)
+ * @caches: the heap's slots of this class; for each CPU in pcslab_cpus one
+ *	points to its cache (slots.c)
  * @inherited: counts of dead CPUs, part of CPU 0's record; written with CPU
  *	hotplug held for writing
  * @size: bytes of an object
@@ -384,7 +385,7 @@ struct pcslab_heap_counters {
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects found with a damaged pattern
  * @foreign: frees of its objects by other allocators that were found
- * @foreign_seen: those that the kprobe saw when they were made
+ * @foreign_seen: such frees that the kprobe saw when they were made
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
