@@ -2,22 +2,22 @@
 /*
  * A class is made while a CPU comes and goes
  *
- * Two callers in any context make the same class (class_make(),
- * pcslab_class_publish()); the callbacks for a CPU (cpu_prepare(), cpu_dead())
- * hold CPU hotplug for writing, which the makers do not look at; a reader holds
- * it for reading. Orders are those of litmus test cpus+seq; steps are taken as
- * they are written here.
+ * Two callers in any context make the same class (try_to_make(),
+ * pcslab_class_publish()). The callbacks for a CPU (cpu_prepare(), cpu_dead())
+ * hold CPU hotplug for writing, which the makers do not take; a reader holds it
+ * for reading. Orders are those of the litmus test cpus+seq; steps are taken in
+ * the order in which they are written here.
  *
- * Never: a CPU that runs without a cache in a published class; a CPU in the mask
- * without one where a reader looks; a cache of a dead CPU left behind; a class
- * published twice.
+ * Never: a CPU that runs without a cache in a published class; a CPU in the
+ * mask without a cache when a reader visits it; a cache of a dead CPU that is
+ * left behind; a class that is published twice.
  *
  * Knobs, each a deliberate break:
  *   NO_SEQ	publish whether the mask changed or not
  *   LATE_SEQ	the sequence is read after the caches are made
- *   MASK_LAST	the callback of a CPU that comes looks for classes before it
+ *   MASK_LAST	the callback of a CPU that comes searches the classes before it
  *		changes the mask
- *   GONE_LATE	so does that of a dead CPU
+ *   GONE_LATE	the callback of a dead CPU does so
  *   NO_SLOT	publish whether the heap has the class or not
  */
 

@@ -2,33 +2,37 @@
 /*
  * The exact read: is it a cut?
  *
- * Three movers: a task on each of two CPUs, and on CPU 1 an interrupt, which may come
- * between any two steps of the task. A mover allocates, changes the new object for the
- * one in a slot, mostly another CPU's, and frees that. An allocation or a free is a
- * section: in, with a read of stat_idx; the count, a load and a store where an
- * interrupt may come; out. A free counts in a second word by the same read, as that of
- * a large object does its bytes. The reader reads exactly, READS times. CPU 1 may die
- * when all is moved, and CPU 0 inherits.
+ * Three movers: a task on each of two CPUs, and on CPU 1 an interrupt, which
+ * may come between any two steps of the task. A mover allocates, swaps the new
+ * object for the one in a slot, mostly another CPU's, and frees that. An
+ * allocation or a free is a section: it enters with a read of stat_idx; it
+ * counts, with a load and a store, between which an interrupt may come; it
+ * leaves. A free also counts in a second word by the same read, as that of a
+ * large object counts its bytes. The reader makes READS exact reads. CPU 1 may
+ * die when all is moved, and CPU 0 inherits.
  *
- * stat_idx is numbered here, and its last bit is the word. A CPU sees a flip of it at any
- * time after it, and never unseen again; at the latest when it was found outside of a
- * section, or took an object from a CPU that had seen the flip, because objects are handed
- * over with order. The litmus tests cut-* show what that rests on. What the reader sums
- * does not change (that is asserted), so a sum is one step.
+ * Here stat_idx is a number, and its last bit is the index. A CPU sees a flip
+ * at any time after it, and from then on. At the latest it sees the flip when
+ * the reader found the CPU outside of a section, or when it took an object from
+ * a CPU that had seen the flip, because objects are handed over with order. The
+ * litmus tests cut-* show what that relies on. What the reader sums does not
+ * change (this is asserted), so a sum is one step.
  *
- * Never: a read of anything but what looked before the change, all of it; fewer live
- * objects than slots, or more than one more for each mover; a free counted and not its
- * allocation, or one word of it and not the other; a count in words of another index,
- * but while the reader waits. In the end no count is lost.
+ * Never: an exact read of anything but the calls that read the index before the
+ * flip, all of them; fewer live objects than slots, or more than one more for
+ * each mover; a free that is counted without its allocation, or in one of its
+ * two words only; a count in words of another index, except while the reader
+ * waits. In the end no count is lost.
  *
  * Knobs, each a deliberate break:
- *   NO_WAIT	the reader does not wait for those who may have looked before
- *   LOOK_EARLY	a call reads stat_idx before its section
- *   BOTH_LATE	the reader sums both words after the change
- *   OTHER_LATE	the reader sums the other index's words after the flip, as it may if
- *		nothing keeps its loads before it
+ *   NO_WAIT	the reader does not wait for calls that may have read the index
+ *		before the flip
+ *   READ_EARLY	a call reads stat_idx before its section
+ *   BOTH_LATE	the reader sums both words after the flip
+ *   OTHER_LATE	the reader sums the other index's words after the flip, as it
+ *		may if nothing keeps its loads before it
  *   ONE_ROW	an interrupt counts in the row of the call that it interrupts
- *   TWO_LOOKS	a free looks again for its second word
+ *   TWO_READS	a free reads stat_idx again for its second word
  *   NO_ORDER	objects are handed over without order
  *   NO_LOCK	the reader does not hold CPU hotplug
  */
@@ -42,14 +46,14 @@
 #define SLOTS	1
 #define MOVERS	3
 
-/* What is counted. Each CPU allocates of a class of its own: whose free is it? */
+/* What is counted. Each CPU has a class of its own, which tells frees apart. */
 #define ALLOC(class)	(class)
 #define FREE(class)	(2 + (class))
 #define BYTES		4	/* of frees: the second word, 1 for each */
 #define KINDS		5
 
-/* The rows of the CPUs, and that of calls which interrupt another on CPU 1. */
-#define DIRECT		2
+/* Rows: one per CPU, and one of calls that interrupt another on CPU 1. */
+#define UNGUARDED		2
 #define ROWS		3
 #define WORD(row, t, kind)	(((row) * 2 + (t) % 2) * KINDS + (kind))
 byte words[ROWS * 2 * KINDS], inherited[KINDS];
@@ -63,18 +67,18 @@ byte moves, done;
 /* The object in the slot: its class, and the stat_idx that its mover saw. */
 byte slot, slot_seen;
 
-/* What looked, and what of it looked before the last change. */
+/* Calls that read the index, and those that did before the last flip. */
 byte all[KINDS], before[KINDS];
 
-#ifdef LOOK_EARLY
-#define LOOKS_IN	0
+#ifdef READ_EARLY
+#define READ_INSIDE	0
 #else
-#define LOOKS_IN	1
+#define READ_INSIDE	1
 #endif
 #ifdef ONE_ROW
 #define IRQ_ROW		1
 #else
-#define IRQ_ROW		(in_section[1] -> DIRECT : 1)
+#define IRQ_ROW		(in_section[1] -> UNGUARDED : 1)
 #endif
 
 inline load_idx(cpu)
@@ -85,7 +89,7 @@ inline load_idx(cpu)
 	fi
 }
 
-inline look(cpu, kind)
+inline take_idx(cpu, kind)
 {
 	load_idx(cpu);
 	all[kind]++;
@@ -97,8 +101,8 @@ inline look(cpu, kind)
 
 inline enter(cpu, kind)
 {
-	in_section[cpu] = LOOKS_IN;
-	look(cpu, kind)
+	in_section[cpu] = READ_INSIDE;
+	take_idx(cpu, kind)
 }
 
 inline leave(cpu)
@@ -119,7 +123,7 @@ inline add(row, kind)
 
 inline add_bytes(cpu, row)
 {
-#ifdef TWO_LOOKS
+#ifdef TWO_READS
 	load_idx(cpu);
 #endif
 	add(row, BYTES)
@@ -183,9 +187,9 @@ proctype interrupt()
 {
 	byte t, class, row;
 
-	atomic { in_irq = 1; row = IRQ_ROW; look(1, ALLOC(1)) };
+	atomic { in_irq = 1; row = IRQ_ROW; take_idx(1, ALLOC(1)) };
 	add(row, ALLOC(1));
-	atomic { swap(1); look(1, FREE(class)) };
+	atomic { swap(1); take_idx(1, FREE(class)) };
 	atomic {
 		add(row, FREE(class));
 		add_bytes(1, row);
@@ -198,9 +202,9 @@ proctype interrupt()
 inline donate(kind)
 {
 	inherited[kind] = words[WORD(1, 0, kind)] + words[WORD(1, 1, kind)] +
-			  words[WORD(DIRECT, 0, kind)] + words[WORD(DIRECT, 1, kind)];
+			  words[WORD(UNGUARDED, 0, kind)] + words[WORD(UNGUARDED, 1, kind)];
 	words[WORD(1, 0, kind)] = 0; words[WORD(1, 1, kind)] = 0;
-	words[WORD(DIRECT, 0, kind)] = 0; words[WORD(DIRECT, 1, kind)] = 0
+	words[WORD(UNGUARDED, 0, kind)] = 0; words[WORD(UNGUARDED, 1, kind)] = 0
 }
 
 /* With CPU hotplug held for writing: for the reader it is one step. */
@@ -223,7 +227,7 @@ inline sum_words(t)
 {
 	for (i : 0 .. KINDS - 1) {
 		sum[i] = sum[i] + words[WORD(0, t, i)] + words[WORD(1, t, i)] +
-			 words[WORD(DIRECT, t, i)]
+			 words[WORD(UNGUARDED, t, i)]
 	}
 	i = 0
 }

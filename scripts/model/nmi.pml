@@ -1,42 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frees that an NMI puts off
+ * Frees that an NMI defers
  *
  * Two slabs of a dying heap, so that a slab goes with its last object: the
  * first has an object for each NMI and one that an ordinary call frees, the
- * second has one of its own. Each CPU has its irq_work, and both may run at once. A
- * slab is queued if its link does not point to itself. Each word is the last store's;
- * what the orders are good for beyond that is in the litmus tests defer-pending and
- * defer-done; EARLY_TEST is what may happen without the first of them.
+ * second has one of its own. Each CPU has its irq_work, and both may run at
+ * once. A slab is queued if its link does not point to itself. A load returns
+ * the last value stored; the litmus tests defer-pending and defer-done show
+ * what the orders achieve beyond that. EARLY_TEST is what may happen without
+ * the first of them.
  *
- * CPU 1 goes offline meanwhile: it stops serving and waits for its irq_work, whose
- * thread is parked then. Either it dies, after its last NMI, and the callback of the
- * dead CPU looks at the list; or that is rolled back, it serves again and looks itself.
- * A bring-up is the second half of that, and one that fails is the first.
+ * CPU 1 goes offline meanwhile: it stops serving and waits for its irq_work,
+ * whose thread is parked then. Either it dies, after its last NMI, and the
+ * callback of the dead CPU empties the list; or that is rolled back, and CPU 1
+ * serves again and empties the list itself. A bring-up is the second half of
+ * that, and a bring-up that fails is the first half.
  *
- * What comes while the CPU's irq_work runs does not make it run again, but a work item,
- * which here is CPU 0's.
+ * A free that is deferred while the CPU's irq_work runs does not make it run
+ * again. A work item does it, which runs on CPU 0 here.
  *
- * Never: a slab touched when it is gone, or gone while queued; a node added to
- * the list twice; an object put off and not freed. In the end all is freed, the
- * list is empty, the slabs are gone and no irq_work is pending.
+ * Never: a slab that is used when it is gone, or goes while it is queued; a
+ * node that is added to the list twice; an object that is deferred and not
+ * freed. In the end all objects are freed, the list is empty, the slabs are
+ * gone and no irq_work is pending.
  *
  * Knobs, each a deliberate break:
- *   DEFERRED_FIRST	the object is marked DEFERRED before the list has the slab
+ *   DEFERRED_FIRST	the object is marked DEFERRED before the list has the
+ *			slab
  *   CLEAR_LATE		the slab is queued until after the scan
  *   NO_PENDING		nobody waits for an object that is PENDING
  *   NO_KEEP		a slab goes whether it is queued or not
  *   NO_TEST		the slab is added whether it is queued or not
- *   EARLY_TEST		whether it is queued is looked at before PENDING is seen by
- *			others
- *   NEXT_LATE		the next slab of the list is looked for after the slab
- *			was worked on
+ *   EARLY_TEST		the link is tested before others see the object PENDING
+ *   NEXT_LATE		the next slab of the list is read after work on the slab
  *   ALWAYS_SERVING	a CPU queues its irq_work whether it serves or not
  *   NO_SYNC		a CPU that stops serving does not wait for its irq_work
- *   NO_DEAD		nobody looks at the list when the CPU is dead
- *   LISTS_FIRST	a CPU looks at the list before it serves
- *   NO_LATER		an irq_work does not look what came while it ran
- *   FLAG_LATE		it looks before it says that it does not run any more
+ *   NO_DEAD		nobody empties the list when the CPU is dead
+ *   LISTS_FIRST	a CPU empties the list before it serves
+ *   NO_LATER		an irq_work does not check the list again at its end
+ *   FLAG_LATE		an irq_work checks the list before it says that it does
+ *			not run any more
  */
 
 #define FREE		0
@@ -94,7 +97,7 @@ inline trim(s)
 	}
 }
 
-/* An NMI frees an object, or two in a row. What its CPU's task does comes between them. */
+/* An NMI frees an object, or two in a row, between which its CPU's task runs. */
 proctype nmi(bit cpu; byte o)
 {
 	bit was;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The books: who counts, who donates, who reads
+ * The statistics: counting, donating, reading
  *
- * CPU 1 is the owner: a task calls, an interrupt or NMI may call between any two
- * of its steps, and it goes offline and comes back. CPU 0 counts meanwhile and
- * inherits. The donor holds CPU hotplug for writing, the reader for reading. A
- * count is a load and a store, as on an architecture that has no better.
+ * CPU 1 is the owner: a task calls, an interrupt or NMI may call between any
+ * two of its steps, and it goes offline and comes back. CPU 0 counts meanwhile
+ * and inherits. The donor holds CPU hotplug for writing, the reader holds it
+ * for reading. A count is a load and a store, as on an architecture that has no
+ * single instruction for it.
  *
- * Memory is as weak as it matters to the reader, the only one who looks at
- * another's words while they change: of each word it may see any value from the
+ * Memory is weak where it matters, for the reader, because only the reader loads
+ * words of others while they change. Of each word it may see any value from the
  * last one it saw to the last one stored (the store is still on its way, or the
- * load was done early), and of different words independently. What
- * orders is kept as an obligation: a free counted with release carries the
- * allocation count of its object (ta, tv below), and who sees the one sees the
- * other from then on. Objects are handed over with order, as callers must.
+ * load was done early), independently of other words. Order is modelled as an
+ * obligation: a free counted with release carries the allocation count of its
+ * object (ta, tv below), and a reader that sees the free sees that count from
+ * then on. Objects are handed over with order, as callers must do.
  *
  * Never: a total that falls, live below zero, a read above what was counted. In
  * the end, with the world quiet, a read finds every count once.
  *
  * Knobs, each a deliberate break:
- *   NO_GUARD	calls do not look whether they interrupt another
+ *   NO_GUARD	calls do not check whether they interrupt another
  *   ONE_ROW	calls without the guard count in the guarded row
  *   PLAIN_ADD	the donor adds to the words that CPU 0 counts in
  *   NOT_ZEROED	the donor leaves the counts where they were as well
@@ -30,7 +31,7 @@
  *   ALLOCS_FIRST	the reader sums the allocations first
  */
 
-/* One for each caller and no more: a third is only needed while two are claimed. */
+/* One for each caller: a third is needed only while two are claimed. */
 #define OBJECTS	3
 #ifndef CALLS
 #define CALLS	3	/* of all callers together */
@@ -39,7 +40,7 @@
 #define READS	2
 #endif
 
-/* Words: row of calls with the guard and without it, of CPU 0 and CPU 1; inherited. */
+/* Words: the guarded and the unguarded row of CPU 0 and of CPU 1; inherited. */
 #define WORD(cpu, row)	((cpu) * 2 + (row))
 #define INHERITED	4
 #define WORDS		5
@@ -54,7 +55,7 @@ byte seen_allocs[WORDS], seen_frees[WORDS];
 #define FREE(w, k)	((w) * MAX_COUNT + (k))
 byte ta[24] = NOWHERE, tv[24];
 
-/* Objects: free, live (with a caller), or just being freed; and their obligation. */
+/* Objects: free, live (with a caller), or being freed; and their obligation. */
 #define IDLE	0
 #define LIVE	1
 #define CLAIMED	2
@@ -71,7 +72,7 @@ bit write_locked;
 byte readers;
 byte calls, done;
 
-/* Take an idle object to hand out, or a live one to free; alike objects in order. */
+/* Take a free object to hand out, or a live one to free; the first of equals. */
 inline claim_object(o, is_free)
 {
 	if
@@ -276,7 +277,7 @@ inline settle(i)
 #define HEIR	INHERITED
 #endif
 
-/* Nobody but the donor looks at the heir between load and store, or should. */
+/* Nobody but the donor uses the heir between load and store. */
 #ifdef PLAIN_ADD
 #define DONATE(row, w)	r = row[HEIR]; atomic { row[HEIR] = r + row[w]; r = 0 }
 #else
@@ -297,7 +298,7 @@ proctype donor()
 #endif
 		write_locked = 1
 	   };
-	   present = 0;			/* cpu_change() */
+	   present = 0;			/* cpu_dead() */
 	   DONATE(allocs, 2);
 	   DONATE(frees, 2);
 	   DONATE(allocs, 3);
