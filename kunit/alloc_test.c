@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Contract 10: allocation follows kmalloc's rules. Each case makes one kind of
- * call, and looks at the object (size, zeroes, node) and at what was counted.
+ * call, and checks the object (size, zeroes, node) and what was counted.
  */
 #include <linux/limits.h>
 #include <linux/mm.h>

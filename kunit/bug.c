@@ -377,6 +377,6 @@ static void __exit bug_exit(void)
 module_init(bug_init);
 module_exit(bug_exit);
 
-MODULE_DESCRIPTION("Deliberate bugs, for those who look for bugs");
+MODULE_DESCRIPTION("Deliberate bugs for the bug finders of the kernel");
 MODULE_LICENSE("GPL");
 MODULE_INFO(import_ns, "PCSLAB");

@@ -5,7 +5,7 @@
  * On every CPU a task allocates and frees without a pause, and a handler that
  * interrupts it does the same with the same class. An interruption counts as a
  * hit if the handler finds the guard of the CPU's cache taken: then it came
- * between the first look at the magazine and the count. There must be many
+ * between the first read of the magazine and the count. There must be many
  * hits. This needs a guest that can take interrupts at every instruction
  * (entry.run).
  */
@@ -296,7 +296,7 @@ static void interrupt_tasks(struct kunit *test, enum context second, u64 wanted)
 	KUNIT_ASSERT_LE(test, nr_cpu_ids, ENTRY_CPUS);
 	arena.heap = pcslab_heap_create("entry", NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(arena.heap));
-	/* The handlers look at the class, so it must exist. */
+	/* The handlers read the class, so it must exist. */
 	pcslab_free(pcslab_alloc(arena.heap, ENTRY_SIZE, GFP_KERNEL));
 	arena.tasklets = second == TASKLET;
 	arena.stop = false;

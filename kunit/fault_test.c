@@ -18,7 +18,7 @@
 
 static const size_t fault_sizes[] = { 8, 64, 200, 1024, 3000, 8192, 30000 };
 
-/* Fails @percent of the requests, looking only at every @interval-th. */
+/* Fails @percent of every @interval-th request. */
 static void start_failing(struct kunit *test, unsigned int percent, unsigned int interval)
 {
 	char command[256];

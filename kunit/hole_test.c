@@ -55,7 +55,7 @@ static void no_object_where_no_memory_is(struct kunit *test)
 /* The content of another owner's struct page, and how often pcslab was asked */
 struct stranger {
 	struct page *page;
-	struct page looks;
+	struct page content;
 	unsigned int asked;
 };
 
@@ -69,13 +69,13 @@ static void ask_of_stranger(struct kunit *test, struct stranger *stranger)
 	size_t size;
 
 	local_irq_save(flags);
-	*stranger->page = stranger->looks;
+	*stranger->page = stranger->content;
 	heap = pcslab_heap_of(at + 64);
 	size = pcslab_usable_size(at + 64);
 	pcslab_free(at + 64);
 	*stranger->page = is;
 	local_irq_restore(flags);
-	stranger->looks = is;
+	stranger->content = is;
 	stranger->asked++;
 	KUNIT_EXPECT_NULL(test, heap);
 	KUNIT_EXPECT_EQ(test, size, 0);
@@ -87,7 +87,7 @@ static void ask_of_stranger(struct kunit *test, struct stranger *stranger)
  */
 static void ask_of_tail(struct kunit *test, struct stranger *stranger, unsigned long word)
 {
-	stranger->looks.lru.next = (struct list_head *)(word | 1);
+	stranger->content.lru.next = (struct list_head *)(word | 1);
 	ask_of_stranger(test, stranger);
 }
 
@@ -112,7 +112,7 @@ static void ask_of_flags(struct kunit *test, struct stranger *stranger)
 	unsigned int bit;
 
 	for (bit = 0; bit < BITS_PER_LONG; bit++) {
-		__change_bit(bit, (unsigned long *)&stranger->looks.flags);
+		__change_bit(bit, (unsigned long *)&stranger->content.flags);
 		ask_of_stranger(test, stranger);
 	}
 }
@@ -123,7 +123,7 @@ static void ask_of_bytes(struct kunit *test, struct stranger *stranger)
 	unsigned int byte;
 
 	for (byte = 0; byte <= 0xff; byte++) {
-		memset(&stranger->looks, byte, sizeof(stranger->looks));
+		memset(&stranger->content, byte, sizeof(stranger->content));
 		ask_of_stranger(test, stranger);
 	}
 }
@@ -141,7 +141,7 @@ static void no_object_whatever_the_page(struct kunit *test)
 	obj = pcslab_alloc(api->heap, 2 * PCSLAB_MAX_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	stranger.page = virt_to_page(obj + PAGE_SIZE);
-	stranger.looks = *stranger.page;
+	stranger.content = *stranger.page;
 	api_snapshot(test);
 	ask_of_bytes(test, &stranger);
 	ask_of_flags(test, &stranger);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Contracts 7 and 8: what a dead CPU counted and cached moves to its proper
- * place, and its memory goes. Each case looks at the totals and at the words
- * of each CPU before, during and after CPUs went offline.
+ * place, and its memory goes. Each case checks the totals and the words of each
+ * CPU before, during and after CPUs went offline.
  *
  * load_test.c tests the totals under traffic.
  */

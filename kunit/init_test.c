@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contracts 5, 10 and 12, for a kernel that was booted with init_on_alloc=1
- * and init_on_free=1: objects are zeroed, and what readers still look at is
- * not freed, which they would see at once, because freed memory is zero. The
- * test reads and writes free objects directly: one kind of zeroing must not
- * hide that the other is missing.
+ * Contracts 5, 10 and 12, for a kernel that was booted with init_on_alloc=1 and
+ * init_on_free=1: objects are zeroed, and what readers still use is not freed,
+ * which they would see at once, because freed memory is zero. The test reads
+ * and writes free objects directly: one kind of zeroing must not hide that the
+ * other is missing.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -123,13 +123,13 @@ static void zeroes_are_poison(struct kunit *test)
  */
 #define READER_CPU	0
 #define OTHER_CPU	1
-#define LOOKS		5
-#define LOOK_MS		30
+#define READINGS	5
+#define READING_MS	30
 
 static struct {
 	struct pcslab_slab *slab;	/* freed next, its grace period over */
 	bool inside;			/* a reader has found it */
-	unsigned int looks;
+	unsigned int readings;
 } going;
 
 /*
@@ -191,10 +191,10 @@ static bool slab_stays(void)
 	preempt_disable();
 	class = READ_ONCE(slab->class);
 	WRITE_ONCE(going.inside, true);
-	mdelay(LOOK_MS);
+	mdelay(READING_MS);
 	stays = READ_ONCE(slab->class) == class;
 	preempt_enable();
-	going.looks++;
+	going.readings++;
 	return stays;
 }
 
@@ -205,7 +205,7 @@ static void slab_outlives_its_readers(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(READER_CPU)), 0);
 	KUNIT_ASSERT_EQ(test, register_kprobe(&at_let_go), 0);
-	for (i = 0; i < LOOKS; i++) {
+	for (i = 0; i < READINGS; i++) {
 		WRITE_ONCE(going.inside, false);
 		WRITE_ONCE(going.slab, NULL);
 		take(test, test->priv, PCSLAB_MAX_SIZE, MANY);
@@ -215,7 +215,7 @@ static void slab_outlives_its_readers(struct kunit *test)
 		pcslab_heap_shrink(test->priv);
 	}
 	unregister_kprobe(&at_let_go);
-	KUNIT_EXPECT_GT(test, going.looks, 0u);
+	KUNIT_EXPECT_GT(test, going.readings, 0u);
 }
 
 /* Returns an emptied zombie, which is freed with its last object. */
@@ -239,12 +239,12 @@ static void heap_outlives_its_readers(struct kunit *test)
 	u64 id;
 
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(READER_CPU)), 0);
-	for (i = 0; i < LOOKS; i++) {
+	for (i = 0; i < READINGS; i++) {
 		heap = make_zombie(test);
 		preempt_disable();
 		id = READ_ONCE(heap->id);
 		schedule_work_on(OTHER_CPU, &free_work);
-		mdelay(LOOK_MS);
+		mdelay(READING_MS);
 		stays = READ_ONCE(heap->id) == id;
 		preempt_enable();
 		KUNIT_EXPECT_TRUE(test, stays);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contract 10: pcslab_realloc() follows krealloc's rules. Each case resizes
- * one object, and looks at its contents and at what was counted.
+ * Contract 10: pcslab_realloc() follows krealloc's rules. Each case resizes one
+ * object, and checks its contents and what was counted.
  */
 #include <linux/prandom.h>
 #include <linux/slab.h>

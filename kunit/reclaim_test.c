@@ -264,8 +264,8 @@ static int take_and_give_back(void *arg)
 
 /*
  * If the same number of objects is taken and given back again and again, the
- * depot learns to keep them in full magazines. Once this stops, it forgets.
- * Looks come meanwhile, each second.
+ * depot learns to keep them in full magazines. Once this stops, it forgets. A
+ * reap pass comes each second meanwhile.
  */
 static void depot_learns_and_forgets(struct kunit *test)
 {

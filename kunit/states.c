@@ -39,5 +39,5 @@ static void __exit states_exit(void)
 module_init(states_init);
 module_exit(states_exit);
 
-MODULE_DESCRIPTION("Takes what pcslab needs, for its tests");
+MODULE_DESCRIPTION("Takes all states of CPU hotplug, for tests of pcslab");
 MODULE_LICENSE("GPL");

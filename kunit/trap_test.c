@@ -577,6 +577,6 @@ static struct kunit_suite trap_suite = {
 
 kunit_test_suites(&trap_suite);
 
-MODULE_DESCRIPTION("Tests of pcslab: frees that are put off");
+MODULE_DESCRIPTION("KUnit tests of pcslab: deferred frees");
 MODULE_INFO(import_ns, "PCSLAB");
 MODULE_LICENSE("GPL");

@@ -809,7 +809,7 @@ static void raced_by_two_cpus(struct kunit *test)
 }
 
 /* CPU 3 goes and comes, and idle memory goes back. */
-static int change_and_look(void *unused)
+static int change_and_reap(void *unused)
 {
 	while (!kthread_should_stop()) {
 		remove_cpu(FIRST);
@@ -823,7 +823,7 @@ static int change_and_look(void *unused)
 
 static void raced_while_cpus_change(struct kunit *test)
 {
-	struct task_struct *task = kthread_run(change_and_look, NULL, "pcslab-change");
+	struct task_struct *task = kthread_run(change_and_reap, NULL, "pcslab-change");
 	unsigned int i, races = 0;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contract 17, and what it takes to shrink and destroy heaps in use: a call
- * stands still in the middle, and others want the magazines of its CPU.
- * Whoever takes a cache out of service must wait for the calls that have found
- * it before. A task that holds the guard with preemption off acts as such a
- * call, and checks that nobody touches what it uses. In other cases somebody
- * changes what the call finds when it goes on.
+ * Contract 17, and what it takes to shrink and destroy heaps in use: a call is
+ * stopped in the middle, and others want the magazines of its CPU. A task that
+ * takes a cache out of service must wait for the calls that have found it
+ * before. A task that holds the guard with preemption off acts as such a call,
+ * and checks that nobody touches what it uses. In other cases somebody changes
+ * what the call finds when it goes on.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -211,6 +211,6 @@ static struct kunit_suite suite = {
 
 kunit_test_suite(suite);
 
-MODULE_DESCRIPTION("KUnit tests of pcslab: who waits for calls in the middle");
+MODULE_DESCRIPTION("KUnit tests of pcslab: visits wait for calls");
 MODULE_LICENSE("GPL");
 MODULE_INFO(import_ns, "PCSLAB");

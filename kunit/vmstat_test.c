@@ -188,9 +188,8 @@ static void swing(unsigned int times)
 
 /*
  * Each time hundreds of magazines come and go, once the depot has learnt to
- * keep that many: none of them may stay. kmemleak does not tell, because it is
- * told not to look at magazines, which point to objects that nothing else needs
- * to know (hooks.h).
+ * keep that many: none of them may stay. kmemleak does not report them, because
+ * it ignores magazines, which point to free objects (hooks.h).
  */
 static void swings_leave_no_magazine(struct kunit *test)
 {

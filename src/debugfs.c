@@ -9,7 +9,7 @@
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
- *   heaps/<name>/sites		with pcslab.track=1: who allocated what is live
+ *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *
  * The first line names the format and its version, the second line the columns.
  * New columns must only be appended. Classes that were never used have no line.

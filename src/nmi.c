@@ -87,7 +87,7 @@ static struct llist_node *page_node(struct page *page)
 	return (struct llist_node *)&page->mapping;
 }
 
-/**
+/*
  * pcslab_defer_finish() - do all deferred frees
  *
  * A slab stays until its link is reset. The link of the next slab is not reset

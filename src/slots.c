@@ -431,7 +431,7 @@ static bool wait_a_while(void)
 	return true;
 }
 
-/**
+/*
  * pcslab_grace_period() - wait for an RCU grace period
  *
  * A CPU reports its quiescent states to RCU in a softirq. A realtime task in

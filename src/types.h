@@ -64,8 +64,8 @@ enum pcslab_state {
 };
 
 /*
- * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember who allocated what.
- * Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
+ * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember the site of each
+ * allocation. Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
  */
 #define PCSLAB_HEAP_TRACK	BIT(7)
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)

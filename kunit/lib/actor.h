@@ -23,9 +23,9 @@ enum { ALLOCATING, FREEING, NR_PHASES };
  * @token: written into its objects
  * @held: its objects
  * @at: index of the next one
- * @allocs: calls it has made
- * @frees: same
- * @fails: same
+ * @allocs: allocations it has made
+ * @frees: frees it has made
+ * @fails: allocations that returned NULL
  * @bad: objects that carried the token of another actor
  * @entries: interruptions of the task
  * @hits: interruptions in the middle of a call, by the kind of that call
@@ -45,7 +45,7 @@ void act_alloc(struct pcslab_heap *heap, struct actor *actor, unsigned int i);
 void act_free(struct actor *actor, unsigned int i);
 void give_all_back(struct actor *actor);
 
-/* Is a call on this CPU between its look at the magazine and its count? */
+/* True if a call on this CPU has read the magazine and not counted yet. */
 bool guard_taken(struct pcslab_heap *heap);
 
 /* Compares the counts of the only class. */
