@@ -20,8 +20,8 @@ release = version = re.search(r'^#define PCSLAB_VERSION\s+"(.*)"$', HEADER, re.M
 
 extensions = ["kerneldoc", "automarkup"]
 kerneldoc_srctree = str(TREE)
-# What comes before a function's name in its declaration.
-c_id_attributes = ["__must_check"]
+# What comes before a function's or an argument's name in a declaration.
+c_id_attributes = ["__must_check", "__user"]
 
 root_doc = "index"
 exclude_patterns = ["litmus"]

@@ -5,6 +5,7 @@
  * leave=1   leaves the objects when the module goes. Their addresses can be
  *           read before, and a later load can free them (free=).
  * sites=1   allocates more objects, in many places.
+ * copies=1  keeps a copy of each kind, too.
  * bad=1     makes mistakes, one of each kind.
  * forget=1  forgets the heap when the module goes.
  * fail=1    forgets the heap when the module does not even come up. What the
@@ -71,6 +72,10 @@ MODULE_PARM_DESC(starve, "have failslab fail what the heap asks for when it goes
 static bool sites;
 module_param(sites, bool, 0400);
 MODULE_PARM_DESC(sites, "allocate in many places");
+
+static bool copies;
+module_param(copies, bool, 0400);
+MODULE_PARM_DESC(copies, "keep a copy of each kind");
 
 static bool bad;
 module_param(bad, bool, 0400);
@@ -158,6 +163,19 @@ static noinline void fill_from_many_sites(void)
 	held[nr_held - 1] = (unsigned long)obj;
 }
 
+/* Each call is a site of its own. */
+static noinline void fill_with_copies(void)
+{
+	const char *s = "a copy";
+
+	held[nr_held++] = (unsigned long)pcslab_memdup(heap, s, 7, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_memdup_nul(heap, s, 6, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_strdup(heap, s, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_strndup(heap, s, 4, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_strdup_const(heap, s, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_asprintf(heap, GFP_KERNEL, "%s", s);
+}
+
 /* Uses a class that the heap has, one that it has not, and a large object. */
 static void use_heap(struct pcslab_heap *heap)
 {
@@ -206,6 +224,8 @@ static int __init hold_init(void)
 	}
 	if (sites)
 		fill_from_many_sites();
+	if (copies)
+		fill_with_copies();
 	if (fail)
 		return refuse();
 	return 0;

@@ -165,9 +165,14 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	return obj;
 }
 
-/* @plain: @gfp is not refused and does not ask for zeroes. */
+/*
+ * @plain: @gfp is not refused and does not ask for zeroes.
+ * @caller: for reports; 0 for the return address, which an argument would load
+ *	on the fast path.
+ */
 static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long index,
-					 size_t size, gfp_t gfp, bool plain)
+					 size_t size, gfp_t gfp, bool plain,
+					 unsigned long caller)
 {
 	struct pcslab_cache *c;
 	void *obj;
@@ -193,7 +198,7 @@ slow_guarded:
 slow_preempt:
 	preempt_enable();
 slow:
-	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, _RET_IP_);
+	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, caller ?: _RET_IP_);
 }
 
 /*
@@ -203,14 +208,14 @@ slow:
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
 {
-	return alloc_class(heap, index, 0, gfp, false);
+	return alloc_class(heap, index, 0, gfp, false, 0);
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_class, "PCSLAB");
 
 void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t unused)
 {
-	return alloc_class(heap, index, 0, gfp, true);
+	return alloc_class(heap, index, 0, gfp, true, 0);
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_plain, "PCSLAB");
 
@@ -235,17 +240,29 @@ void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	return alloc_class(heap, class_index(size), size, gfp, false);
+	return alloc_class(heap, class_index(size), size, gfp, false, 0);
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc, "PCSLAB");
 
-/* Allocate any size on any node; reports name @caller. */
-static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+/**
+ * pcslab_alloc_for() - allocate any size on any node, for a call of pcslab
+ * @heap: as for pcslab_alloc_node()
+ * @size: same
+ * @gfp: same
+ * @node: same
+ * @caller: return address of that call, which tracking and checks record
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc().
+ */
+void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller)
 {
-	check_context(gfp);
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
 		return alloc_other(heap, size, gfp, node, caller);
+	if (node == NUMA_NO_NODE)
+		return alloc_class(heap, class_index(size), size, gfp, false, caller);
+	check_context(gfp);
 	return alloc_slow(heap, class_index(size), gfp, node, size, caller);
 }
 
@@ -257,15 +274,16 @@ static void *alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
  * @node: NUMA node, or NUMA_NO_NODE for the local one; a node without memory
  *	counts as NUMA_NO_NODE
  *
- * For the local node this takes the slow path of pcslab_alloc(); for another
- * node it takes the lock of that node's depot.
+ * With NUMA_NO_NODE this is pcslab_alloc(). For the local node it takes the slow
+ * path of pcslab_alloc(); for another node it takes the lock of that node's
+ * depot.
  *
  * Context: as pcslab_alloc().
  * Return: as pcslab_alloc().
  */
 void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
-	return alloc_for(heap, size, gfp, node, _RET_IP_);
+	return pcslab_alloc_for(heap, size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 
@@ -284,12 +302,22 @@ static bool free_claim(struct pcslab_slab *slab, u8 *state)
 	return true;
 }
 
-static noinline void free_slow(const void *obj, unsigned long caller)
+/* Must a claimed object be zeroed? Poison has overwritten it already. */
+static bool must_zero(const struct pcslab_slab *slab, bool wipe)
+{
+	return want_init_on_free() || (wipe && !(slab->class->flags & PCSLAB_HEAP_POISON));
+}
+
+/*
+ * Free an object of any kind. With @wipe its contents are destroyed, whatever
+ * the options are; and not before it is claimed.
+ */
+static __always_inline void free_any(const void *obj, unsigned long caller, bool wipe)
 {
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj))
+	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj, wipe))
 		return;
 	preempt_disable();	/* keeps slab until the claim pins it */
 	slab = slab_of(obj);
@@ -302,9 +330,9 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 
 	if (slab->class->flags & PCSLAB_CHECKED)
 		pcslab_check_free(slab, (void *)obj, caller);
-	if (want_init_on_free()) {
+	if (must_zero(slab, wipe)) {
 		shadow_unpoison(obj, slab->class->size);
-		memset((void *)obj, 0, slab->class->size);
+		memzero_explicit((void *)obj, slab->class->size);
 	}
 	if (pcslab_must_defer()) {
 		pcslab_defer_slab(slab, state);
@@ -313,6 +341,18 @@ static noinline void free_slow(const void *obj, unsigned long caller)
 	hook_free(obj, slab->class->size);
 	if (!pcslab_cache_free(slab, (void *)obj, state))
 		pcslab_depot_free(slab, obj, state);
+}
+
+/**
+ * pcslab_free_for() - free on the slow path, for a call of pcslab
+ * @obj: as for pcslab_free()
+ * @caller: return address of that call, for reports
+ *
+ * Context: as pcslab_free().
+ */
+noinline void pcslab_free_for(const void *obj, unsigned long caller)
+{
+	free_any(obj, caller, false);
 }
 
 /* True if the slab belongs to another node than the CPU. */
@@ -359,7 +399,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * 8. The guard is released (cache.h: guard_exit()).
  *
  * If a step fails, nothing has been changed but the guard, which is released.
- * Then free_slow() starts from scratch:
+ * Then pcslab_free_for() starts from scratch:
  *
  * 1. A large object goes to large.c.
  * 2. Address, slab and state are found as above. The state is claimed, so that
@@ -404,9 +444,48 @@ void pcslab_free(const void *obj)
 slow_preempt:
 	preempt_enable();
 slow:
-	free_slow(obj, _RET_IP_);
+	pcslab_free_for(obj, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_free, "PCSLAB");
+
+/**
+ * pcslab_free_sensitive() - destroy the contents of an object and give it back
+ * @obj: as for pcslab_free()
+ *
+ * The whole usable size is overwritten: with zeroes, or in a heap with
+ * PCSLAB_HEAP_POISON with the pattern. The object is checked first as by
+ * pcslab_free(), so that a bad free writes nothing. This is kfree_sensitive()
+ * for objects of pcslab.
+ *
+ * Context: as pcslab_free(). Takes the slow path, and the time to overwrite the
+ *	object.
+ */
+void pcslab_free_sensitive(const void *obj)
+{
+	free_any(obj, _RET_IP_, true);
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_free_sensitive, "PCSLAB");
+
+/**
+ * pcslab_size_roundup() - bytes that an object of this size will have
+ * @size: bytes wanted
+ *
+ * The rules are those of kmalloc_size_roundup(). A caller that can use all of
+ * an object asks before it allocates, and allocates the returned size.
+ *
+ * Context: any.
+ * Return: bytes, what pcslab_usable_size() of the object will be; @size itself
+ *	if it is 0 or too large to be allocated.
+ */
+size_t pcslab_size_roundup(size_t size)
+{
+	if (!size || size > (PAGE_SIZE << MAX_PAGE_ORDER))
+		return size;
+	if (size > PCSLAB_MAX_SIZE)
+		return PAGE_SIZE << get_order(size);
+	return pcslab_class_size(class_index(size));
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_size_roundup, "PCSLAB");
 
 /**
  * pcslab_usable_size() - bytes that the caller may use of an object
@@ -521,7 +600,7 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		return ZERO_SIZE_PTR;
 	}
 	if (ZERO_OR_NULL_PTR(obj))
-		return alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
+		return pcslab_alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	old = pcslab_usable_size(obj);
 	if (!old) {
 		pcslab_bad_free(obj, _RET_IP_);
@@ -532,7 +611,7 @@ void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp
 		return (void *)obj;
 	}
 
-	new = alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
+	new = pcslab_alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
 	if (new) {
 		memcpy(new, obj, min(size, old));
 		pcslab_free(obj);

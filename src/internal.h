@@ -18,6 +18,9 @@
 
 /* alloc.c: the public calls */
 void pcslab_alloc_init(void);
+void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		       unsigned long caller);
+void pcslab_free_for(const void *obj, unsigned long caller);
 
 /* site.c: where calls come from */
 int pcslab_site_init(void);
@@ -177,7 +180,7 @@ void pcslab_class_free(struct pcslab_class *class);
 
 /* large.c: objects with pages of their own */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
-bool pcslab_large_free(const void *obj);
+bool pcslab_large_free(const void *obj, bool wipe);
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
 void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);

@@ -13,6 +13,7 @@
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/string.h>
 
 #include "arch.h"
 #include "compat.h"
@@ -172,15 +173,20 @@ static bool large_claim(struct page *page)
 /**
  * pcslab_large_free() - free a large object
  * @obj: any address
+ * @wipe: overwrite it with zeroes
  *
  * Return: false if no large object starts at @obj.
  */
-bool pcslab_large_free(const void *obj)
+bool pcslab_large_free(const void *obj, bool wipe)
 {
 	struct page *page = large_page_of(obj);
 
 	if (!page || !large_claim(page))
 		return false;
+	if (wipe) {
+		shadow_unpoison(obj, PAGE_SIZE << compound_order(page));
+		memzero_explicit((void *)obj, PAGE_SIZE << compound_order(page));
+	}
 	if (pcslab_must_defer())
 		pcslab_defer_large(page);
 	else

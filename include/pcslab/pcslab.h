@@ -23,8 +23,15 @@
  *
  * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink()
  * * an object: pcslab_alloc(), pcslab_zalloc(), pcslab_alloc_node(),
- *   pcslab_realloc(), pcslab_free()
- * * an array: pcslab_alloc_array(), pcslab_calloc()
+ *   pcslab_realloc(), pcslab_free(), pcslab_free_sensitive()
+ * * an array: pcslab_alloc_array(), pcslab_calloc(),
+ *   pcslab_alloc_array_node(), pcslab_calloc_node(), pcslab_realloc_array()
+ * * a copy: pcslab_memdup(), pcslab_memdup_nul(), pcslab_strdup(),
+ *   pcslab_strndup(), pcslab_strdup_const() with pcslab_free_const()
+ * * a formatted string: pcslab_asprintf(), pcslab_vasprintf()
+ * * a copy of user space memory: pcslab_memdup_user(),
+ *   pcslab_memdup_user_nul(), pcslab_strndup_user()
+ * * the size of an object to be allocated: pcslab_size_roundup()
  * * information on a pointer: pcslab_usable_size(), pcslab_heap_of()
  * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
  *   in /sys/kernel/debug/pcslab/
@@ -44,6 +51,7 @@
 #include <linux/kconfig.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/stdarg.h>
 #include <linux/types.h>
 
 #include <pcslab/class.h>
@@ -225,6 +233,7 @@ static __always_inline __alloc_size(2) void *pcslab_zalloc(struct pcslab_heap *h
 
 void *pcslab_alloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
 			int node) __alloc_size(2);
+size_t pcslab_size_roundup(size_t size);
 
 /**
  * pcslab_alloc_array() - allocate an array
@@ -259,9 +268,82 @@ pcslab_calloc(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
 	return pcslab_alloc_array(heap, n, size, gfp | __GFP_ZERO);
 }
 
+/**
+ * pcslab_alloc_array_node() - allocate an array on a node
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc_node()
+ * @node: as for pcslab_alloc_node()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc_array().
+ */
+static __always_inline __alloc_size(2, 3) void *
+pcslab_alloc_array_node(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp, int node)
+{
+	return pcslab_alloc_node(heap, size_mul(n, size), gfp, node);
+}
+
+/**
+ * pcslab_calloc_node() - allocate a zeroed array on a node
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc_node()
+ * @node: as for pcslab_alloc_node()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc_array().
+ */
+static __always_inline __alloc_size(2, 3) void *
+pcslab_calloc_node(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp, int node)
+{
+	return pcslab_alloc_array_node(heap, n, size, gfp | __GFP_ZERO, node);
+}
+
 void * __must_check pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size,
 				   gfp_t gfp) __realloc_size(3);
+static __always_inline void * __must_check
+pcslab_realloc_array(struct pcslab_heap *heap, const void *obj, size_t n, size_t size,
+		     gfp_t gfp) __realloc_size(3, 4);
+
+/**
+ * pcslab_realloc_array() - change the number of elements of an array
+ * @heap: as for pcslab_realloc()
+ * @obj: as for pcslab_realloc()
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_realloc(). If @n * @size overflows, NULL, counted as a
+ *	failed large allocation; @obj is unchanged.
+ */
+static __always_inline void * __must_check
+pcslab_realloc_array(struct pcslab_heap *heap, const void *obj, size_t n, size_t size, gfp_t gfp)
+{
+	return pcslab_realloc(heap, obj, size_mul(n, size), gfp);
+}
+
+void *pcslab_memdup(struct pcslab_heap *heap, const void *src, size_t len,
+		    gfp_t gfp) __realloc_size(3);
+char *pcslab_memdup_nul(struct pcslab_heap *heap, const char *s, size_t len, gfp_t gfp);
+char *pcslab_strdup(struct pcslab_heap *heap, const char *s, gfp_t gfp) __malloc;
+char *pcslab_strndup(struct pcslab_heap *heap, const char *s, size_t max, gfp_t gfp);
+const char *pcslab_strdup_const(struct pcslab_heap *heap, const char *s, gfp_t gfp);
+__printf(3, 0) __malloc
+char *pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args);
+__printf(3, 4) __malloc
+char *pcslab_asprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, ...);
+void *pcslab_memdup_user(struct pcslab_heap *heap, const void __user *src,
+			 size_t len) __realloc_size(3);
+void *pcslab_memdup_user_nul(struct pcslab_heap *heap, const void __user *src, size_t len);
+char *pcslab_strndup_user(struct pcslab_heap *heap, const char __user *s, long n);
+
 void pcslab_free(const void *obj);
+void pcslab_free_sensitive(const void *obj);
+void pcslab_free_const(const void *s);
 size_t pcslab_usable_size(const void *obj);
 struct pcslab_heap *pcslab_heap_of(const void *obj);
 
