@@ -319,6 +319,40 @@ static void sizes_are_rounded_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pcslab_size_roundup(SIZE_MAX), kmalloc_size_roundup(SIZE_MAX));
 }
 
+#ifdef DEFINE_FREE
+/* Returns an error, NULL, or the object, which is the caller's then. */
+static void *scoped(struct pcslab_heap *heap, long what)
+{
+	void *obj __free(pcslab) = pcslab_alloc(heap, 100, GFP_KERNEL);
+	void *none __free(pcslab) = NULL, *error __free(pcslab) = ERR_PTR(-EFAULT);
+
+	if (what < 0)
+		return error;
+	if (!what)
+		return none;
+	return_ptr(obj);
+}
+
+static void scope_frees(struct kunit *test)
+{
+	u64 refused = api_refused(test);
+	void *obj;
+
+	KUNIT_EXPECT_PTR_EQ(test, scoped(api_heap(test), -1), ERR_PTR(-EFAULT));
+	KUNIT_EXPECT_NULL(test, scoped(api_heap(test), 0));
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
+	obj = scoped(api_heap(test), 1);
+	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 1);
+	pcslab_free(obj);
+	KUNIT_EXPECT_EQ(test, api_refused(test), refused);
+}
+#else
+static void scope_frees(struct kunit *test)
+{
+	kunit_skip(test, "this kernel has no scoped frees");
+}
+#endif
+
 /* Bytes of a free object that are @value. */
 static noinline __no_sanitize_address size_t count_bytes(const u8 *obj, size_t size, u8 value)
 {
@@ -411,6 +445,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(failure_is_counted),
 	KUNIT_CASE(arrays_hold_all),
 	KUNIT_CASE(sizes_are_rounded_up),
+	KUNIT_CASE(scope_frees),
 	KUNIT_CASE(sensitive_is_overwritten),
 	KUNIT_CASE(large_is_overwritten),
 	KUNIT_CASE(bad_sensitive_writes_nothing),

@@ -36,6 +36,9 @@
  * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
  *   in /sys/kernel/debug/pcslab/
  *
+ * A variable declared with __free(pcslab) frees its object at the end of the
+ * scope, as with __free(kfree).
+ *
  * Any context that may call kmalloc() with the same flags may allocate and free
  * objects. pcslab_free() finds the heap by itself. Creating or destroying a
  * heap and reading its statistics may sleep.
@@ -47,6 +50,7 @@
 
 #include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
 #include <linux/module.h>
@@ -344,6 +348,15 @@ char *pcslab_strndup_user(struct pcslab_heap *heap, const char __user *s, long n
 void pcslab_free(const void *obj);
 void pcslab_free_sensitive(const void *obj);
 void pcslab_free_const(const void *s);
+
+/*
+ * For variables that free their object at the end of the scope, as
+ * __free(kfree) does: ``struct request *rq __free(pcslab) = pcslab_alloc(...)``.
+ * The earliest kernels of 6.1 lack it; <linux/slab.h> brings the macro.
+ */
+#ifdef DEFINE_FREE
+DEFINE_FREE(pcslab, void *, IS_ERR_OR_NULL(_T) ? (void)0 : pcslab_free(_T))
+#endif
 size_t pcslab_usable_size(const void *obj);
 struct pcslab_heap *pcslab_heap_of(const void *obj);
 
