@@ -13,6 +13,7 @@
  * use=      takes the address of a heap, which "where" gives, and allocates
  *           from that heap.
  */
+#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/init.h>
 #include <linux/mm.h>
@@ -101,6 +102,23 @@ static void make_mistakes(void)
 	pcslab_free(large);
 	pcslab_alloc(heap, 96, GFP_KERNEL | GFP_DMA);
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
+}
+
+/* The device has no such object, and both stay what they were. */
+static void mistake_the_device(void)
+{
+	struct device *dev = root_device_register("pcslab-hold");
+	void *obj = pcslab_alloc(heap, 96, GFP_KERNEL);
+
+	if (IS_ERR(dev))
+		return;
+	devm_pcslab_free(dev, obj);
+	if (devm_pcslab_realloc(heap, dev, obj, 200, GFP_KERNEL))
+		pr_err("pcslab_hold: an object of no device was resized\n");
+	root_device_unregister(dev);
+	if (pcslab_heap_of(obj) == heap)
+		pr_info("pcslab_hold: the object is live\n");
+	pcslab_free(obj);
 }
 
 /* If allocated again at once, the object has the same address. */
@@ -218,6 +236,7 @@ static int __init hold_init(void)
 		pr_err("pcslab_hold: no second heap\n");
 	if (bad) {
 		make_mistakes();
+		mistake_the_device();
 		damage();
 	} else {
 		fill();

@@ -571,6 +571,48 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
 }
 
 /**
+ * pcslab_realloc_for() - change the size of an object, for a call of pcslab
+ * @heap: as for pcslab_realloc()
+ * @obj: same
+ * @size: same
+ * @gfp: same
+ * @node: where a new object should be, as for pcslab_alloc_node()
+ * @caller: return address of that call, which tracking and checks record
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_realloc().
+ */
+void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
+			 int node, unsigned long caller)
+{
+	size_t old;
+	void *new;
+
+	if (!size) {
+		pcslab_free_for(obj, caller);
+		return ZERO_SIZE_PTR;
+	}
+	if (ZERO_OR_NULL_PTR(obj))
+		return pcslab_alloc_for(heap, size, gfp, node, caller);
+	old = pcslab_usable_size(obj);
+	if (!old) {
+		pcslab_bad_free(obj, caller);
+		return NULL;
+	}
+	if (size <= old && pcslab_heap_of(obj) == heap) {
+		alloc_resize(heap, (void *)obj, size, old, gfp);
+		return (void *)obj;
+	}
+
+	new = pcslab_alloc_for(heap, size, gfp, node, caller);
+	if (new) {
+		memcpy(new, obj, min(size, old));
+		pcslab_free_for(obj, caller);
+	}
+	return new;
+}
+
+/**
  * pcslab_realloc() - change the size of an object
  * @heap: the heap the result must belong to
  * @obj: an object of any heap, NULL or ZERO_SIZE_PTR
@@ -592,30 +634,6 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
  */
 void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp)
 {
-	size_t old;
-	void *new;
-
-	if (!size) {
-		pcslab_free(obj);
-		return ZERO_SIZE_PTR;
-	}
-	if (ZERO_OR_NULL_PTR(obj))
-		return pcslab_alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	old = pcslab_usable_size(obj);
-	if (!old) {
-		pcslab_bad_free(obj, _RET_IP_);
-		return NULL;
-	}
-	if (size <= old && pcslab_heap_of(obj) == heap) {
-		alloc_resize(heap, (void *)obj, size, old, gfp);
-		return (void *)obj;
-	}
-
-	new = pcslab_alloc_for(heap, size, gfp, NUMA_NO_NODE, _RET_IP_);
-	if (new) {
-		memcpy(new, obj, min(size, old));
-		pcslab_free(obj);
-	}
-	return new;
+	return pcslab_realloc_for(heap, obj, size, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_realloc, "PCSLAB");

@@ -179,8 +179,20 @@ void pcslab_free_const(const void *s)
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_free_const, "PCSLAB");
 
-static __printf(3, 0) char *copy_format(struct pcslab_heap *heap, gfp_t gfp, const char *fmt,
-					va_list args, unsigned long caller)
+/**
+ * pcslab_vasprintf_for() - allocate a formatted string, for a call of pcslab
+ * @heap: as for pcslab_vasprintf()
+ * @gfp: same
+ * @fmt: same
+ * @args: same
+ * @node: as for pcslab_alloc_node()
+ * @caller: return address of that call, which tracking and checks record
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_vasprintf().
+ */
+char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
+			   int node, unsigned long caller)
 {
 	unsigned int len, written;
 	va_list again;
@@ -189,7 +201,7 @@ static __printf(3, 0) char *copy_format(struct pcslab_heap *heap, gfp_t gfp, con
 	va_copy(again, args);
 	len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
-	copy = pcslab_alloc_for(heap, size_add(len, 1), gfp, NUMA_NO_NODE, caller);
+	copy = pcslab_alloc_for(heap, size_add(len, 1), gfp, node, caller);
 	if (!copy)
 		return NULL;
 	written = vsnprintf(copy, size_add(len, 1), fmt, args);
@@ -209,7 +221,7 @@ static __printf(3, 0) char *copy_format(struct pcslab_heap *heap, gfp_t gfp, con
  */
 char *pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args)
 {
-	return copy_format(heap, gfp, fmt, args, _RET_IP_);
+	return pcslab_vasprintf_for(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_vasprintf, "PCSLAB");
 
@@ -229,7 +241,7 @@ char *pcslab_asprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, ...)
 	char *copy;
 
 	va_start(args, fmt);
-	copy = copy_format(heap, gfp, fmt, args, _RET_IP_);
+	copy = pcslab_vasprintf_for(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
 	va_end(args);
 	return copy;
 }

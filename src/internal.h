@@ -20,7 +20,14 @@
 void pcslab_alloc_init(void);
 void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller);
+void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
+			 int node, unsigned long caller);
 void pcslab_free_for(const void *obj, unsigned long caller);
+
+/* copy.c: objects that are filled */
+__printf(3, 0)
+char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
+			   int node, unsigned long caller);
 
 /* site.c: where calls come from */
 int pcslab_site_init(void);

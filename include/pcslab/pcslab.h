@@ -31,6 +31,10 @@
  * * a formatted string: pcslab_asprintf(), pcslab_vasprintf()
  * * a copy of user space memory: pcslab_memdup_user(),
  *   pcslab_memdup_user_nul(), pcslab_strndup_user()
+ * * an object that goes with a device's driver: devm_pcslab_alloc(),
+ *   devm_pcslab_zalloc(), devm_pcslab_calloc(), devm_pcslab_realloc(),
+ *   devm_pcslab_memdup(), devm_pcslab_strdup(), devm_pcslab_asprintf(),
+ *   devm_pcslab_free()
  * * the size of an object to be allocated: pcslab_size_roundup()
  * * information on a pointer: pcslab_usable_size(), pcslab_heap_of()
  * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
@@ -63,6 +67,7 @@
 /* The version; also in the module (modinfo) and in CHANGELOG.md */
 #define PCSLAB_VERSION		"0.9.0"
 
+struct device;
 struct pcslab_heap;
 
 /* Bytes of a heap's name, including the final NUL */
@@ -359,6 +364,54 @@ DEFINE_FREE(pcslab, void *, IS_ERR_OR_NULL(_T) ? (void)0 : pcslab_free(_T))
 #endif
 size_t pcslab_usable_size(const void *obj);
 struct pcslab_heap *pcslab_heap_of(const void *obj);
+
+void *devm_pcslab_alloc(struct pcslab_heap *heap, struct device *dev, size_t size,
+			gfp_t gfp) __alloc_size(3);
+
+/**
+ * devm_pcslab_zalloc() - devm_pcslab_alloc() of a zeroed object
+ * @heap: as for devm_pcslab_alloc()
+ * @dev: the device
+ * @size: bytes wanted
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as devm_pcslab_alloc().
+ * Return: as devm_pcslab_alloc(); the whole usable size is zero.
+ */
+static __always_inline __alloc_size(3) void *
+devm_pcslab_zalloc(struct pcslab_heap *heap, struct device *dev, size_t size, gfp_t gfp)
+{
+	return devm_pcslab_alloc(heap, dev, size, gfp | __GFP_ZERO);
+}
+
+/**
+ * devm_pcslab_calloc() - devm_pcslab_alloc() of a zeroed array
+ * @heap: as for devm_pcslab_alloc()
+ * @dev: the device
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as devm_pcslab_alloc().
+ * Return: as devm_pcslab_alloc(). If @n * @size overflows, NULL, counted as a
+ *	failed large allocation.
+ */
+static __always_inline __alloc_size(3, 4) void *
+devm_pcslab_calloc(struct pcslab_heap *heap, struct device *dev, size_t n, size_t size, gfp_t gfp)
+{
+	return devm_pcslab_zalloc(heap, dev, size_mul(n, size), gfp);
+}
+
+void * __must_check devm_pcslab_realloc(struct pcslab_heap *heap, struct device *dev, void *obj,
+					size_t size, gfp_t gfp) __realloc_size(4);
+void *devm_pcslab_memdup(struct pcslab_heap *heap, struct device *dev, const void *src,
+			 size_t len, gfp_t gfp) __realloc_size(4);
+char *devm_pcslab_strdup(struct pcslab_heap *heap, struct device *dev, const char *s,
+			 gfp_t gfp) __malloc;
+__printf(4, 5) __malloc
+char *devm_pcslab_asprintf(struct pcslab_heap *heap, struct device *dev, gfp_t gfp,
+			   const char *fmt, ...);
+void devm_pcslab_free(struct device *dev, const void *obj);
 
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);
