@@ -505,7 +505,7 @@ static void taken_name_leaves_nothing(struct kunit *test)
 static void open_file_keeps_heap(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-open", NULL);
-	char text[1024];
+	char text[512];
 	struct file *file;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
