@@ -30,17 +30,15 @@ struct rows {
 static void read_rows(struct pcslab_heap *heap, unsigned int cpu, struct rows *rows)
 {
 	struct pcslab_class *class;
-	unsigned int i;
+	struct rows *row;
 
-	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		class = heap->class[i];
-		if (!class)
-			continue;
-		rows[i].own_allocs = own_allocs(class, 0);
-		rows[i].own_frees = own_frees(class, 0);
-		rows[i].inherited = class->inherited;
-		rows[i].dead_allocs = own_allocs(class, cpu);
-		rows[i].dead_frees = own_frees(class, cpu);
+	pcslab_for_each_class(class, heap) {
+		row = &rows[class->index];
+		row->own_allocs = own_allocs(class, 0);
+		row->own_frees = own_frees(class, 0);
+		row->inherited = class->inherited;
+		row->dead_allocs = own_allocs(class, cpu);
+		row->dead_frees = own_frees(class, cpu);
 	}
 }
 
@@ -101,17 +99,15 @@ static struct keep *new_keep(struct kunit *test, const char *name)
 	return keep;
 }
 
-/* Does every class have a cache for CPU @cpu? */
+/* Every class has a cache for CPU @cpu, or none has one. */
 static void expect_caches(struct kunit *test, struct pcslab_heap *heap,
 			  unsigned int cpu, bool expected)
 {
-	unsigned int i;
+	struct pcslab_class *class;
 
-	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		if (heap->class[i])
-			KUNIT_EXPECT_EQ_MSG(test, !!pcslab_cache_of(heap->class[i], cpu),
-					    expected, "CPU %u, class %u", cpu, i);
-	}
+	pcslab_for_each_class(class, heap)
+		KUNIT_EXPECT_EQ_MSG(test, !!pcslab_cache_of(class, cpu), expected,
+				    "CPU %u, class %u", cpu, class->index);
 }
 
 static void expect_unchanged(struct kunit *test, struct pcslab_heap *heap,
@@ -349,14 +345,11 @@ static bool may_have_cache(unsigned int cpu)
 static bool all_caches_there(struct pcslab_heap *heap)
 {
 	struct pcslab_class *class;
-	unsigned int cpu, i;
+	unsigned int cpu;
 	bool there = true;
 
 	cpus_read_lock();
-	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		class = heap->class[i];
-		if (!class)
-			continue;
+	pcslab_for_each_class(class, heap) {
 		for_each_online_cpu(cpu)
 			there &= !!pcslab_cache_of(class, cpu);
 		for_each_possible_cpu(cpu)

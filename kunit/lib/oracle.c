@@ -177,10 +177,8 @@ void expect_rows(struct kunit *test, struct pcslab_heap *heap,
 	struct pcslab_class *class;
 	unsigned int i;
 
-	for (i = 0; i <= PCSLAB_LARGE; i++) {
-		class = heap->class[i];
-		if (!class)
-			continue;
+	pcslab_for_each_class(class, heap) {
+		i = class->index;
 		if (i != PCSLAB_LARGE)
 			KUNIT_EXPECT_EQ_MSG(test, own_allocs(class, cpu),
 					    oracle->allocs[cpu][i], "CPU %u, class %u", cpu, i);
