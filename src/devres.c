@@ -57,10 +57,20 @@ static void *alloc_managed(struct pcslab_heap *heap, struct device *dev, size_t 
 	return entry_fill(dev, entry, pcslab_alloc_for(heap, size, gfp, dev_to_node(dev), caller));
 }
 
+static void *copy_managed(struct pcslab_heap *heap, struct device *dev, const void *src,
+			  size_t len, gfp_t gfp, unsigned long caller)
+{
+	void *copy = alloc_managed(heap, dev, len, gfp, caller);
+
+	if (copy)
+		memcpy(copy, src, len);
+	return copy;
+}
+
 /**
  * devm_pcslab_alloc() - allocate an object that is freed with a device's driver
- * @heap: the heap to take it from; it should outlive the driver's binding, since
- *	otherwise it is a zombie until then
+ * @heap: the heap to take it from; if it is destroyed before the driver is
+ *	detached, it is a zombie until then
  * @dev: the device
  * @size: bytes wanted
  * @gfp: as for pcslab_alloc()
@@ -146,11 +156,7 @@ EXPORT_SYMBOL_NS_GPL(devm_pcslab_free, "PCSLAB");
 void *devm_pcslab_memdup(struct pcslab_heap *heap, struct device *dev, const void *src,
 			 size_t len, gfp_t gfp)
 {
-	void *copy = alloc_managed(heap, dev, len, gfp, _RET_IP_);
-
-	if (copy)
-		memcpy(copy, src, len);
-	return copy;
+	return copy_managed(heap, dev, src, len, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(devm_pcslab_memdup, "PCSLAB");
 
@@ -166,16 +172,7 @@ EXPORT_SYMBOL_NS_GPL(devm_pcslab_memdup, "PCSLAB");
  */
 char *devm_pcslab_strdup(struct pcslab_heap *heap, struct device *dev, const char *s, gfp_t gfp)
 {
-	size_t size;
-	char *copy;
-
-	if (!s)
-		return NULL;
-	size = strlen(s) + 1;
-	copy = alloc_managed(heap, dev, size, gfp, _RET_IP_);
-	if (copy)
-		memcpy(copy, s, size);
-	return copy;
+	return s ? copy_managed(heap, dev, s, strlen(s) + 1, gfp, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_NS_GPL(devm_pcslab_strdup, "PCSLAB");
 
