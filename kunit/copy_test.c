@@ -47,7 +47,9 @@ static void copy_suite_exit(struct kunit_suite *suite)
 	vm_munmap(user_page, PAGE_SIZE);
 }
 
-/* Both pointers are the same NULL, error or ZERO_SIZE_PTR, or lead to the same. */
+/*
+ * Both pointers are the same NULL, error or ZERO_SIZE_PTR, or lead to the same.
+ */
 static void expect_same(struct kunit *test, void *ours, void *theirs, size_t size)
 {
 	if (IS_ERR_OR_NULL(theirs) || theirs == ZERO_SIZE_PTR) {
@@ -205,7 +207,7 @@ static void user_memory_is_copied(struct kunit *test)
 	kthread_use_mm(user_mm);
 	KUNIT_EXPECT_EQ(test, copy_to_user(page, s, PAGE_SIZE), 0);
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
-		check_user(test, page, lengths[i]);	/* some are beyond the page */
+		check_user(test, page, lengths[i]);	/* beyond the page too */
 	check_user(test, page + PAGE_SIZE - 64, 64);
 	check_user(test, page + PAGE_SIZE - 64, 65);
 	check_user(test, page + PAGE_SIZE, 0);

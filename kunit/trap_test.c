@@ -335,7 +335,7 @@ struct pending {
 	u8 *state;
 };
 
-/* Does what an NMI does after it has found the bit of the slab set */
+/* Do what an NMI does after it has found the bit of the slab set. */
 static void end_pending(struct work_struct *work)
 {
 	struct pending *pending = container_of(work, struct pending, work);
@@ -344,7 +344,8 @@ static void end_pending(struct work_struct *work)
 	for (i = 0; i < 1000 && READ_ONCE(trap.obj); i++)
 		mdelay(1);
 	mdelay(10);
-	smp_store_release(pending->state, PCSLAB_OBJ_DEFERRED);	/* as pcslab_defer_slab() */
+	/* as pcslab_defer_slab() */
+	smp_store_release(pending->state, PCSLAB_OBJ_DEFERRED);
 }
 
 static u8 *state_of(struct pcslab_class *class, const void *obj)

@@ -274,9 +274,9 @@ void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
  * @node: NUMA node, or NUMA_NO_NODE for the local one; a node without memory
  *	counts as NUMA_NO_NODE
  *
- * With NUMA_NO_NODE this is pcslab_alloc(). For the local node it takes the slow
- * path of pcslab_alloc(); for another node it takes the lock of that node's
- * depot.
+ * With NUMA_NO_NODE this is pcslab_alloc(). For the local node it takes the
+ * slow path of pcslab_alloc(); for another node it takes the lock of that
+ * node's depot.
  *
  * Context: as pcslab_alloc().
  * Return: as pcslab_alloc().
@@ -302,7 +302,7 @@ static bool free_claim(struct pcslab_slab *slab, u8 *state)
 	return true;
 }
 
-/* Must a claimed object be zeroed? Poison has overwritten it already. */
+/* True if a claimed object must be zeroed. Poison has overwritten it. */
 static bool must_zero(const struct pcslab_slab *slab, bool wipe)
 {
 	return want_init_on_free() || (wipe && !(slab->class->flags & PCSLAB_HEAP_POISON));

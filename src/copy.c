@@ -105,10 +105,10 @@ char *pcslab_strndup(struct pcslab_heap *heap, const char *s, size_t max, gfp_t 
 EXPORT_SYMBOL_NS_GPL(pcslab_strndup, "PCSLAB");
 
 /*
- * Is the NUL at the end of a string in the kernel's .rodata? The bounds of the
- * section are not exported, but kstrdup_const() is, and it returns such a string
- * as it is. Of any other string it makes a copy, here of one byte, or returns
- * NULL.
+ * True if the NUL at the end of a string is in the kernel's .rodata. The bounds
+ * of the section are not exported, but kstrdup_const() is, and it returns such
+ * a string as it is. Of any other string it makes a copy, here of one byte, or
+ * returns NULL.
  */
 static bool ends_in_rodata(const char *end)
 {
@@ -144,7 +144,7 @@ const char *pcslab_strdup_const(struct pcslab_heap *heap, const char *s, gfp_t g
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_strdup_const, "PCSLAB");
 
-/* Is it a string in the kernel's .rodata? @s may be any address but NULL. */
+/* True for a string in the kernel's .rodata. @s may be any address but NULL. */
 static bool is_rodata_string(const char *s)
 {
 	bool ours;

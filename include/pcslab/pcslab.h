@@ -355,9 +355,12 @@ void pcslab_free_sensitive(const void *obj);
 void pcslab_free_const(const void *s);
 
 /*
- * For variables that free their object at the end of the scope, as
- * __free(kfree) does: ``struct request *rq __free(pcslab) = pcslab_alloc(...)``.
- * The earliest kernels of 6.1 lack it; <linux/slab.h> brings the macro.
+ * A variable declared like this frees its object at the end of the scope, as
+ * with __free(kfree):
+ *
+ *	struct request *rq __free(pcslab) = pcslab_alloc(...);
+ *
+ * The earliest kernels of 6.1 lack the macro, which <linux/slab.h> brings.
  */
 #ifdef DEFINE_FREE
 DEFINE_FREE(pcslab, void *, IS_ERR_OR_NULL(_T) ? (void)0 : pcslab_free(_T))
