@@ -94,7 +94,7 @@ static const struct series series[] = {
 
 static const struct series guarded[] = {
 	{ GUARDED, 1, 8 },
-	{ GUARDED, 100, 8 },
+	{ GUARDED, 100, 24 },
 	{ GUARDED, 10000, 6 },
 };
 
