@@ -207,7 +207,7 @@ static void user_memory_is_copied(struct kunit *test)
 	kthread_use_mm(user_mm);
 	KUNIT_EXPECT_EQ(test, copy_to_user(page, s, PAGE_SIZE), 0);
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
-		check_user(test, page, lengths[i]);	/* beyond the page too */
+		check_user(test, page, lengths[i]); /* beyond the page too */
 	check_user(test, page + PAGE_SIZE - 64, 64);
 	check_user(test, page + PAGE_SIZE - 64, 65);
 	check_user(test, page + PAGE_SIZE, 0);

@@ -476,7 +476,8 @@ static void calls_from_reclaim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats_live(&st), 0);
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
 		fails += st.class[i].fails;
-	KUNIT_EXPECT_EQ(test, fails, atomic_read(&refused) + tries);	/* take_all()'s last */
+	/* The last call of take_all() failed, too */
+	KUNIT_EXPECT_EQ(test, fails, atomic_read(&refused) + tries);
 	pcslab_heap_shrink(heap);
 	expect_quiet(test, heap);
 }

@@ -159,7 +159,8 @@ static void free_on_both(struct kunit *test, unsigned int n, unsigned int step, 
 static unsigned int one_magazine(struct kunit *test, size_t size)
 {
 	move_to(test, FIRST);
-	pcslab_free(pcslab_alloc(heap, size, GFP_KERNEL));	/* makes the class */
+	/* Makes the class */
+	pcslab_free(pcslab_alloc(heap, size, GFP_KERNEL));
 	return class_of(size)->capacity;
 }
 

@@ -834,7 +834,7 @@ enum pcslab_leave pcslab_depot_let_go(struct pcslab_slab *slab)
 	unsigned long flags;
 
 	flags = pcslab_lock(&depot->lock);
-	nr_free = pcslab_slab_count_free(slab);
+	nr_free = pcslab_slab_count(slab, PCSLAB_OBJ_FREE);
 	if (unlikely(nr_free < slab->nr)) {
 		depot_readmit(depot, slab, nr_free);
 		verdict = PCSLAB_STAYS;

@@ -88,18 +88,10 @@ static bool forget_hide(struct pcslab_depot *depot, struct pcslab_slab *slab, vo
 	return true;
 }
 
-static unsigned int count_state(const struct pcslab_slab *slab, enum pcslab_state state)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < slab->nr; i++)
-		n += READ_ONCE(slab->state[i]) == state;
-	return n;
-}
-
 static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
 {
-	return count_state(slab, PCSLAB_OBJ_LIVE) + count_state(slab, PCSLAB_OBJ_FREE) == slab->nr;
+	return pcslab_slab_count(slab, PCSLAB_OBJ_LIVE) +
+	       pcslab_slab_count(slab, PCSLAB_OBJ_FREE) == slab->nr;
 }
 
 /* Move the slab to the list of those given up. */
@@ -121,7 +113,7 @@ static void give_up_slabs(struct pcslab_heap *heap, struct given_up *sum)
 
 	visit_slabs(heap, take_out, &slabs);
 	list_for_each_entry_safe(slab, next, &slabs, list) {
-		sum->objects += count_state(slab, PCSLAB_OBJ_LIVE);
+		sum->objects += pcslab_slab_count(slab, PCSLAB_OBJ_LIVE);
 		sum->pages += 1UL << slab->order;
 		pcslab_slab_disown(slab);
 	}

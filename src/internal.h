@@ -130,7 +130,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 				       int node, unsigned int order);
 void pcslab_slab_disown(struct pcslab_slab *slab);
 void pcslab_slab_destroy(struct pcslab_slab *slab);
-unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab);
+unsigned int pcslab_slab_count(const struct pcslab_slab *slab, enum pcslab_state state);
 unsigned int pcslab_slab_take(struct pcslab_slab *slab, struct pcslab_round *round,
 			      unsigned int n);
 unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_round *round,

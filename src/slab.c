@@ -140,17 +140,19 @@ static void slab_take(struct pcslab_slab *slab, unsigned int i, struct pcslab_ro
 }
 
 /**
- * pcslab_slab_count_free() - count the objects in PCSLAB_OBJ_FREE
- * @slab: with its depot locked
+ * pcslab_slab_count() - count the objects in a state
+ * @slab: the slab
+ * @state: the state
  *
- * Return: slab->nr_free, unless that is wrong; see pcslab_slab_take().
+ * Return: their number. That of PCSLAB_OBJ_FREE, with the depot locked, is
+ *	slab->nr_free, unless that is wrong; see pcslab_slab_take().
  */
-unsigned int pcslab_slab_count_free(const struct pcslab_slab *slab)
+unsigned int pcslab_slab_count(const struct pcslab_slab *slab, enum pcslab_state state)
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < slab->nr; i++)
-		n += READ_ONCE(slab->state[i]) == PCSLAB_OBJ_FREE;
+		n += READ_ONCE(slab->state[i]) == state;
 	return n;
 }
 
@@ -201,6 +203,7 @@ unsigned int pcslab_slab_take_random(struct pcslab_slab *slab, struct pcslab_rou
 			slab_take(slab, i, &round[taken++]);
 	}
 	/* With fewer free objects than nr_free it may have skipped some. */
-	slab->nr_free = taken < n ? pcslab_slab_count_free(slab) : slab->nr_free - n;
+	slab->nr_free = taken < n ? pcslab_slab_count(slab, PCSLAB_OBJ_FREE) :
+				    slab->nr_free - n;
 	return taken;
 }

@@ -60,7 +60,8 @@ void bench_meet(void)
 
 	if (atomic_inc_return(&met) == nr_cpus) {
 		atomic_set(&met, 0);
-		smp_store_release(&meeting, now + 1);	/* pairs with the others' wait */
+		/* Pairs with the others' wait */
+		smp_store_release(&meeting, now + 1);
 		return;
 	}
 	while (smp_load_acquire(&meeting) == now)	/* as above */

@@ -37,7 +37,8 @@ static __always_inline void bench_put(enum bench_who who, void **slot, size_t si
 
 	while (READ_ONCE(*slot))
 		cpu_relax();
-	smp_store_release(slot, obj);			/* pairs with bench_get() */
+	/* Pairs with bench_get() */
+	smp_store_release(slot, obj);
 }
 
 /*
@@ -48,7 +49,8 @@ static __always_inline void bench_get(enum bench_who who, void **slot)
 {
 	void *obj;
 
-	while (!(obj = smp_load_acquire(slot)))		/* pairs with bench_put() */
+	/* Pairs with bench_put() */
+	while (!(obj = smp_load_acquire(slot)))
 		cpu_relax();
 	WRITE_ONCE(*slot, NULL);
 	bench_give(who, obj);

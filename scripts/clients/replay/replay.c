@@ -111,12 +111,14 @@ static void do_alloc(struct worker *w, struct replay_object *object)
 		wrong = BIT(REPLAY_FAILED);
 	}
 	count_errors(w, object, wrong);
-	smp_store_release(&object->made, true);		/* pairs with wait_for() */
+	/* Pairs with wait_for() */
+	smp_store_release(&object->made, true);
 }
 
 static void wait_for(struct worker *w, const struct replay_object *object)
 {
-	if (smp_load_acquire(&object->made))		/* pairs with do_alloc() */
+	/* Pairs with do_alloc() */
+	if (smp_load_acquire(&object->made))
 		return;
 	w->result.waits++;
 	while (!smp_load_acquire(&object->made))	/* as above */

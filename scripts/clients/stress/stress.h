@@ -37,7 +37,7 @@ enum stress_number {
 	STRESS_IN_HARDIRQ,
 	STRESS_CROSSED,		/* objects freed by another CPU */
 	STRESS_FOREIGN,		/* kfree() of a live object */
-	STRESS_RACES,		/* objects freed by two tasks at the same moment */
+	STRESS_RACES,		/* objects freed by two tasks at once */
 	STRESS_BOTH_COUNTED,	/* of these, both frees counted */
 	STRESS_TWICE,		/* objects of this heap handed out twice */
 	STRESS_HELD,		/* objects of this heap, now */
