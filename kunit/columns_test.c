@@ -87,7 +87,7 @@ static void give_some(struct mine *mine, unsigned int n)
 static void fail(struct kunit *test, struct mine *mine, unsigned int n)
 {
 	for (mine->fails += n; n; n--)
-		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, mine->size, GFP_KERNEL | GFP_DMA));
+		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, mine->size, GFP_KERNEL | __GFP_HIGHMEM));
 }
 
 static u64 live(const struct mine *mine)
@@ -252,6 +252,7 @@ static void use_gone_cpu(struct kunit *test)
 #define BAD_FREES	4
 #define CORRUPTIONS	3
 #define FOREIGN		11
+#define UNACCOUNTED	12
 
 static void do_wrong(struct kunit *test)
 {
@@ -272,8 +273,9 @@ static void do_wrong(struct kunit *test)
 		small.allocs++;
 		small.frees++;
 	}
-	/* Set by hand: foreign.run tests what makes it grow. */
+	/* Set by hand: foreign.run and account_test.c test what makes them grow. */
 	atomic_long_set(&heap->foreign, FOREIGN);
+	atomic_long_set(&heap->unaccounted, UNACCOUNTED);
 }
 
 static void forget_mine(struct mine *mine)
@@ -406,13 +408,14 @@ static void expect_counts(struct kunit *test, const char *key, struct row row)
 static void summary(struct kunit *test)
 {
 	read_file(test, "pcslab/stats");
-	expect_columns(test, 12);
+	expect_columns(test, 13);
 	expect_counts(test, NAME, row_of_total());
 	expect_word(test, NAME, "heap", NAME);
 	expect_word(test, NAME, "state", "live");
 	expect_cell(test, NAME, NULL, "bad_frees", BAD_FREES);
 	expect_cell(test, NAME, NULL, "corrupt", CORRUPTIONS);
 	expect_cell(test, NAME, NULL, "foreign", FOREIGN);
+	expect_cell(test, NAME, NULL, "unaccounted", UNACCOUNTED);
 	expect_word(test, NAME, "owner", module_name(THIS_MODULE));
 	expect_word(test, "total", "owner", "-");
 }

@@ -100,7 +100,7 @@ static void make_mistakes(void)
 	pcslab_free(small);
 	pcslab_free(small);
 	pcslab_free(large);
-	pcslab_alloc(heap, 96, GFP_KERNEL | GFP_DMA);
+	pcslab_alloc(heap, 96, GFP_KERNEL | __GFP_HIGHMEM);
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 

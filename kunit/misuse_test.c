@@ -53,7 +53,7 @@ static void bad_pointer(struct fuzz *f, struct victim *v)
 
 /* Misuses without a pointer */
 
-static const gfp_t refused_gfp[] = { GFP_DMA, GFP_DMA32, __GFP_HIGHMEM, __GFP_ACCOUNT };
+static const gfp_t refused_gfp[] = { __GFP_HIGHMEM, GFP_DMA | GFP_DMA32 };
 
 static void refused_flags(struct fuzz *f, struct victim *v)
 {

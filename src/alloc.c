@@ -91,12 +91,26 @@ static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 		       heap->name, &gfp);
 }
 
+/* A page of both DMA zones does not exist, and objects need an address. */
 static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 {
-	if (likely(!(gfp & PCSLAB_GFP_REFUSED)))
+	gfp_t zones = gfp & GFP_ZONEMASK & ~__GFP_MOVABLE;
+
+	if (likely(!(zones & __GFP_HIGHMEM) && zones != (__GFP_DMA | __GFP_DMA32) &&
+		   !(gfp & __GFP_ACCOUNT && heap->flags & PCSLAB_HEAP_NO_ACCOUNT)))
 		return false;
 	tell_of_gfp(heap, gfp);
 	return true;
+}
+
+/* The caller expects a charge, but the heap has no cgroup. */
+static void count_unaccounted(struct pcslab_heap *heap)
+{
+	if (heap->flags & PCSLAB_HEAP_ACCOUNT)
+		return;
+	if (!atomic_long_fetch_inc(&heap->unaccounted))
+		pr_info("heap %s has no cgroup: __GFP_ACCOUNT is not accounted\n",
+			heap->name);
 }
 
 /* Like kmalloc_node(): a node without memory is no preference. */
@@ -137,6 +151,24 @@ static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned lo
 	return obj;
 }
 
+/* Allocate an object with its own pages. */
+static void *alloc_pages_of(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+			    unsigned long caller)
+{
+	void *obj = NULL;
+
+	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap))
+		obj = pcslab_large_alloc(heap, size, gfp & ~__GFP_ACCOUNT,
+					 node_wanted(node));
+	if (!obj)
+		return alloc_failed(heap, PCSLAB_LARGE);
+	if (unlikely(gfp & __GFP_ACCOUNT))
+		count_unaccounted(heap);
+	if (heap->flags & PCSLAB_HEAP_TRACK)
+		pcslab_track_alloc(obj, caller);
+	return obj;
+}
+
 /* @index is a long, so that the fast path need not convert it to an int. */
 static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 				 gfp_t gfp, int node, size_t size, unsigned long caller)
@@ -144,7 +176,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	struct pcslab_class *class;
 	void *obj;
 
-	if (gfp_refused(heap, gfp) || pcslab_must_defer() || heap_refused(heap))
+	if (pcslab_must_defer() || heap_refused(heap))
 		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
@@ -165,8 +197,11 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	return obj;
 }
 
+static void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   int node, size_t size, unsigned long caller);
+
 /*
- * @plain: @gfp is not refused and does not ask for zeroes.
+ * @plain: @gfp is not special and does not ask for zeroes.
  * @caller: for reports; 0 for the return address, which an argument would load
  *	on the fast path.
  */
@@ -178,7 +213,9 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long
 	void *obj;
 
 	check_context(gfp);
-	if ((!plain && unlikely(gfp & PCSLAB_GFP_REFUSED)) || hooks_forbidden())
+	if (!plain && unlikely(gfp & PCSLAB_GFP_SPECIAL))
+		return alloc_special(heap, index, gfp, NUMA_NO_NODE, size, caller ?: _RET_IP_);
+	if (hooks_forbidden())
 		goto slow;
 
 	preempt_disable();
@@ -201,6 +238,25 @@ slow:
 	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, caller ?: _RET_IP_);
 }
 
+/* What a heap has a cgroup for is as fast as an allocation without the flag. */
+static noinline void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+				    int node, size_t size, unsigned long caller)
+{
+	gfp_t plain = gfp & ~__GFP_ACCOUNT;
+	void *obj;
+
+	if (gfp & (__GFP_DMA | __GFP_DMA32))
+		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
+	if (gfp_refused(heap, gfp))
+		return alloc_failed(heap, index);
+	if (heap->flags & PCSLAB_HEAP_ACCOUNT && node == NUMA_NO_NODE)
+		return alloc_class(heap, index, size, plain, false, caller);
+	obj = alloc_slow(heap, index, plain, node, size, caller);
+	if (obj)
+		count_unaccounted(heap);
+	return obj;
+}
+
 /*
  * The size is there for the caller's compiler. It is not used here, because it
  * would take one register too many.
@@ -219,21 +275,20 @@ void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t 
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_plain, "PCSLAB");
 
+void *__pcslab_alloc_account(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			     size_t unused)
+{
+	if (unlikely(!(heap->flags & PCSLAB_HEAP_ACCOUNT)))
+		return alloc_special(heap, index, gfp, NUMA_NO_NODE, 0, _RET_IP_);
+	return alloc_class(heap, index, 0, gfp, true, 0);
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_account, "PCSLAB");
+
 /* Allocate a zero-sized or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 				  gfp_t gfp, int node, unsigned long caller)
 {
-	void *obj = NULL;
-
-	if (!size)
-		return ZERO_SIZE_PTR;
-	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap))
-		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
-	if (!obj)
-		return alloc_failed(heap, PCSLAB_LARGE);
-	if (heap->flags & PCSLAB_HEAP_TRACK)
-		pcslab_track_alloc(obj, caller);
-	return obj;
+	return size ? alloc_pages_of(heap, size, gfp, node, caller) : ZERO_SIZE_PTR;
 }
 
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
@@ -263,6 +318,8 @@ void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
 	if (node == NUMA_NO_NODE)
 		return alloc_class(heap, class_index(size), size, gfp, false, caller);
 	check_context(gfp);
+	if (unlikely(gfp & PCSLAB_GFP_SPECIAL))
+		return alloc_special(heap, class_index(size), gfp, node, size, caller);
 	return alloc_slow(heap, class_index(size), gfp, node, size, caller);
 }
 

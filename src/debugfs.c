@@ -297,7 +297,7 @@ DEFINE_HEAP_FILE(sites);
 
 /* Errors of a heap's callers. */
 struct faults {
-	u64 bad_frees, corruptions, foreign;
+	u64 bad_frees, corruptions, foreign, unaccounted;
 };
 
 static void add_faults(struct faults *to, const struct pcslab_stats *st)
@@ -305,6 +305,7 @@ static void add_faults(struct faults *to, const struct pcslab_stats *st)
 	to->bad_frees += st->bad_frees;
 	to->corruptions += st->corruptions;
 	to->foreign += st->foreign;
+	to->unaccounted += st->unaccounted;
 }
 
 /* State of a reader of the summary. */
@@ -323,10 +324,10 @@ static void show_summary(struct seq_file *m, const char *name, const char *state
 			 const struct line *line, const struct faults *faults,
 			 const char *owner)
 {
-	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s\n",
+	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s %llu\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
 		   line->live_bytes, line->pages, faults->bad_frees, faults->corruptions,
-		   faults->foreign, owner);
+		   faults->foreign, owner, faults->unaccounted);
 }
 
 static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
@@ -373,7 +374,7 @@ static int summary_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "pcslab heaps version 1\n");
-		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner\n");
+		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner unaccounted\n");
 		return 0;
 	}
 	if (v == &total_line) {

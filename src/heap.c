@@ -27,6 +27,7 @@
 #include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/llist.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/rculist.h>
@@ -48,7 +49,8 @@ static LLIST_HEAD(dying_heaps);
 static LLIST_HEAD(gone_heaps);
 
 /* Flags that a caller may pass. */
-#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED)
+#define PCSLAB_HEAP_PAYS	(PCSLAB_HEAP_ACCOUNT | PCSLAB_HEAP_NO_ACCOUNT)
+#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED | PCSLAB_HEAP_PAYS)
 
 static int check_name(const char *name)
 {
@@ -85,6 +87,16 @@ static bool name_taken(const char *name)
 	return false;
 }
 
+static int check_attr(const struct pcslab_heap_attr *attr)
+{
+	bool account = attr->flags & PCSLAB_HEAP_ACCOUNT;
+
+	if (attr->flags & ~PCSLAB_HEAP_FLAGS ||
+	    (account && attr->flags & PCSLAB_HEAP_NO_ACCOUNT) || (attr->cgroup && !account))
+		return -EINVAL;
+	return 0;
+}
+
 static void heap_free(struct pcslab_heap *heap)
 {
 	unsigned int i;
@@ -92,6 +104,7 @@ static void heap_free(struct pcslab_heap *heap)
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
 	free_percpu(heap->slots);
+	mem_cgroup_put(heap->memcg);
 	kfree(heap);
 }
 
@@ -231,7 +244,8 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cache *c, void
 	pcslab_cache_drain(class, c);
 }
 
-static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
+static struct pcslab_heap *heap_alloc(const char *name,
+				      const struct pcslab_heap_attr *attr,
 				      struct module *owner)
 {
 	struct pcslab_heap *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
@@ -247,13 +261,26 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
 	heap->owner = owner;
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
-	heap->flags = pcslab_heap_flags | flags;
+	heap->flags = pcslab_heap_flags | attr->flags;
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
 	heap->visit = (struct pcslab_visit){
 		.heap = heap, .wants = any_cache, .fn = empty_cache
 	};
 	return heap;
+}
+
+static int heap_charge(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr)
+{
+	struct mem_cgroup *memcg;
+
+	if (!(attr->flags & PCSLAB_HEAP_ACCOUNT))
+		return 0;
+	memcg = pcslab_memcg_get(attr->cgroup);
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	heap->memcg = memcg;
+	return 0;
 }
 
 /**
@@ -272,23 +299,25 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
  *	may call it.
  * Return: the heap, or ERR_PTR: -EINVAL if the name is NULL, empty, "." or
  *	"..", or has a character that is not allowed, or if a flag is not
- *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
+ *	defined or contradicts another; -ENAMETOOLONG; -EEXIST if the name is
+ *	taken; -ENOENT if there is no such cgroup; -ENOMEM.
  */
 struct pcslab_heap *pcslab_heap_create_for(const char *name,
 					   const struct pcslab_heap_attr *attr,
 					   struct module *owner)
 {
-	int err = check_name(name);
+	static const struct pcslab_heap_attr defaults;
 	struct pcslab_heap *heap;
+	int err;
 
+	attr = attr ?: &defaults;
+	err = check_name(name) ?: check_attr(attr);
 	if (err)
 		return ERR_PTR(err);
-	if (attr && attr->flags & ~PCSLAB_HEAP_FLAGS)
-		return ERR_PTR(-EINVAL);
-	heap = heap_alloc(name, attr ? attr->flags : 0, owner);
+	heap = heap_alloc(name, attr, owner);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
-	err = heap_register(heap);
+	err = heap_charge(heap, attr) ?: heap_register(heap);
 	if (err) {
 		heap_free(heap);
 		return ERR_PTR(err);

@@ -314,6 +314,9 @@ void pcslab_bad_free(const void *obj, unsigned long caller);
 void pcslab_raced_free(struct pcslab_class *class, const void *obj);
 extern atomic_long_t pcslab_bad_frees;		/* in no heap */
 
+/* memcg.c: the memory cgroup that pays for a heap */
+struct mem_cgroup *pcslab_memcg_get(const char *path);
+
 /* foreign.c: our objects freed by other allocators */
 void pcslab_foreign_found(struct pcslab_class *class, unsigned long n);
 void pcslab_foreign_find(struct pcslab_heap *heap);

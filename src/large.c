@@ -97,7 +97,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 	if (!class)
 		return NULL;
 	gfp &= ~(__GFP_MOVABLE | __GFP_RECLAIMABLE);
-	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(gfp, node, order);
+	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(heap, gfp, node, order);
 	if (!page)
 		return NULL;
 

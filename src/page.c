@@ -30,8 +30,16 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
 	}
 }
 
+static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
+{
+	if (unlikely(gfp & __GFP_NOFAIL))
+		return wait_for_pages(gfp & ~__GFP_NOFAIL, node, order);
+	return alloc_pages_node(node, gfp | __GFP_COMP, order);
+}
+
 /**
  * pcslab_pages_get() - get compound pages
+ * @heap: the heap they are for; its cgroup is charged
  * @gfp: the caller's
  * @node: node, or NUMA_NO_NODE
  * @order: get 2^@order pages
@@ -41,11 +49,18 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
  *
  * Return: the first page; NULL if there is none and @gfp has no __GFP_NOFAIL.
  */
-struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order)
+struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
+			      unsigned int order)
 {
-	if (unlikely(gfp & __GFP_NOFAIL))
-		return wait_for_pages(gfp & ~__GFP_NOFAIL, node, order);
-	return alloc_pages_node(node, gfp | __GFP_COMP, order);
+	struct mem_cgroup *before;
+	struct page *page;
+
+	if (likely(!heap->memcg))
+		return get_pages(gfp, node, order);
+	before = set_active_memcg(heap->memcg);
+	page = get_pages(gfp | __GFP_ACCOUNT, node, order);
+	set_active_memcg(before);
+	return page;
 }
 
 /*

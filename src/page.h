@@ -71,7 +71,8 @@ struct pcslab_note {
 	struct rcu_head rcu;
 };
 
-struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
+struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
+			      unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
 void pcslab_untag(struct page *page);

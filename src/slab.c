@@ -73,7 +73,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab = metadata_create(states, class->flags & PCSLAB_SLOW, gfp, node);
 	if (!slab)
 		return NULL;
-	page = pcslab_pages_get(gfp, node, order);
+	page = pcslab_pages_get(class->heap, gfp, node, order);
 	if (!page) {
 		kfree(slab);
 		return NULL;

@@ -279,6 +279,7 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 	st->bad_frees = atomic_long_read(&heap->bad_frees);
 	st->corruptions = atomic_long_read(&heap->corruptions);
 	st->foreign = atomic_long_read(&heap->foreign);
+	st->unaccounted = atomic_long_read(&heap->unaccounted);
 }
 
 /**

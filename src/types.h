@@ -386,6 +386,8 @@ struct pcslab_heap_counters {
  * @corruptions: objects found with a damaged pattern
  * @foreign: frees of its objects by other allocators that were found
  * @foreign_seen: such frees that the kprobe saw when they were made
+ * @unaccounted: objects handed out for __GFP_ACCOUNT without a cgroup
+ * @memcg: the memory cgroup that pages are charged to, referenced; or NULL
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
@@ -412,6 +414,8 @@ struct pcslab_heap {
 	atomic_long_t corruptions;
 	atomic_long_t foreign;
 	atomic_long_t foreign_seen;
+	atomic_long_t unaccounted;
+	struct mem_cgroup *memcg;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;

@@ -76,8 +76,8 @@ struct pcslab_heap;
 /**
  * DOC: Flags of a heap
  *
- * Each flag turns on a check, which has a cost: see Documentation/security.rst.
- * With pcslab.debug=1 every heap has all of them.
+ * Each of these turns on a check, which has a cost: see
+ * Documentation/security.rst. With pcslab.debug=1 every heap has all of them.
  *
  * ``PCSLAB_HEAP_RANDOM``
  *	hands out the free objects of a slab in random order
@@ -93,13 +93,32 @@ struct pcslab_heap;
 #define PCSLAB_HEAP_REDZONE	BIT(2)
 
 /**
+ * DOC: Memory cgroups
+ *
+ * ``PCSLAB_HEAP_ACCOUNT``
+ *	charges the pages of all objects of the heap to a memory cgroup: the one
+ *	named in the attributes, or that of the task that creates the heap. When
+ *	the cgroup's limit is reached, allocations fail as with kmalloc().
+ *	Magazines and the metadata of slabs are not charged
+ * ``PCSLAB_HEAP_NO_ACCOUNT``
+ *	refuses calls with ``__GFP_ACCOUNT``, with a line in the log. Without any
+ *	of the two flags such a call is served and counted as unaccounted
+ */
+#define PCSLAB_HEAP_ACCOUNT	BIT(3)
+#define PCSLAB_HEAP_NO_ACCOUNT	BIT(4)
+
+/**
  * struct pcslab_heap_attr - options of a new heap
- * @flags: PCSLAB_HEAP_RANDOM, PCSLAB_HEAP_POISON, PCSLAB_HEAP_REDZONE or 0
+ * @flags: PCSLAB_HEAP_* or 0
+ * @cgroup: with PCSLAB_HEAP_ACCOUNT, the path of a cgroup of the default
+ *	hierarchy, as in /proc/PID/cgroup: "/name"; NULL for the cgroup of the
+ *	task that creates the heap
  *
  * All zeroes means the defaults.
  */
 struct pcslab_heap_attr {
 	unsigned long flags;
+	const char *cgroup;
 };
 
 /**
@@ -146,6 +165,8 @@ struct pcslab_class_stats {
  * @corruptions: objects that were found with a damaged pattern
  * @foreign: calls of kfree() and similar functions on this heap's objects that
  *	were found so far; the objects stay live
+ * @unaccounted: objects handed out for a call with __GFP_ACCOUNT, by a heap
+ *	without a cgroup
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -158,6 +179,7 @@ struct pcslab_stats {
 	u64 bad_frees;
 	u64 corruptions;
 	u64 foreign;
+	u64 unaccounted;
 };
 
 struct pcslab_heap *pcslab_heap_create_for(const char *name,
@@ -183,25 +205,33 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
  * The inlines below call these; callers must not. An allocation needs only the
  * class. @size is there for the compiler: FORTIFY_SOURCE asks it how large the
  * returned object is, and it can tell that only from an argument.
- * __pcslab_alloc_plain() is for a @gfp that is not refused and does not ask for
- * zeroes, so it need not check these flags.
+ * __pcslab_alloc_plain() is for a @gfp that is not special and does not ask for
+ * zeroes, so it need not check these flags; __pcslab_alloc_account() is the same
+ * for one with __GFP_ACCOUNT.
  */
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp) __alloc_size(2);
 void *__pcslab_alloc_class(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t size) __alloc_size(4);
 void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 			   size_t size) __alloc_size(4);
+void *__pcslab_alloc_account(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			     size_t size) __alloc_size(4);
 
-/* Flags that are refused: zones, and charging memory to a cgroup. */
-#define PCSLAB_GFP_REFUSED \
+/* Flags for the slow path: zones, and charging memory to a cgroup. */
+#define PCSLAB_GFP_SPECIAL \
 	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_ACCOUNT)
 
 /**
  * pcslab_alloc() - allocate an object
  * @heap: the heap to take it from
  * @size: bytes wanted
- * @gfp: as for kmalloc(); zones (GFP_DMA, GFP_DMA32, __GFP_HIGHMEM) and
- *	__GFP_ACCOUNT are refused with a line in the log
+ * @gfp: as for kmalloc(); with GFP_DMA or GFP_DMA32 the object gets its own
+ *	pages of the zone. __GFP_HIGHMEM, and both zones at once, are refused
+ *	with a line in the log
+ *
+ * A call with __GFP_ACCOUNT is served as without; it is counted as unaccounted
+ * if the heap has no cgroup (PCSLAB_HEAP_ACCOUNT), and refused if the heap has
+ * PCSLAB_HEAP_NO_ACCOUNT.
  *
  * The object is aligned as by kmalloc(), and zeroed as by kmalloc() with
  * __GFP_ZERO or init_on_alloc. A constant size is resolved to its class when
@@ -220,8 +250,11 @@ static __always_inline __alloc_size(2) void *pcslab_alloc(struct pcslab_heap *he
 	if (!__builtin_constant_p(size) || size - 1 >= PCSLAB_MAX_SIZE ||
 	    IS_ENABLED(CONFIG_KASAN_GENERIC) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		return __pcslab_alloc(heap, size, gfp);
-	if (__builtin_constant_p(gfp) && !(gfp & (PCSLAB_GFP_REFUSED | __GFP_ZERO)))
+	if (__builtin_constant_p(gfp) && !(gfp & (PCSLAB_GFP_SPECIAL | __GFP_ZERO)))
 		return __pcslab_alloc_plain(heap, pcslab_class_index(size), gfp, size);
+	if (__builtin_constant_p(gfp) &&
+	    (gfp & (PCSLAB_GFP_SPECIAL | __GFP_ZERO)) == __GFP_ACCOUNT)
+		return __pcslab_alloc_account(heap, pcslab_class_index(size), gfp, size);
 	return __pcslab_alloc_class(heap, pcslab_class_index(size), gfp, size);
 }
 

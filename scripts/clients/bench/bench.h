@@ -59,7 +59,7 @@ void bench_report(const char *what, size_t size, unsigned int cpus,
 		  const struct bench_least *least, unsigned int n);
 
 /* Flags are constants where they are used, as in most real callers. */
-enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_NR_GFP };
+enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_CHARGED, BENCH_NR_GFP };
 
 /**
  * struct bench_load - what a loop allocates
