@@ -19,6 +19,7 @@
 #include "api.h"
 #include "internal.h"
 #include "poke.h"
+#include "state.h"
 
 #define NAME		"kunit-columns"
 #define PATH(file)	"pcslab/heaps/" NAME "/" file
@@ -253,6 +254,7 @@ static void use_gone_cpu(struct kunit *test)
 #define CORRUPTIONS	3
 #define FOREIGN		11
 #define UNACCOUNTED	12
+#define DEFERRED	13
 
 static void do_wrong(struct kunit *test)
 {
@@ -273,9 +275,10 @@ static void do_wrong(struct kunit *test)
 		small.allocs++;
 		small.frees++;
 	}
-	/* Set by hand: foreign.run and account_test.c test what makes them grow. */
+	/* Set by hand: other tests are of what makes them grow. */
 	atomic_long_set(&heap->foreign, FOREIGN);
 	atomic_long_set(&heap->unaccounted, UNACCOUNTED);
+	atomic_long_set(&heap->deferred, DEFERRED);
 }
 
 static void forget_mine(struct mine *mine)
@@ -331,6 +334,7 @@ static void columns_exit(struct kunit *test)
 	give_all(&small);
 	give_all(&middle);
 	give_all(&large);
+	atomic_long_set(&heap->deferred, 0);
 	pcslab_heap_destroy(heap);
 	heap = NULL;
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
@@ -408,7 +412,7 @@ static void expect_counts(struct kunit *test, const char *key, struct row row)
 static void summary(struct kunit *test)
 {
 	read_file(test, "pcslab/stats");
-	expect_columns(test, 13);
+	expect_columns(test, 14);
 	expect_counts(test, NAME, row_of_total());
 	expect_word(test, NAME, "heap", NAME);
 	expect_word(test, NAME, "state", "live");
@@ -416,6 +420,7 @@ static void summary(struct kunit *test)
 	expect_cell(test, NAME, NULL, "corrupt", CORRUPTIONS);
 	expect_cell(test, NAME, NULL, "foreign", FOREIGN);
 	expect_cell(test, NAME, NULL, "unaccounted", UNACCOUNTED);
+	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
 	expect_word(test, NAME, "owner", module_name(THIS_MODULE));
 	expect_word(test, "total", "owner", "-");
 }
@@ -503,16 +508,9 @@ static void expect_found(struct kunit *test, const char *key, struct found found
 	expect_cell(test, key, NULL, "wrong", found.wrong);
 }
 
-static u8 *state_of(const void *obj)
-{
-	struct pcslab_slab *slab = (void *)virt_to_head_page(obj)->private;
-
-	return &slab->state[(obj - (void *)slab->base) / slab->class->stride];
-}
-
 /*
- * Makes two objects wait for an irq_work, and gives one object in a magazine a
- * wrong state.
+ * Makes two objects wait for an irq_work and one for a grace period, which
+ * leaves it live. Gives one object in a magazine a wrong state.
  */
 static void change_states(bool back)
 {
@@ -521,6 +519,7 @@ static void change_states(bool back)
 
 	WRITE_ONCE(*state_of(small.obj[0]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
 	WRITE_ONCE(*state_of(small.obj[1]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
+	WRITE_ONCE(*state_of(small.obj[2]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_RCU);
 	WRITE_ONCE(*mag->round[0].state, back ? PCSLAB_OBJ_CACHED : PCSLAB_OBJ_FREE);
 }
 

@@ -18,6 +18,7 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -28,6 +29,11 @@
 
 /* No architecture skips the classes used in this file. */
 static const size_t sizes[] = { 64, 64, 64, 64, 128, 128, 20000 };
+
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
 
 /* More than the page allocator gives at once. */
 #define TOO_LARGE	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
@@ -85,6 +91,15 @@ MODULE_PARM_DESC(bad, "do what must not be done, one of each kind");
 /* The compiler must not know this size. */
 static size_t checked_size = 90;
 
+/* No grace period passes before the second free. */
+static void free_twice_with_rcu(struct freed_later *obj)
+{
+	rcu_read_lock();
+	pcslab_free_rcu(obj, rcu);
+	pcslab_free_rcu(obj, rcu);
+	rcu_read_unlock();
+}
+
 /* Makes the mistakes in order. The log takes ten in five seconds. */
 static void make_mistakes(void)
 {
@@ -101,6 +116,8 @@ static void make_mistakes(void)
 	pcslab_free(small);
 	pcslab_free(large);
 	pcslab_alloc(heap, 96, GFP_KERNEL | __GFP_HIGHMEM);
+	free_twice_with_rcu(pcslab_alloc(heap, 96, GFP_KERNEL));
+	free_twice_with_rcu(pcslab_alloc(heap, 20000, GFP_KERNEL));
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 

@@ -365,6 +365,45 @@ static bool must_zero(const struct pcslab_slab *slab, bool wipe)
 	return want_init_on_free() || (wipe && !(slab->class->flags & PCSLAB_HEAP_POISON));
 }
 
+static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8 *state,
+					 unsigned long caller, bool wipe)
+{
+	if (slab->class->flags & PCSLAB_CHECKED)
+		pcslab_check_free(slab, obj, caller);
+	if (must_zero(slab, wipe)) {
+		shadow_unpoison(obj, slab->class->size);
+		memzero_explicit(obj, slab->class->size);
+	}
+	if (pcslab_must_defer()) {
+		pcslab_defer_slab(slab, state);
+		return;
+	}
+	hook_free(obj, slab->class->size);
+	if (!pcslab_cache_free(slab, obj, state))
+		pcslab_depot_free(slab, obj, state);
+}
+
+/**
+ * pcslab_free_waiting() - free an object that waited for a grace period
+ * @slab: slab of the object
+ * @obj: the object
+ * @state: its state
+ *
+ * The object goes from the waiting state to the claimed one in one step, so a
+ * free that is made at the same time is refused. The call that freed the object
+ * is not known any more: reports of damage name this function.
+ *
+ * Context: as pcslab_free().
+ * Return: false if the object does not wait.
+ */
+bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state)
+{
+	if (cmpxchg(state, PCSLAB_OBJ_RCU, PCSLAB_OBJ_CACHED) != PCSLAB_OBJ_RCU)
+		return false;
+	free_claimed(slab, obj, state, _THIS_IP_, false);
+	return true;
+}
+
 /*
  * Free an object of any kind. With @wipe its contents are destroyed, whatever
  * the options are; and not before it is claimed.
@@ -384,20 +423,7 @@ static __always_inline void free_any(const void *obj, unsigned long caller, bool
 		return;
 	}
 	preempt_enable();
-
-	if (slab->class->flags & PCSLAB_CHECKED)
-		pcslab_check_free(slab, (void *)obj, caller);
-	if (must_zero(slab, wipe)) {
-		shadow_unpoison(obj, slab->class->size);
-		memzero_explicit((void *)obj, slab->class->size);
-	}
-	if (pcslab_must_defer()) {
-		pcslab_defer_slab(slab, state);
-		return;
-	}
-	hook_free(obj, slab->class->size);
-	if (!pcslab_cache_free(slab, (void *)obj, state))
-		pcslab_depot_free(slab, obj, state);
+	free_claimed(slab, (void *)obj, state, caller, wipe);
 }
 
 /**
@@ -473,10 +499,11 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * @obj: object that any allocation of any heap returned, NULL or ZERO_SIZE_PTR
  *
  * Any other pointer is refused: memory that is not pcslab's, an address inside
- * an object, an object that is free already. The refusal is logged with the
- * heap, the class and a stack (ratelimited) and counted in the heap's
- * bad_frees, and nothing is changed. Two CPUs that free one object at the same
- * instant are only detected in a heap with checks; for large objects, always.
+ * an object, an object that is free already or waits for a grace period. The
+ * refusal is logged with the heap, the class and a stack (ratelimited) and
+ * counted in the heap's bad_frees, and nothing is changed. Two CPUs that free
+ * one object at the same instant are only detected in a heap with checks; for
+ * large objects, always.
  *
  * Context: any, including NMI. In NMI, and in a tracer's callback under a lock
  *	of pcslab, an irq_work soon frees what the magazine cannot take. On

@@ -33,7 +33,7 @@ static struct dentry *root, *heaps_dir;
 
 /* The sums in a line of stats. */
 struct line {
-	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages;
+	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages, deferred;
 };
 
 static void line_add_class(struct line *to, const struct pcslab_class_stats *st)
@@ -70,6 +70,7 @@ static void sum_heap(struct line *to, const struct pcslab_stats *st)
 	for (i = 0; i < st->nr_classes; i++)
 		line_add_class(to, &st->class[i]);
 	line_add_large(to, st);
+	to->deferred += st->deferred;
 }
 
 static void show_line(struct seq_file *m, const struct line *line)
@@ -324,10 +325,10 @@ static void show_summary(struct seq_file *m, const char *name, const char *state
 			 const struct line *line, const struct faults *faults,
 			 const char *owner)
 {
-	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s %llu\n",
+	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s %llu %llu\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
 		   line->live_bytes, line->pages, faults->bad_frees, faults->corruptions,
-		   faults->foreign, owner, faults->unaccounted);
+		   faults->foreign, owner, line->deferred, faults->unaccounted);
 }
 
 static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
@@ -374,7 +375,7 @@ static int summary_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "pcslab heaps version 1\n");
-		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner unaccounted\n");
+		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner deferred unaccounted\n");
 		return 0;
 	}
 	if (v == &total_line) {

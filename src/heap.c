@@ -390,12 +390,12 @@ static void give_name_back(struct pcslab_heap *heap)
  * pcslab_heap_destroy() - destroy a heap
  * @heap: the heap; NULL and error pointers are fine
  *
- * Live objects are reported in the log by class, and with pcslab.track=1 by
- * allocating caller. They stay valid and may be freed later, in any context;
- * until all are freed, the heap is shown as a zombie and pcslab cannot be
- * unloaded. The name can be used again at once. Frees may race with this call,
- * allocations must not. The free memory of the heap goes back to the kernel an
- * RCU grace period later.
+ * This waits for objects that were given to pcslab_free_rcu(). Live objects are
+ * reported in the log by class, and with pcslab.track=1 by allocating caller.
+ * They stay valid and may be freed later, in any context; until all are freed,
+ * the heap is shown as a zombie and pcslab cannot be unloaded. The name can be
+ * used again at once. Frees may race with this call, allocations must not. The
+ * free memory of the heap goes back to the kernel an RCU grace period later.
  *
  * A zombie must not be destroyed again: the call is logged and ignored.
  *
@@ -408,6 +408,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 
 	if (IS_ERR_OR_NULL(heap))
 		return;
+	pcslab_rcu_barrier(heap);
 	cpus_read_lock();
 	first = pcslab_heap_stop(heap);
 	if (first)

@@ -23,6 +23,7 @@ void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
 			 int node, unsigned long caller);
 void pcslab_free_for(const void *obj, unsigned long caller);
+bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state);
 
 /* copy.c: objects that are filled */
 __printf(3, 0)
@@ -188,6 +189,8 @@ void pcslab_class_free(struct pcslab_class *class);
 /* large.c: objects with pages of their own */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
 bool pcslab_large_free(const void *obj, bool wipe);
+struct pcslab_class *pcslab_large_wait(const void *obj);
+void pcslab_large_free_waiting(struct page *page);
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
 void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);

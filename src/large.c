@@ -160,14 +160,26 @@ void pcslab_large_release(struct page *page)
 }
 
 /*
- * Take the object from the caller. Returns true for one call only, in every
- * heap, because giving the pages back twice would crash the kernel.
+ * Change the tag. Returns true for one call only, in every heap, because giving
+ * the pages back twice would crash the kernel.
  */
+static bool large_retag(struct page *page, unsigned long *from, unsigned long *to)
+{
+	return cmpxchg((unsigned long **)&page->lru.next, from, to) == from;
+}
+
+/* Take the object from the caller, to free it. */
 static bool large_claim(struct page *page)
 {
-	unsigned long **tag = (unsigned long **)&page->lru.next;
+	return large_retag(page, &pcslab_large_tag, &pcslab_deferred_tag);
+}
 
-	return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) == &pcslab_large_tag;
+static void large_free_claimed(struct page *page)
+{
+	if (pcslab_must_defer())
+		pcslab_defer_large(page);
+	else
+		pcslab_large_release(page);
 }
 
 /**
@@ -187,11 +199,36 @@ bool pcslab_large_free(const void *obj, bool wipe)
 		shadow_unpoison(obj, PAGE_SIZE << compound_order(page));
 		memzero_explicit((void *)obj, PAGE_SIZE << compound_order(page));
 	}
-	if (pcslab_must_defer())
-		pcslab_defer_large(page);
-	else
-		pcslab_large_release(page);
+	large_free_claimed(page);
 	return true;
+}
+
+/**
+ * pcslab_large_wait() - take a large object that is to be freed later (rcu.c)
+ * @obj: any address
+ *
+ * Context: any. Preemption must be off.
+ * Return: the object's class, or NULL if no large object starts at @obj.
+ */
+struct pcslab_class *pcslab_large_wait(const void *obj)
+{
+	struct page *page = large_page_of(obj);
+
+	if (!page || !large_retag(page, &pcslab_large_tag, &pcslab_rcu_tag))
+		return NULL;
+	return large_class(page);
+}
+
+/**
+ * pcslab_large_free_waiting() - free a large object that waited
+ * @page: its first page; nobody else changes the tag of an object that waits
+ *
+ * Context: any.
+ */
+void pcslab_large_free_waiting(struct page *page)
+{
+	large_retag(page, &pcslab_rcu_tag, &pcslab_deferred_tag);
+	large_free_claimed(page);
 }
 
 /**

@@ -61,6 +61,8 @@ err_site:
  */
 static void __exit pcslab_exit(void)
 {
+	/* The last callbacks of rcu.c may not have returned yet. */
+	rcu_barrier();
 	pcslab_debugfs_exit();
 	pcslab_foreign_exit();
 	pcslab_reclaim_exit();

@@ -16,7 +16,8 @@
 #include "page.h"
 
 unsigned long pcslab_span __read_mostly;
-unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+unsigned long pcslab_slab_tag, pcslab_hidden_tag;
+unsigned long pcslab_large_tag, pcslab_rcu_tag, pcslab_deferred_tag;
 
 static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int order)
 {
@@ -125,12 +126,12 @@ unsigned int pcslab_put_back(struct page *page)
 }
 
 /**
- * pcslab_untag() - hide pages from new frees
- * @page: the first page; it still belongs to pcslab
+ * pcslab_hide() - hide a slab from new frees
+ * @slab: the slab; its pages still belong to pcslab
  */
-void pcslab_untag(struct page *page)
+void pcslab_hide(const struct pcslab_slab *slab)
 {
-	WRITE_ONCE(page->lru.next, NULL);
+	WRITE_ONCE(virt_to_page(slab->base)->lru.next, (struct list_head *)hidden_mark(slab));
 }
 
 /**
@@ -141,7 +142,7 @@ void pcslab_untag(struct page *page)
  */
 void pcslab_unstamp(struct page *page)
 {
-	pcslab_untag(page);
+	WRITE_ONCE(page->lru.next, NULL);
 	smp_wmb();	/* pairs with large_owner() */
 	WRITE_ONCE(page->private, 0);
 	page_account(page, -(1L << compound_order(page)));

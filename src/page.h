@@ -31,7 +31,8 @@
  * slab stored there by somebody else. The smp_rmb() in find_slab() is for exact
  * reads (stats.c).
  *
- * Private of a large object changes, so its tag cannot be such a sum. Stamping
+ * Private of a large object changes, so its tag cannot be such a sum. While it
+ * waits for a grace period (rcu.c) it has another tag, and private is as before. Stamping
  * stores private, then the tag; unstamping clears the tag, then private. A
  * reader loads the tag, private, and the tag again: if the tag is there both
  * times, private was ours. smp_wmb() in both pairs with the two smp_rmb() in
@@ -59,7 +60,8 @@
 /* Bytes from the start of the direct map to the end of our highest page. */
 extern unsigned long pcslab_span;
 /* Tags; only their addresses are used. */
-extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+extern unsigned long pcslab_slab_tag, pcslab_hidden_tag;
+extern unsigned long pcslab_large_tag, pcslab_rcu_tag, pcslab_deferred_tag;
 
 /* A load of lru.next gives the mark of a head, or where a tail's head is. */
 static_assert(offsetof(struct page, lru.next) == offsetof(struct page, COMPAT_HEAD_WORD));
@@ -75,7 +77,7 @@ struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
 			      unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
-void pcslab_untag(struct page *page);
+void pcslab_hide(const struct pcslab_slab *slab);
 void pcslab_unstamp(struct page *page);
 unsigned int pcslab_put_back(struct page *page);
 void pcslab_pages_put(struct page *page);
@@ -110,6 +112,15 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 static __always_inline unsigned long slab_mark(const struct pcslab_slab *slab)
 {
 	return (unsigned long)slab + (unsigned long)&pcslab_slab_tag;
+}
+
+/*
+ * The mark of a slab that no call may find any more. Only objects that wait for
+ * a grace period are still freed (rcu.c).
+ */
+static __always_inline unsigned long hidden_mark(const struct pcslab_slab *slab)
+{
+	return (unsigned long)slab + (unsigned long)&pcslab_hidden_tag;
 }
 
 /*
@@ -159,19 +170,31 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 	return find_slab(obj, &slab) ? slab : NULL;
 }
 
+static inline bool page_has_tag(const struct page *page, const unsigned long *tag)
+{
+	return equals_nofault(&page->lru.next, (unsigned long)tag);
+}
+
+/* True for a large object that counts as live: see pcslab_counts_as_live(). */
 static inline bool page_is_large(const struct page *page)
 {
-	return equals_nofault(&page->lru.next, (unsigned long)&pcslab_large_tag);
+	return page_has_tag(page, &pcslab_large_tag) || page_has_tag(page, &pcslab_rcu_tag);
+}
+
+/* The page with @tag that starts at @obj, else NULL. */
+static inline struct page *tagged_page_of(const void *obj, const unsigned long *tag)
+{
+	struct page *page;
+
+	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) || !page_has_tag(page, tag))
+		return NULL;
+	return page;
 }
 
 /* The first page of the large object that starts at @obj, else NULL. */
 static inline struct page *large_page_of(const void *obj)
 {
-	struct page *page;
-
-	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) || !page_is_large(page))
-		return NULL;
-	return page;
+	return tagged_page_of(obj, &pcslab_large_tag);
 }
 
 /*
@@ -180,10 +203,13 @@ static inline struct page *large_page_of(const void *obj)
  */
 static inline bool large_owner(struct page *page, void **owner)
 {
+	void *tag;
+
 	smp_rmb();	/* see above */
 	*owner = (void *)READ_ONCE(page->private);
 	smp_rmb();	/* see above */
-	return READ_ONCE(page->lru.next) == (void *)&pcslab_large_tag;
+	tag = READ_ONCE(page->lru.next);
+	return tag == &pcslab_large_tag || tag == &pcslab_rcu_tag;
 }
 
 /*

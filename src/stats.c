@@ -280,6 +280,7 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 	st->corruptions = atomic_long_read(&heap->corruptions);
 	st->foreign = atomic_long_read(&heap->foreign);
 	st->unaccounted = atomic_long_read(&heap->unaccounted);
+	st->deferred = atomic_long_read(&heap->deferred);
 }
 
 /**

@@ -115,7 +115,7 @@ static void track_add_slab(struct table *table, struct pcslab_slab *slab)
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
-		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_LIVE)
+		if (pcslab_counts_as_live(READ_ONCE(slab->state[i])))
 			track_add(table, READ_ONCE(sites[i]), slab->class->size);
 	}
 }

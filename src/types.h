@@ -60,8 +60,18 @@ enum pcslab_state {
 	PCSLAB_OBJ_LIVE,	/* with a caller */
 	PCSLAB_OBJ_PENDING,	/* its free is being deferred */
 	PCSLAB_OBJ_DEFERRED,	/* freed, waits for an irq_work */
+	PCSLAB_OBJ_RCU,		/* freed, waits for a grace period */
 	PCSLAB_OBJ_NONE,	/* no object: past the last one */
 };
+
+/*
+ * True if the object is live in the statistics: a caller has it, or readers may
+ * use it until a grace period has passed (rcu.c).
+ */
+static inline bool pcslab_counts_as_live(u8 state)
+{
+	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_RCU;
+}
 
 /*
  * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember the site of each
@@ -388,6 +398,7 @@ struct pcslab_heap_counters {
  * @foreign_seen: such frees that the kprobe saw when they were made
  * @unaccounted: objects handed out for __GFP_ACCOUNT without a cgroup
  * @memcg: the memory cgroup that pages are charged to, referenced; or NULL
+ * @deferred: objects that wait for a grace period (rcu.c)
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
@@ -416,6 +427,7 @@ struct pcslab_heap {
 	atomic_long_t foreign_seen;
 	atomic_long_t unaccounted;
 	struct mem_cgroup *memcg;
+	atomic_long_t deferred;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;

@@ -24,6 +24,8 @@
  * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink()
  * * an object: pcslab_alloc(), pcslab_zalloc(), pcslab_alloc_node(),
  *   pcslab_realloc(), pcslab_free(), pcslab_free_sensitive()
+ * * an object that readers under RCU may still use: pcslab_free_rcu(),
+ *   pcslab_free_rcu_sync(), pcslab_rcu_barrier()
  * * an array: pcslab_alloc_array(), pcslab_calloc(),
  *   pcslab_alloc_array_node(), pcslab_calloc_node(), pcslab_realloc_array()
  * * a copy: pcslab_memdup(), pcslab_memdup_nul(), pcslab_strdup(),
@@ -167,6 +169,8 @@ struct pcslab_class_stats {
  *	were found so far; the objects stay live
  * @unaccounted: objects handed out for a call with __GFP_ACCOUNT, by a heap
  *	without a cgroup
+ * @deferred: live objects that wait for a grace period, after
+ *	pcslab_free_rcu() or in pcslab_free_rcu_sync(); a gauge
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -180,6 +184,7 @@ struct pcslab_stats {
 	u64 corruptions;
 	u64 foreign;
 	u64 unaccounted;
+	u64 deferred;
 };
 
 struct pcslab_heap *pcslab_heap_create_for(const char *name,
@@ -386,6 +391,40 @@ char *pcslab_strndup_user(struct pcslab_heap *heap, const char __user *s, long n
 void pcslab_free(const void *obj);
 void pcslab_free_sensitive(const void *obj);
 void pcslab_free_const(const void *s);
+
+/* For the macro below only. */
+void __pcslab_free_rcu(void *obj, struct rcu_head *head);
+
+/**
+ * pcslab_free_rcu() - give an object back after an RCU grace period
+ * @obj: as for pcslab_free(), with its type
+ * @member: name of a struct rcu_head in that type
+ *
+ * Readers that found the object before this call may use it, except for
+ * @member, until they leave their read-side critical section. This is
+ * kfree_rcu() for objects of pcslab, and needs no other memory than @member.
+ *
+ * The object is checked as by pcslab_free() before @member is written. Until
+ * the grace period has passed it is live in the statistics, counted in the
+ * heap's deferred, and any free of it is refused.
+ *
+ * As with any two frees, two CPUs must not free one object at the same instant.
+ * Two calls of this function are told apart in every heap, but not a call of
+ * this function and one of pcslab_free(), except in a heap with checks. There
+ * @member may be overwritten while RCU uses it, as with kfree_rcu().
+ *
+ * Context: any that may call call_rcu(), so not NMI. Does not sleep.
+ */
+#define pcslab_free_rcu(obj, member)					\
+do {									\
+	typeof(obj) __pcslab_obj = (obj);				\
+									\
+	if (__pcslab_obj)						\
+		__pcslab_free_rcu(__pcslab_obj, &__pcslab_obj->member);	\
+} while (0)
+
+void pcslab_free_rcu_sync(void *obj);
+void pcslab_rcu_barrier(struct pcslab_heap *heap);
 
 /*
  * A variable declared like this frees its object at the end of the scope, as
