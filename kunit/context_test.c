@@ -55,8 +55,14 @@ static void check_object(struct calls *c, const void *obj, size_t size)
 	c->bad += !obj || pcslab_heap_of(obj) != c->heap || pcslab_usable_size(obj) < size;
 }
 
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
+
 static void call_with_size(struct calls *c, size_t size)
 {
+	struct freed_later *later;
 	void *objs[6];
 	unsigned int i;
 
@@ -71,6 +77,9 @@ static void call_with_size(struct calls *c, size_t size)
 		pcslab_free(objs[i]);
 	}
 	pcslab_free(NULL);
+	later = pcslab_alloc(c->heap, size, c->gfp);
+	check_object(c, later, size);
+	pcslab_free_rcu(later, rcu);
 }
 
 /* Calls everything that is allowed in any context. */
@@ -97,6 +106,7 @@ static void expect_counted(struct kunit *test, const struct calls *c, const char
 	static struct pcslab_stats st;
 
 	KUNIT_EXPECT_EQ_MSG(test, c->bad, 0u, "%s", where);
+	pcslab_rcu_barrier(c->heap);
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats_exact(c->heap, &st), 0);
 	KUNIT_EXPECT_GT_MSG(test, st.class[pcslab_class_index(64)].allocs, 0ull, "%s", where);
 	KUNIT_EXPECT_EQ_MSG(test, stats_live(&st), 0ull, "%s", where);
@@ -234,6 +244,8 @@ static void call_process(void *arg)
 		return;
 	}
 	call_all(&c);
+	pcslab_free_rcu_sync(pcslab_alloc(c.heap, 64, GFP_KERNEL));
+	pcslab_rcu_barrier(c.heap);
 	pcslab_heap_shrink(c.heap);
 	*bad += c.bad + !!pcslab_heap_stats(c.heap, &st) + !!stats_live(&st);
 	*bad += !!pcslab_heap_stats_exact(c.heap, &st) + !!stats_live(&st);

@@ -86,6 +86,7 @@ void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 {
 	unsigned int i;
 
+	pcslab_rcu_barrier(heap->heap);
 	/* Shrinking finds foreign frees. */
 	if (heap->abused)
 		stress_shrink(actor, heap);

@@ -173,6 +173,7 @@ static int result_show(struct seq_file *m, void *unused)
 		[STRESS_IN_SOFTIRQ] = "in_softirq",
 		[STRESS_IN_HARDIRQ] = "in_hardirq",
 		[STRESS_CROSSED] = "crossed",
+		[STRESS_DEFERRED] = "deferred",
 		[STRESS_FOREIGN] = "foreign",
 		[STRESS_RACES] = "races",
 		[STRESS_BOTH_COUNTED] = "both_counted",

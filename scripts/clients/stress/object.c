@@ -15,6 +15,7 @@
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -248,6 +249,26 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 	own(actor, object);
 }
 
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
+
+/*
+ * The CPU that counts the free is not known then, so this is not for heaps with
+ * rows.
+ */
+static bool may_defer(const struct stress_object *object)
+{
+	return !object->heap->rows && object->size >= sizeof(struct freed_later);
+}
+
+static void free_later(struct stress_actor *actor, struct freed_later *obj)
+{
+	pcslab_free_rcu(obj, rcu);
+	stress_add(actor, STRESS_DEFERRED, 1);
+}
+
 /**
  * stress_free() - check an object and free it
  * @actor: the caller
@@ -256,7 +277,7 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 void stress_free(struct stress_actor *actor, struct stress_object *object)
 {
 	struct stress_heap *heap = object->heap;
-	bool by_realloc = !stress_random(actor, 16);
+	u32 way = stress_random(actor, 16);
 	void *result = ZERO_SIZE_PTR;
 
 	if (!object->obj)
@@ -266,9 +287,11 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
 	check_owner(actor, object);
 	if (heap->rows)
 		stay_here();
-	if (by_realloc)
+	if (!way)
 		result = pcslab_realloc(stress_lasting[STRESS_ANYWHERE].heap, object->obj, 0,
 					GFP_NOWAIT);
+	else if (way < 3 && may_defer(object))
+		free_later(actor, object->obj);
 	else
 		pcslab_free(object->obj);
 	count_free(actor, object);

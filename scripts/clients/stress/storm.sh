@@ -187,7 +187,7 @@ something_of_all()
 	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
 	[ -e "$KMEMLEAK" ] || of_results "> 0" races || return 1
 	! kfree_drops_references || of_results "> 0" foreign || return 1
-	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
+	of_results "> 0" in_task in_softirq crossed deferred reallocs_in_place runs heaps zombies \
 		crowd shrinks shrunk reads compared || return 1
 	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ] && [ -s /tmp/hogs ]
 }

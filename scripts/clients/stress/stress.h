@@ -36,6 +36,7 @@ enum stress_number {
 	STRESS_IN_SOFTIRQ,
 	STRESS_IN_HARDIRQ,
 	STRESS_CROSSED,		/* objects freed by another CPU */
+	STRESS_DEFERRED,	/* objects freed after a grace period */
 	STRESS_FOREIGN,		/* kfree() of a live object */
 	STRESS_RACES,		/* objects freed by two tasks at once */
 	STRESS_BOTH_COUNTED,	/* of these, both frees counted */
