@@ -557,6 +557,34 @@ static void audit(struct kunit *test)
 }
 
 /*
+ * The heap has held more than now, at a time that is read elsewhere; and
+ * __GFP_NOFAIL exceeds a limit that is passed already.
+ */
+#define LIMIT_PAGES	9
+
+static void pages(struct kunit *test)
+{
+	static struct pcslab_stats st;
+	u64 held = row_of_total().pages;
+	char key[16];
+	void *obj;
+
+	pcslab_free(pcslab_alloc(heap, 64 * PAGE_SIZE, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_set_limit(heap, LIMIT_PAGES * PAGE_SIZE), 0);
+	obj = pcslab_alloc(heap, 4 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	snprintf(key, sizeof(key), "%llu", held + 4);
+	read_file(test, PATH("pages"));
+	expect_columns(test, 5);
+	expect_cell(test, key, NULL, "pages", held + 4);
+	expect_cell(test, key, NULL, "limit", LIMIT_PAGES);
+	expect_cell(test, key, NULL, "max_pages", held + 64);
+	expect_cell(test, key, NULL, "max_time", st.max_pages_time);
+	expect_cell(test, key, NULL, "over_limit", 1);
+	pcslab_free(obj);
+}
+
+/*
  * Uses a heap with default attributes; the magazine column is that of a CPU
  * that uses the class.
  */
@@ -603,6 +631,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(exact),
 	KUNIT_CASE(percpu),
 	KUNIT_CASE(audit),
+	KUNIT_CASE(pages),
 	KUNIT_CASE(size_classes),
 	{}
 };

@@ -312,18 +312,6 @@ static void this_node_or_none(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* The page allocator fails requests of this order and above, for this task. */
-static void fail_large_pages(struct kunit *test, bool on, unsigned int order)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command),
-		 "cd /sys/kernel/debug/fail_page_alloc && echo Y >task-filter && echo N >ignore-gfp-wait && echo 0 >verbose && echo -1 >times && echo %u >min-order && echo %u >probability",
-		 order, on ? 100 : 0);
-	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
-	current->make_it_fail = on;
-}
-
 /* Returns the order of the slab, or a negative number. */
 static int order_of_first_slab(struct kunit *test, size_t size)
 {

@@ -119,6 +119,10 @@ static void make_mistakes(void)
 	free_twice_with_rcu(pcslab_alloc(heap, 96, GFP_KERNEL));
 	free_twice_with_rcu(pcslab_alloc(heap, 20000, GFP_KERNEL));
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
+	pcslab_heap_set_limit(heap, PAGE_SIZE);
+	pcslab_alloc(heap, 20000, GFP_KERNEL | __GFP_NOWARN);
+	pcslab_alloc(heap, 20000, GFP_KERNEL);
+	pcslab_heap_set_limit(heap, 0);
 }
 
 /* The device has no such object, and both stay what they were. */

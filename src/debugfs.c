@@ -9,6 +9,7 @@
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
+ *   heaps/<name>/pages		pages of the heap, and their limit
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *
  * The first line names the format and its version, the second line the columns.
@@ -287,6 +288,23 @@ static int audit_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(audit);
 
+static int pages_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_stats *st = kvzalloc(sizeof(*st), GFP_KERNEL);
+
+	if (!st)
+		return -ENOMEM;
+	pcslab_budget_read(m->private, st);
+	seq_puts(m, "pcslab pages version 1\n");
+	seq_puts(m, "#  pages      limit  max_pages   max_time over_limit\n");
+	seq_printf(m, "%8llu %10llu %10llu %10llu %10llu\n", st->pages, st->limit_pages,
+		   st->max_pages, st->max_pages_time, st->over_limit);
+	kvfree(st);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(pages);
+
 static int sites_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "pcslab sites version 1\n");
@@ -444,6 +462,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
+	debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;

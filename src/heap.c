@@ -28,10 +28,12 @@
 #include <linux/hashtable.h>
 #include <linux/llist.h>
 #include <linux/memcontrol.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/stringhash.h>
 #include <linux/workqueue.h>
 
@@ -85,16 +87,6 @@ static bool name_taken(const char *name)
 			return true;
 	}
 	return false;
-}
-
-static int check_attr(const struct pcslab_heap_attr *attr)
-{
-	bool account = attr->flags & PCSLAB_HEAP_ACCOUNT;
-
-	if (attr->flags & ~PCSLAB_HEAP_FLAGS ||
-	    (account && attr->flags & PCSLAB_HEAP_NO_ACCOUNT) || (attr->cgroup && !account))
-		return -EINVAL;
-	return 0;
 }
 
 static void heap_free(struct pcslab_heap *heap)
@@ -244,8 +236,7 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cache *c, void
 	pcslab_cache_drain(class, c);
 }
 
-static struct pcslab_heap *heap_alloc(const char *name,
-				      const struct pcslab_heap_attr *attr,
+static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap_attr *attr,
 				      struct module *owner)
 {
 	struct pcslab_heap *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
@@ -262,6 +253,7 @@ static struct pcslab_heap *heap_alloc(const char *name,
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
 	heap->flags = pcslab_heap_flags | attr->flags;
+	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
 	heap->visit = (struct pcslab_visit){
@@ -283,48 +275,59 @@ static int heap_charge(struct pcslab_heap *heap, const struct pcslab_heap_attr *
 	return 0;
 }
 
-/**
- * pcslab_heap_create_for() - create a heap in the name of a module
- * @name: 1 to 31 printable ASCII characters without '/'; copied
- * @attr: options, or NULL for the defaults
- * @owner: the module the heap belongs to, or NULL for the kernel itself; if the
- *	module is unloaded before it destroyed the heap, pcslab reports that and
- *	destroys it
- *
- * pcslab_heap_create() calls this with the calling module. An empty heap costs
- * its structure of about 2 KiB and 520 bytes for each possible CPU; a class is
- * made when its first object is allocated.
- *
- * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
- *	may call it.
- * Return: the heap, or ERR_PTR: -EINVAL if the name is NULL, empty, "." or
- *	"..", or has a character that is not allowed, or if a flag is not
- *	defined or contradicts another; -ENAMETOOLONG; -EEXIST if the name is
- *	taken; -ENOENT if there is no such cgroup; -ENOMEM.
+/*
+ * Copy the options of a caller that was built with a struct of @size bytes. As
+ * with copy_struct_from_user(), members that the caller does not know are 0,
+ * and members that are not known here must be.
  */
-struct pcslab_heap *pcslab_heap_create_for(const char *name,
-					   const struct pcslab_heap_attr *attr,
-					   struct module *owner)
+static int copy_attr(struct pcslab_heap_attr *to, const struct pcslab_heap_attr *from, size_t size)
 {
-	static const struct pcslab_heap_attr defaults;
+	*to = (struct pcslab_heap_attr){};
+	if (!from)
+		return 0;
+	if (size < sizeof(to->flags))
+		return -EINVAL;
+	if (size > sizeof(*to) && memchr_inv(from + 1, 0, size - sizeof(*to)))
+		return -E2BIG;
+	memcpy(to, from, min(size, sizeof(*to)));
+	return 0;
+}
+
+static int check_attr(const struct pcslab_heap_attr *attr)
+{
+	bool account = attr->flags & PCSLAB_HEAP_ACCOUNT;
+
+	if (attr->flags & ~PCSLAB_HEAP_FLAGS ||
+	    (account && attr->flags & PCSLAB_HEAP_NO_ACCOUNT) || (attr->cgroup && !account))
+		return -EINVAL;
+	return attr->limit_bytes && attr->limit_bytes < PAGE_SIZE ? -EINVAL : 0;
+}
+
+/*
+ * pcslab_heap_create_for() calls this with the size of its @attr: see struct
+ * pcslab_heap_attr.
+ */
+struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_heap_attr *options,
+					 size_t size, struct module *owner)
+{
+	struct pcslab_heap_attr attr;
 	struct pcslab_heap *heap;
 	int err;
 
-	attr = attr ?: &defaults;
-	err = check_name(name) ?: check_attr(attr);
+	err = check_name(name) ?: copy_attr(&attr, options, size) ?: check_attr(&attr);
 	if (err)
 		return ERR_PTR(err);
-	heap = heap_alloc(name, attr, owner);
+	heap = heap_alloc(name, &attr, owner);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
-	err = heap_charge(heap, attr) ?: heap_register(heap);
+	err = heap_charge(heap, &attr) ?: heap_register(heap);
 	if (err) {
 		heap_free(heap);
 		return ERR_PTR(err);
 	}
 	return heap;
 }
-EXPORT_SYMBOL_NS_GPL(pcslab_heap_create_for, "PCSLAB");
+EXPORT_SYMBOL_NS_GPL(__pcslab_heap_create, "PCSLAB");
 
 /* Number of live objects of one class. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)

@@ -197,6 +197,41 @@ size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
 
+/* limit.c: the pages of a heap */
+/*
+ * An allocation that may be tried again at the limit of its heap. The fields
+ * are its flags; the flags of the next try, which keep __GFP_NOFAIL for the
+ * last one; and what comes next.
+ */
+struct pcslab_plea {
+	gfp_t wanted, gfp;
+	enum {
+		PCSLAB_PLEA_IDLE,	/* the heap gives idle memory back */
+		PCSLAB_PLEA_OWNER,	/* the heap's owner is asked */
+		PCSLAB_PLEA_EXCEED,	/* __GFP_NOFAIL exceeds the limit */
+		PCSLAB_PLEA_DONE,
+	} step;
+};
+
+struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
+				   unsigned int order);
+void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages);
+bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea);
+void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);
+void pcslab_budget_read(struct pcslab_heap *heap, struct pcslab_stats *st);
+
+static inline struct pcslab_plea pcslab_plea(const struct pcslab_heap *heap, gfp_t gfp)
+{
+	struct pcslab_plea plea = { .wanted = gfp, .gfp = gfp, .step = PCSLAB_PLEA_DONE };
+
+	if (likely(READ_ONCE(heap->budget.limit) == ULONG_MAX))
+		return plea;
+	plea.step = PCSLAB_PLEA_IDLE;
+	if (gfp & __GFP_NOFAIL)
+		plea.gfp = (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
+	return plea;
+}
+
 /* nmi.c: frees that must be deferred */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
 void pcslab_defer_large(struct page *page);
@@ -218,6 +253,7 @@ void pcslab_heap_exit(void);
 int pcslab_heap_forget(struct pcslab_heap *heap);
 
 /* reclaim.c: free memory goes back to the kernel */
+unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap);
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);

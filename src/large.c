@@ -70,6 +70,11 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
 	return !heap->large;
 }
 
+static struct page *large_get(struct pcslab_heap *heap, gfp_t gfp, int node, unsigned int order)
+{
+	return pcslab_should_fail(gfp) ? NULL : pcslab_heap_get_pages(heap, gfp, node, order);
+}
+
 /**
  * pcslab_large_alloc() - allocate an object with its own pages
  * @heap: the heap
@@ -82,6 +87,8 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
  */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
+	gfp_t not_ours = __GFP_MOVABLE | __GFP_RECLAIMABLE;
+	struct pcslab_plea plea = pcslab_plea(heap, gfp & ~not_ours);
 	unsigned int order = get_order(size);
 	struct pcslab_heap_counters *counters;
 	struct pcslab_class *class;
@@ -96,8 +103,9 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
-	gfp &= ~(__GFP_MOVABLE | __GFP_RECLAIMABLE);
-	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(heap, gfp, node, order);
+	do {
+		page = large_get(heap, plea.gfp, node, order);
+	} while (!page && pcslab_plea_retry(heap, 1UL << order, &plea));
 	if (!page)
 		return NULL;
 
@@ -150,11 +158,14 @@ void pcslab_large_release(struct page *page)
 		refcount_inc(&heap->refs);
 		last = true;
 	}
+	/* Without a reference the heap may be on its way out from here on. */
+	rcu_read_lock();
 	pcslab_unlock(&heap->large_lock, flags);
-	/* Without a reference the heap may be gone from here on. */
 	if (unlikely(lacking))
 		pcslab_foreign_found(class, lacking);
 	pcslab_pages_put(page);
+	pcslab_uncharge(heap, 1UL << order);
+	rcu_read_unlock();
 	if (last)
 		pcslab_heap_put(heap);
 }
@@ -255,6 +266,7 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 		return 0;
 	pcslab_untrack_large(page);
 	pcslab_unstamp(page);
+	pcslab_uncharge(heap, 1UL << compound_order(page));
 	if (last)
 		pcslab_heap_put(heap);
 	return 1UL << compound_order(page);

@@ -35,6 +35,7 @@
 #include <linux/prandom.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
 
@@ -369,6 +370,28 @@ struct pcslab_heap_counters {
 };
 
 /**
+ * struct pcslab_budget - the pages of a heap (limit.c)
+ * @limit: most pages that it may hold; ULONG_MAX for no limit
+ * @pages: pages that it holds or is just getting
+ * @peak: the most pages that it held, and when
+ * @over_limit: how often __GFP_NOFAIL exceeded the limit
+ * @ask: called at the limit, or NULL
+ * @arg: passed to @ask
+ * @work: gives idle memory back; has a reference to the heap while it is queued
+ *
+ * Written where pages come and go only.
+ */
+struct pcslab_budget {
+	unsigned long limit;
+	atomic_long_t pages;
+	atomic64_t peak;
+	atomic_long_t over_limit;
+	void (*ask)(struct pcslab_heap *heap, gfp_t gfp, void *arg);
+	void *arg;
+	struct work_struct work;
+};
+
+/**
  * struct pcslab_heap - a named, private allocator
  * @class: by index, the class of large objects last; NULL until used. First
  *	member, so that the fast path adds no offset
@@ -383,7 +406,7 @@ struct pcslab_heap_counters {
  * @owner: the module that created the heap; only compared, never followed
  * @owner_name: the module's name, for messages after it is gone
  * @refs: one for the owner, one per slab and open file, one for @large while it
- *	is not empty
+ *	is not empty, one for the work of @budget while it is queued
  * @flags: PCSLAB_HEAP_* and internal ones; constant
  * @dying: destroyed, its caches are out of service for good; under slots_lock
  * @zombie: destroyed while objects were live
@@ -402,6 +425,7 @@ struct pcslab_heap_counters {
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
+ * @budget: its pages, and their limit
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -431,6 +455,7 @@ struct pcslab_heap {
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;
+	struct pcslab_budget budget;
 };
 
 #endif /* _PCSLAB_TYPES_H */

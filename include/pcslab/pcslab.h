@@ -21,7 +21,8 @@
  *
  * The calls:
  *
- * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink()
+ * * a heap: pcslab_heap_create(), pcslab_heap_destroy(), pcslab_heap_shrink(),
+ *   pcslab_heap_set_limit()
  * * an object: pcslab_alloc(), pcslab_zalloc(), pcslab_alloc_node(),
  *   pcslab_realloc(), pcslab_free(), pcslab_free_sensitive()
  * * an object that readers under RCU may still use: pcslab_free_rcu(),
@@ -115,12 +116,41 @@ struct pcslab_heap;
  * @cgroup: with PCSLAB_HEAP_ACCOUNT, the path of a cgroup of the default
  *	hierarchy, as in /proc/PID/cgroup: "/name"; NULL for the cgroup of the
  *	task that creates the heap
+ * @limit_bytes: the heap may hold this many bytes of pages, at least a page,
+ *	rounded down to whole pages; 0 for no limit
+ * @at_limit: called when an allocation needs pages beyond the limit, or NULL
+ * @at_limit_arg: passed to @at_limit
  *
- * All zeroes means the defaults.
+ * All zeroes means the defaults. The structure may grow at its end. A module
+ * need not be built again then: the call passes the size of the structure that
+ * it was built with. Members past that size count as 0. If the module is newer
+ * than pcslab, members that pcslab does not know must be 0, or the heap is not
+ * created (-E2BIG).
+ *
+ * The pages of slabs and large objects count against the limit, free or not;
+ * metadata, which is memory from kmalloc(), does not. A heap never holds more
+ * pages than its limit, even for a moment, except for __GFP_NOFAIL. An
+ * allocation that needs more
+ *
+ * 1. has the heap give its own idle memory back. Where the caller may sleep,
+ *    that takes a grace period or two; otherwise it is done in the background,
+ *    for later calls;
+ * 2. calls @at_limit, if the limit is still in the way, with the gfp flags of
+ *    the allocation. It may free objects of the heap or raise the limit
+ *    (pcslab_heap_set_limit()). It runs in the context of the allocation, on
+ *    several CPUs at once, and must not allocate from this heap;
+ * 3. exceeds the limit, which is counted in over_limit, if it has
+ *    __GFP_NOFAIL. Otherwise it fails, with a line in the log (ratelimited, and
+ *    none with __GFP_NOWARN).
+ *
+ * Before each of these steps but the first the allocation is tried again.
  */
 struct pcslab_heap_attr {
 	unsigned long flags;
 	const char *cgroup;
+	size_t limit_bytes;
+	void (*at_limit)(struct pcslab_heap *heap, gfp_t gfp, void *arg);
+	void *at_limit_arg;
 };
 
 /**
@@ -171,6 +201,12 @@ struct pcslab_class_stats {
  *	without a cgroup
  * @deferred: live objects that wait for a grace period, after
  *	pcslab_free_rcu() or in pcslab_free_rcu_sync(); a gauge
+ * @pages: pages that the heap holds or is just getting, of slabs and large
+ *	objects
+ * @limit_pages: the limit of @pages; 0 if there is none
+ * @max_pages: the most pages that it held so far
+ * @max_pages_time: when that was, in seconds since boot
+ * @over_limit: how often __GFP_NOFAIL exceeded the limit
  */
 struct pcslab_stats {
 	u32 nr_classes;
@@ -185,11 +221,43 @@ struct pcslab_stats {
 	u64 foreign;
 	u64 unaccounted;
 	u64 deferred;
+	u64 pages;
+	u64 limit_pages;
+	u64 max_pages;
+	u64 max_pages_time;
+	u64 over_limit;
 };
 
-struct pcslab_heap *pcslab_heap_create_for(const char *name,
-					   const struct pcslab_heap_attr *attr,
-					   struct module *owner);
+/* For pcslab_heap_create_for() only; @size is that of the caller's *@attr. */
+struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_heap_attr *attr,
+					 size_t size, struct module *owner);
+
+/**
+ * pcslab_heap_create_for() - create a heap in the name of a module
+ * @name: 1 to 31 printable ASCII characters without '/'; copied
+ * @attr: options, or NULL for the defaults
+ * @owner: the module the heap belongs to, or NULL for the kernel itself; if the
+ *	module is unloaded before it destroyed the heap, pcslab reports that and
+ *	destroys it
+ *
+ * pcslab_heap_create() calls this with the calling module. An empty heap costs
+ * its structure of about 2 KiB and 520 bytes for each possible CPU; a class is
+ * made when its first object is allocated.
+ *
+ * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
+ *	may call it.
+ * Return: the heap, or ERR_PTR: -EINVAL if the name is NULL, empty, "." or
+ *	"..", or has a character that is not allowed, or if a flag is not
+ *	defined or contradicts another, or if the limit is less than a page;
+ *	-E2BIG if an option is not known; -ENAMETOOLONG; -EEXIST if the name is
+ *	taken; -ENOENT if there is no such cgroup; -ENOMEM.
+ */
+static inline struct pcslab_heap *pcslab_heap_create_for(const char *name,
+							 const struct pcslab_heap_attr *attr,
+							 struct module *owner)
+{
+	return __pcslab_heap_create(name, attr, sizeof(*attr), owner);
+}
 
 /**
  * pcslab_heap_create() - create a heap of the calling module
@@ -205,6 +273,7 @@ struct pcslab_heap *pcslab_heap_create_for(const char *name,
 
 void pcslab_heap_destroy(struct pcslab_heap *heap);
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap);
+int pcslab_heap_set_limit(struct pcslab_heap *heap, size_t bytes);
 
 /*
  * The inlines below call these; callers must not. An allocation needs only the
