@@ -441,7 +441,7 @@ static int classes_show(struct seq_file *m, void *unused)
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (pcslab_class_index(pcslab_class_size(i)) != i)
 			continue;
-		pcslab_class_shape(&class, i, pcslab_heap_flags);
+		pcslab_class_shape(&class, i, pcslab_flags_of_all());
 		bytes = PAGE_SIZE << class.order;
 		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
 			   bytes / class.stride, bytes % class.stride, class.capacity);

@@ -22,7 +22,6 @@
  * must be taken before it.
  */
 #include <linux/cpu.h>
-#include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/hashtable.h>
@@ -43,8 +42,6 @@
 LIST_HEAD(pcslab_heaps);
 DEFINE_MUTEX(pcslab_heaps_lock);	/* protects the list and the names */
 struct workqueue_struct *pcslab_wq;
-/* Flags of every heap, from the module's parameters. */
-u8 pcslab_heap_flags __ro_after_init;
 
 static DEFINE_HASHTABLE(names, 10);
 static LLIST_HEAD(dying_heaps);
@@ -67,7 +64,7 @@ static int check_name(const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return -EINVAL;
 	for (i = 0; i < len; i++) {
-		if (name[i] == '/' || !isascii(name[i]) || !isgraph(name[i]))
+		if (!pcslab_is_name_char(name[i]))
 			return -EINVAL;
 	}
 	return 0;
@@ -252,7 +249,7 @@ static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap
 	heap->owner = owner;
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
-	heap->flags = pcslab_heap_flags | attr->flags;
+	heap->flags = pcslab_flags_of(name) | attr->flags;
 	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);

@@ -7,6 +7,7 @@
 #define _PCSLAB_INTERNAL_H
 
 #include <linux/cpumask.h>
+#include <linux/ctype.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -242,12 +243,22 @@ void pcslab_defer_exit(void);
 /* heap.c: creating and destroying heaps */
 extern struct list_head pcslab_heaps;		/* includes zombies; RCU */
 extern struct mutex pcslab_heaps_lock;
-extern u8 pcslab_heap_flags;			/* given to every heap */
 extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
+
+/* May a heap's name have this character? */
+static inline bool pcslab_is_name_char(char c)
+{
+	return c != '/' && isascii(c) && isgraph(c);
+}
+
 struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
+
+/* param.c: the parameters debug and track */
+u8 pcslab_flags_of(const char *name);
+u8 pcslab_flags_of_all(void);
 
 /* forget.c: giving a zombie up */
 int pcslab_heap_forget(struct pcslab_heap *heap);
