@@ -157,7 +157,8 @@ static void *alloc_pages_of(struct pcslab_heap *heap, size_t size, gfp_t gfp, in
 {
 	void *obj = NULL;
 
-	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap))
+	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap) &&
+	    !pcslab_should_fail_call(heap, size, gfp))
 		obj = pcslab_large_alloc(heap, size, gfp & ~__GFP_ACCOUNT,
 					 node_wanted(node));
 	if (!obj)
@@ -176,7 +177,8 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	struct pcslab_class *class;
 	void *obj;
 
-	if (pcslab_must_defer() || heap_refused(heap))
+	if (pcslab_must_defer() || heap_refused(heap) ||
+	    pcslab_should_fail_call(heap, pcslab_class_size(index), gfp))
 		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)

@@ -4,7 +4,7 @@
  *
  *   stats			a line per heap and a total
  *   classes			the size classes
- *   fail_pages/		controls of fault injection (fault.c)
+ *   fail_pages/, fail_pcslab/	controls of fault injection (fault.c)
  *   heaps/<name>/stats		per class: the sum over all CPUs
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself

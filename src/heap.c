@@ -217,6 +217,7 @@ static int heap_register(struct pcslab_heap *heap)
 		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
+		heap->faulty = pcslab_fault_wanted(heap->name);
 		err = 0;
 	}
 	mutex_unlock(&pcslab_heaps_lock);

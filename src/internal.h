@@ -259,6 +259,9 @@ void pcslab_heap_exit(void);
 /* param.c: the parameters debug and track */
 u8 pcslab_flags_of(const char *name);
 u8 pcslab_flags_of_all(void);
+#define PCSLAB_LIST_LEN	512	/* bytes of a list of names, including the NUL */
+bool pcslab_are_names(const char *list);
+bool pcslab_name_in(const char *list, const char *name);
 
 /* forget.c: giving a zombie up */
 int pcslab_heap_forget(struct pcslab_heap *heap);
@@ -392,10 +395,22 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);
+bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp);
+bool pcslab_fault_wanted(const char *name);
 void pcslab_fault_init(struct dentry *dir);
 void pcslab_fault_exit(void);
 #else
 static inline bool pcslab_should_fail(gfp_t gfp)
+{
+	return false;
+}
+
+static inline bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return false;
+}
+
+static inline bool pcslab_fault_wanted(const char *name)
 {
 	return false;
 }

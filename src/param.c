@@ -9,7 +9,9 @@
  * begin like it, as with slub_debug. The lists are set when the module is
  * loaded and do not change.
  *
- * Context: loading the module; pcslab_flags_of(): any. No locks.
+ * Fault injection has a list of the same form (fault.c).
+ *
+ * Context: loading the module; functions that are not static: any. No locks.
  */
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
@@ -18,12 +20,9 @@
 
 #include "internal.h"
 
-/* Bytes of a list, including the final NUL */
-#define LIST_LEN	512
-
 struct choice {
 	bool all;
-	char list[LIST_LEN];	/* empty, or names */
+	char list[PCSLAB_LIST_LEN];	/* empty, or names */
 };
 
 static struct choice debug, track;
@@ -74,7 +73,13 @@ static bool is_name(const char *name, size_t len)
 	return true;
 }
 
-static bool are_names(const char *list)
+/**
+ * pcslab_are_names() - find out whether a string is a list of names
+ * @list: the string
+ *
+ * Return: false if no heap can have one of the names, or if it is a number.
+ */
+bool pcslab_are_names(const char *list)
 {
 	size_t len = name_len(list);
 	int number;
@@ -87,7 +92,14 @@ static bool are_names(const char *list)
 	return is_name(list, len) && strlen(list) == len;
 }
 
-static bool is_in(const char *list, const char *name)
+/**
+ * pcslab_name_in() - find out whether a list has the name of a heap
+ * @list: empty, or pcslab_are_names()
+ * @name: the heap's name
+ *
+ * Return: true if it has.
+ */
+bool pcslab_name_in(const char *list, const char *name)
 {
 	size_t len;
 
@@ -103,7 +115,7 @@ static bool is_in(const char *list, const char *name)
 
 static bool is_chosen(const struct choice *choice, const char *name)
 {
-	return choice->all || is_in(choice->list, name);
+	return choice->all || pcslab_name_in(choice->list, name);
 }
 
 /* Like a bool, a parameter without a value means yes. */
@@ -116,7 +128,7 @@ static int set_choice(const char *value, const struct kernel_param *kp)
 		choice->all |= !value;
 		return 0;
 	}
-	if (!are_names(value)) {
+	if (!pcslab_are_names(value)) {
 		pr_err("%s is 0, 1 or names of heaps (a,b*), not %s\n", kp->name, value);
 		return -EINVAL;
 	}

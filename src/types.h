@@ -426,6 +426,8 @@ struct pcslab_budget {
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
  * @budget: its pages, and their limit
+ * @faulty: its calls may be made to fail (fault.c), so all take the slow path;
+ *	written under pcslab_heaps_lock
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -456,6 +458,7 @@ struct pcslab_heap {
 	struct page *large;
 	struct page *large_cursor;
 	struct pcslab_budget budget;
+	bool faulty;
 };
 
 #endif /* _PCSLAB_TYPES_H */
