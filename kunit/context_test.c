@@ -35,6 +35,16 @@ static const struct pcslab_heap_attr checked = {
 	.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
 };
 
+static void raise(struct pcslab_heap *heap, gfp_t gfp, void *unused)
+{
+	pcslab_heap_set_limit(heap, 1024 * PAGE_SIZE);
+}
+
+/* Reaches its limit once, and then gets what it needs. */
+static const struct pcslab_heap_attr limited = {
+	.limit_bytes = PAGE_SIZE, .at_limit = raise,
+};
+
 /* A class that is new, the same class again, another one, and a large object */
 static const size_t sizes[] = { 64, 64, 1500, 3 * PAGE_SIZE };
 
@@ -216,7 +226,7 @@ static const struct {
  * The first object of a heap, then others. With PREEMPT_RT pcslab may not be
  * used in the atomic contexts.
  */
-static void calls_anywhere(struct kunit *test)
+static void call_anywhere(struct kunit *test, const struct pcslab_heap_attr *attr)
 {
 	struct calls c;
 	unsigned int i;
@@ -224,12 +234,22 @@ static void calls_anywhere(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		if (places[i].atomic && IS_ENABLED(CONFIG_PREEMPT_RT))
 			continue;
-		KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("anywhere", NULL, &c, places[i].gfp)));
+		KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("anywhere", attr, &c, places[i].gfp)));
 		places[i].fn(&c);
 		places[i].fn(&c);
 		expect_counted(test, &c, places[i].name);
 		pcslab_heap_destroy(c.heap);
 	}
+}
+
+static void calls_anywhere(struct kunit *test)
+{
+	call_anywhere(test, NULL);
+}
+
+static void calls_at_the_limit(struct kunit *test)
+{
+	call_anywhere(test, &limited);
 }
 
 /* Calls everything that may sleep. @arg counts the failures. */
@@ -308,7 +328,7 @@ static void calls_that_sleep(struct kunit *test)
  * heap.
  */
 struct made {
-	struct calls plain, checked;
+	struct calls plain, checked, limited;
 	int calls;
 };
 
@@ -328,6 +348,9 @@ static int make_heaps(struct made *made, const char *when)
 	snprintf(name, sizeof(name), "%s%d-checked", when, made->calls);
 	if (!IS_ERR(new_heap(name, &checked, &made->checked, GFP_KERNEL)))
 		call_all(&made->checked);
+	snprintf(name, sizeof(name), "%s%d-limited", when, made->calls);
+	if (!IS_ERR(new_heap(name, &limited, &made->limited, GFP_KERNEL)))
+		call_all(&made->limited);
 	made->plain.bad += c.bad;
 	return 0;
 }
@@ -357,10 +380,13 @@ static void expect_made(struct kunit *test, const struct made *made, const char 
 	KUNIT_ASSERT_EQ_MSG(test, made->calls, 1, "%s", when);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->plain.heap), "%s", when);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->checked.heap), "%s", when);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->limited.heap), "%s", when);
 	expect_counted(test, &made->plain, when);
 	expect_counted(test, &made->checked, when);
+	expect_counted(test, &made->limited, when);
 	pcslab_heap_destroy(made->plain.heap);
 	pcslab_heap_destroy(made->checked.heap);
+	pcslab_heap_destroy(made->limited.heap);
 }
 
 static void heaps_in_hotplug_callbacks(struct kunit *test)
@@ -482,6 +508,7 @@ static int forget_made(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(calls_anywhere),
+	KUNIT_CASE(calls_at_the_limit),
 	KUNIT_CASE(calls_that_sleep),
 	KUNIT_CASE(heaps_in_hotplug_callbacks),
 	KUNIT_CASE(readers_wait_for_hotplug),
