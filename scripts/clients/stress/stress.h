@@ -164,7 +164,8 @@ void stress_free_slots(struct stress_actor *actor);
 
 /* heaps.c */
 int stress_oracle_create(struct stress_heap *heap);
-int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags);
+int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags,
+		     unsigned long pages);
 struct stress_heap *stress_any_heap(struct stress_actor *actor);
 void stress_heap_get(struct stress_heap *heap);
 void stress_heap_put(struct stress_heap *heap);
