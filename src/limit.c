@@ -122,6 +122,8 @@ struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node
 	page = pcslab_pages_get(heap, gfp, node, order);
 	if (page)
 		note_peak(&heap->budget, held);
+	else
+		pcslab_uncharge(heap, 1UL << order);
 	return page;
 }
 
