@@ -196,11 +196,11 @@ static void free_all_ways(struct kunit *test, void *obj, struct rcu_head *head)
 	u64 refused = api_books(test)->bad_frees;
 	struct rcu_head was = *head;
 
-	__pcslab_free_rcu(obj, head);
-	pcslab_free_rcu_sync(obj);
 	pcslab_free(obj);
 	pcslab_free_sensitive(obj);
 	KUNIT_EXPECT_NULL(test, pcslab_realloc(api_heap(test), obj, 8, GFP_KERNEL));
+	__pcslab_free_rcu(obj, head);
+	pcslab_free_rcu_sync(obj);
 	KUNIT_EXPECT_EQ(test, api_books(test)->bad_frees - refused, 5);
 	KUNIT_EXPECT_PTR_EQ(test, was.next, head->next);
 	KUNIT_EXPECT_PTR_EQ(test, was.func, head->func);
