@@ -57,7 +57,15 @@ static __always_inline void check_context(gfp_t gfp)
 		might_alloc(gfp);
 }
 
-static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
+/**
+ * pcslab_alloc_failed() - count a failed allocation
+ * @heap: the heap
+ * @index: index of the class
+ *
+ * Context: any.
+ * Return: NULL.
+ */
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index)
 {
 	preempt_disable();
 	atomic_long_inc(&pcslab_heap_counters(heap)->fails[index]);
@@ -103,8 +111,13 @@ static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 	return true;
 }
 
-/* The caller expects a charge, but the heap has no cgroup. */
-static void count_unaccounted(struct pcslab_heap *heap)
+/**
+ * pcslab_count_unaccounted() - count an object handed out for __GFP_ACCOUNT
+ * @heap: the heap; with a cgroup, nothing is counted
+ *
+ * Context: any but NMI.
+ */
+void pcslab_count_unaccounted(struct pcslab_heap *heap)
 {
 	if (heap->flags & PCSLAB_HEAP_ACCOUNT)
 		return;
@@ -113,8 +126,37 @@ static void count_unaccounted(struct pcslab_heap *heap)
 			heap->name);
 }
 
-/* Like kmalloc_node(): a node without memory is no preference. */
-static int node_wanted(int node)
+/* False if no call can have an object, or if this one must fail (fault.c). */
+static bool heap_serves(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return !pcslab_must_defer() && !heap_refused(heap) &&
+	       !pcslab_should_fail_call(heap, size, gfp);
+}
+
+/**
+ * pcslab_may_alloc() - find out whether an allocation is refused
+ * @heap: the heap
+ * @size: bytes wanted
+ * @gfp: the caller's
+ *
+ * Context: any.
+ * Return: false if it is; the log says why, unless fault injection did it.
+ */
+bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp);
+}
+
+/**
+ * pcslab_node_wanted() - find out which node a caller can have
+ * @node: any number
+ *
+ * Like kmalloc_node(): a node without memory is no preference.
+ *
+ * Context: any.
+ * Return: the node, or NUMA_NO_NODE.
+ */
+int pcslab_node_wanted(int node)
 {
 	if (node < 0 || node >= nr_node_ids || !node_state(node, N_NORMAL_MEMORY))
 		return NUMA_NO_NODE;
@@ -151,44 +193,46 @@ static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned lo
 	return obj;
 }
 
+static void *take_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+			unsigned long caller)
+{
+	void *obj = pcslab_large_alloc(heap, size, gfp, pcslab_node_wanted(node));
+
+	if (obj && heap->flags & PCSLAB_HEAP_TRACK)
+		pcslab_track_alloc(obj, caller);
+	return obj;
+}
+
 /* Allocate an object with its own pages. */
 static void *alloc_pages_of(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 			    unsigned long caller)
 {
 	void *obj = NULL;
 
-	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap) &&
-	    !pcslab_should_fail_call(heap, size, gfp))
-		obj = pcslab_large_alloc(heap, size, gfp & ~__GFP_ACCOUNT,
-					 node_wanted(node));
+	if (pcslab_may_alloc(heap, size, gfp))
+		obj = take_large(heap, size, gfp & ~__GFP_ACCOUNT, node, caller);
 	if (!obj)
-		return alloc_failed(heap, PCSLAB_LARGE);
+		return pcslab_alloc_failed(heap, PCSLAB_LARGE);
 	if (unlikely(gfp & __GFP_ACCOUNT))
-		count_unaccounted(heap);
-	if (heap->flags & PCSLAB_HEAP_TRACK)
-		pcslab_track_alloc(obj, caller);
+		pcslab_count_unaccounted(heap);
 	return obj;
 }
 
-/* @index is a long, so that the fast path need not convert it to an int. */
-static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
-				 gfp_t gfp, int node, size_t size, unsigned long caller)
+static void *take_small(struct pcslab_heap *heap, unsigned long index, size_t size, gfp_t gfp,
+			int node, unsigned long caller)
 {
 	struct pcslab_class *class;
 	void *obj;
 
-	if (pcslab_must_defer() || heap_refused(heap) ||
-	    pcslab_should_fail_call(heap, pcslab_class_size(index), gfp))
-		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
-		return alloc_failed(heap, index);
+		return NULL;
 
-	node = node_wanted(node);
+	node = pcslab_node_wanted(node);
 	obj = pcslab_cache_alloc(class, gfp, node) ?:
 	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
-		return alloc_failed(heap, index);
+		return NULL;
 	if (heap->flags & PCSLAB_CHECKED)
 		pcslab_check_alloc(slab_of(obj), obj, caller);
 	else if (heap->flags & PCSLAB_HEAP_TRACK)
@@ -197,6 +241,17 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	if (heap->flags & PCSLAB_HEAP_REDZONE)
 		pcslab_check_fence(slab_of(obj), obj, size ?: class->size);
 	return obj;
+}
+
+/* @index is a long, so that the fast path need not convert it to an int. */
+static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
+				 gfp_t gfp, int node, size_t size, unsigned long caller)
+{
+	void *obj = NULL;
+
+	if (heap_serves(heap, pcslab_class_size(index), gfp))
+		obj = take_small(heap, index, size, gfp, node, caller);
+	return obj ?: pcslab_alloc_failed(heap, index);
 }
 
 static void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
@@ -250,12 +305,12 @@ static noinline void *alloc_special(struct pcslab_heap *heap, unsigned long inde
 	if (gfp & (__GFP_DMA | __GFP_DMA32))
 		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
 	if (gfp_refused(heap, gfp))
-		return alloc_failed(heap, index);
+		return pcslab_alloc_failed(heap, index);
 	if (heap->flags & PCSLAB_HEAP_ACCOUNT && node == NUMA_NO_NODE)
 		return alloc_class(heap, index, size, plain, false, caller);
 	obj = alloc_slow(heap, index, plain, node, size, caller);
 	if (obj)
-		count_unaccounted(heap);
+		pcslab_count_unaccounted(heap);
 	return obj;
 }
 
@@ -291,6 +346,25 @@ static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 				  gfp_t gfp, int node, unsigned long caller)
 {
 	return size ? alloc_pages_of(heap, size, gfp, node, caller) : ZERO_SIZE_PTR;
+}
+
+/**
+ * pcslab_take() - allocate an object, but count no failure
+ * @heap: the heap, for which pcslab_may_alloc() is true
+ * @size: bytes wanted, not 0
+ * @gfp: as for pcslab_alloc_node()
+ * @node: same
+ * @caller: as for pcslab_alloc_for()
+ *
+ * Context: as pcslab_alloc(), but not NMI.
+ * Return: the object, or NULL.
+ */
+void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		  unsigned long caller)
+{
+	if (size > PCSLAB_MAX_SIZE)
+		return take_large(heap, size, gfp, node, caller);
+	return take_small(heap, class_index(size), size, gfp, node, caller);
 }
 
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
@@ -652,7 +726,7 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
 	if (want_init_on_alloc(gfp))
 		memset(obj + size, 0, full - size);
 	shadow_trim(obj, size, full);
-	if (heap->flags & PCSLAB_HEAP_REDZONE && full <= PCSLAB_MAX_SIZE)
+	if (heap->flags & PCSLAB_HEAP_REDZONE && slab_of(obj))
 		pcslab_check_fence(slab_of(obj), obj, size);
 }
 
@@ -664,12 +738,13 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
  * @gfp: same
  * @node: where a new object should be, as for pcslab_alloc_node()
  * @caller: return address of that call, which tracking and checks record
+ * @alloc: allocates a new object
  *
  * Context: as pcslab_alloc().
  * Return: as pcslab_realloc().
  */
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
-			 int node, unsigned long caller)
+			 int node, unsigned long caller, pcslab_alloc_fn alloc)
 {
 	size_t old;
 	void *new;
@@ -679,7 +754,7 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
 		return ZERO_SIZE_PTR;
 	}
 	if (ZERO_OR_NULL_PTR(obj))
-		return pcslab_alloc_for(heap, size, gfp, node, caller);
+		return alloc(heap, size, gfp, node, caller);
 	old = pcslab_usable_size(obj);
 	if (!old) {
 		pcslab_bad_free(obj, caller);
@@ -690,7 +765,7 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
 		return (void *)obj;
 	}
 
-	new = pcslab_alloc_for(heap, size, gfp, node, caller);
+	new = alloc(heap, size, gfp, node, caller);
 	if (new) {
 		memcpy(new, obj, min(size, old));
 		pcslab_free_for(obj, caller);
@@ -720,6 +795,6 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
  */
 void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp)
 {
-	return pcslab_realloc_for(heap, obj, size, gfp, NUMA_NO_NODE, _RET_IP_);
+	return pcslab_realloc_for(heap, obj, size, gfp, NUMA_NO_NODE, _RET_IP_, pcslab_alloc_for);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_realloc, "PCSLAB");

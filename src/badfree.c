@@ -56,9 +56,9 @@ static void badfree_report(const void *obj, struct pcslab_slab *slab,
 {
 	if (slab)
 		report_slab(obj, slab);
-	else if (large && PAGE_ALIGNED(obj) && page_is_large(virt_to_page(obj)))
+	else if (large && (large_page_of(obj) || waiting_page_of(obj)))
 		pr_err("bad free of %p: already free%s (heap %s, large object)\n", obj,
-		       still(tagged_page_of(obj, &pcslab_rcu_tag)), large->heap->name);
+		       still(waiting_page_of(obj)), large->heap->name);
 	else if (large)
 		pr_err("bad free of %p: inside a large object (heap %s)\n",
 		       obj, large->heap->name);

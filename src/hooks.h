@@ -16,6 +16,7 @@
 
 #include <linux/kasan.h>
 #include <linux/kmemleak.h>
+#include <linux/mm.h>
 
 #include "lock.h"
 
@@ -31,14 +32,16 @@ void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 #define SHADOW_REDZONE		0xFC	/* as KASAN_SLAB_REDZONE */
 #define SHADOW_GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 
-static inline void shadow_unpoison(const void *obj, size_t size)
-{
-	kasan_poison(obj, round_up(size, SHADOW_GRANULE), 0, false);
-}
-
+/* Without KASAN_VMALLOC the shadow of vmalloc is one page, which is constant. */
 static inline void shadow_poison(const void *obj, size_t size, u8 why)
 {
-	kasan_poison(obj, size, why, false);
+	if (IS_ENABLED(CONFIG_KASAN_VMALLOC) || !is_vmalloc_addr(obj))
+		kasan_poison(obj, size, why, false);
+}
+
+static inline void shadow_unpoison(const void *obj, size_t size)
+{
+	shadow_poison(obj, round_up(size, SHADOW_GRANULE), 0);
 }
 
 /* Leave @size bytes of an object of @full bytes accessible. */
@@ -47,7 +50,7 @@ static inline void shadow_trim(const void *obj, size_t size, size_t full)
 	size_t whole = round_down(size, SHADOW_GRANULE);
 
 	shadow_poison(obj + whole, full - whole, SHADOW_REDZONE);
-	if (size > whole)
+	if (size > whole && (IS_ENABLED(CONFIG_KASAN_VMALLOC) || !is_vmalloc_addr(obj)))
 		*(u8 *)kasan_mem_to_shadow(obj + whole) = size - whole;
 }
 

@@ -21,8 +21,16 @@
 void pcslab_alloc_init(void);
 void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller);
+int pcslab_node_wanted(int node);
+bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp);
+void pcslab_count_unaccounted(struct pcslab_heap *heap);
+void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		  unsigned long caller);
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index);
+typedef void *(*pcslab_alloc_fn)(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+				 unsigned long caller);
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
-			 int node, unsigned long caller);
+			 int node, unsigned long caller, pcslab_alloc_fn alloc);
 void pcslab_free_for(const void *obj, unsigned long caller);
 bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state);
 
@@ -187,7 +195,14 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 			unsigned int flags);
 void pcslab_class_free(struct pcslab_class *class);
 
+/* kvalloc.c: large objects from vmalloc; page.h has what finds them */
+struct pcslab_area;
+bool pcslab_area_lost(struct page *page, const struct pcslab_area *area);
+void pcslab_area_put(struct page *page, struct pcslab_area *area);
+
 /* large.c: objects with pages of their own */
+void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes);
+bool pcslab_large_claim(struct page *page);
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
 bool pcslab_large_free(const void *obj, bool wipe);
 struct pcslab_class *pcslab_large_wait(const void *obj);
@@ -216,6 +231,9 @@ struct pcslab_plea {
 
 struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
 				   unsigned int order);
+unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp);
+void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned long held,
+		       bool got);
 void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages);
 bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea);
 void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);

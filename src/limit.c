@@ -70,14 +70,21 @@ static void note_peak(struct pcslab_budget *budget, u64 pages)
 		;
 }
 
-/*
- * Charge a heap for pages that it is about to get. Compare and exchange, not
- * add and check, because a charge that is taken back again could make another
- * CPU fail that is within the limit. Returns what it is charged for in all, or 0
- * at the limit.
+/**
+ * pcslab_charge() - charge a heap for pages that it is about to get
+ * @heap: the heap
+ * @pages: how many
+ * @gfp: with __GFP_NOFAIL the limit is exceeded
+ *
+ * Compare and exchange, not add and check, because a charge that is taken back
+ * again could make another CPU fail that is within the limit. The caller must
+ * call pcslab_charge_end().
+ *
+ * Return: what the heap is charged for in all, or 0 at the limit.
  */
-static unsigned long charge(struct pcslab_budget *budget, unsigned long pages, gfp_t gfp)
+unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
 {
+	struct pcslab_budget *budget = &heap->budget;
 	long held = atomic_long_read(&budget->pages);
 	bool fits;
 
@@ -103,6 +110,22 @@ void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages)
 }
 
 /**
+ * pcslab_charge_end() - end what pcslab_charge() began
+ * @heap: same
+ * @pages: same
+ * @held: what it returned
+ * @got: the heap got the pages; otherwise the charge is taken back
+ */
+void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned long held,
+		       bool got)
+{
+	if (got)
+		note_peak(&heap->budget, held);
+	else
+		pcslab_uncharge(heap, pages);
+}
+
+/**
  * pcslab_heap_get_pages() - get compound pages that a heap is charged for
  * @heap: the heap
  * @gfp: as for pcslab_pages_get(); with __GFP_NOFAIL the limit is exceeded
@@ -114,16 +137,13 @@ void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages)
 struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
 				   unsigned int order)
 {
-	unsigned long held = charge(&heap->budget, 1UL << order, gfp);
+	unsigned long held = pcslab_charge(heap, 1UL << order, gfp);
 	struct page *page;
 
 	if (!held)
 		return NULL;
 	page = pcslab_pages_get(heap, gfp, node, order);
-	if (page)
-		note_peak(&heap->budget, held);
-	else
-		pcslab_uncharge(heap, 1UL << order);
+	pcslab_charge_end(heap, 1UL << order, held, page);
 	return page;
 }
 

@@ -8,12 +8,16 @@
  *		tag, the address of a variable of pcslab; for a slab it is the
  *		sum of a tag and the slab's address.
  *   private	the slab, or the class of the large object; if bit 0 is set, the
- *		struct pcslab_note of a large object that is tracked
+ *		struct pcslab_note of a large object that is tracked; if bits 0
+ *		and 1 are set, the struct pcslab_area of one from vmalloc
  *
  * A large object's first page also carries the object's links in heap->large:
  * index (next) and lru.prev (previous). The pages are compound: lru.next of the
  * other pages is odd and leads to the first, and hardened usercopy knows where
- * they end.
+ * they end. The pages of an object from vmalloc are not compound, and only the
+ * first carries anything. It has a tag of its own, so that its address in the
+ * direct map is no object's, nor is an address at which somebody maps a page of
+ * another large object (kvalloc.c).
  *
  * Any address may be looked up, so a lookup checks in this order: Is it in the
  * direct map, and below the end of the highest page that pcslab ever had? Is
@@ -48,6 +52,7 @@
 #define _PCSLAB_PAGE_H
 
 #include <linux/kernel.h>
+#include <linux/llist.h>
 #include <linux/page_ref.h>
 
 #include "arch.h"
@@ -61,7 +66,7 @@
 extern unsigned long pcslab_span;
 /* Tags; only their addresses are used. */
 extern unsigned long pcslab_slab_tag, pcslab_hidden_tag;
-extern unsigned long pcslab_large_tag, pcslab_rcu_tag, pcslab_deferred_tag;
+extern unsigned long pcslab_large_tag, pcslab_vmalloc_tag, pcslab_rcu_tag, pcslab_deferred_tag;
 
 /* A load of lru.next gives the mark of a head, or where a tail's head is. */
 static_assert(offsetof(struct page, lru.next) == offsetof(struct page, COMPAT_HEAD_WORD));
@@ -73,14 +78,36 @@ struct pcslab_note {
 	struct rcu_head rcu;
 };
 
+/*
+ * A large object from vmalloc. @note is first: kfree_rcu() of it frees all.
+ * @link is for areas that wait for vfree().
+ */
+struct pcslab_area {
+	struct pcslab_note note;
+	void *addr;
+	unsigned long pages;
+	struct llist_node link;
+};
+
+/* Bits of private */
+#define PAGE_HAS_NOTE	1UL
+#define PAGE_HAS_AREA	2UL
+
 struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
 			      unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
 void pcslab_hide(const struct pcslab_slab *slab);
+void pcslab_mark(struct page *page, unsigned long mark, void *owner);
+void pcslab_unmark(struct page *page);
 void pcslab_unstamp(struct page *page);
-unsigned int pcslab_put_back(struct page *page);
+unsigned int pcslab_put_back(struct page *page, bool accounted);
+void pcslab_refs_put(struct page *page, bool accounted);
 void pcslab_pages_put(struct page *page);
+
+/* kvalloc.c: the first page of the object from vmalloc at an address */
+struct page *pcslab_area_page(const void *obj, const unsigned long *tag);
+struct page *pcslab_area_page_around(const void *obj);
 
 /*
  * Number of references of our page that others dropped; negative if others hold
@@ -181,7 +208,7 @@ static inline bool page_is_large(const struct page *page)
 	return page_has_tag(page, &pcslab_large_tag) || page_has_tag(page, &pcslab_rcu_tag);
 }
 
-/* The page with @tag that starts at @obj, else NULL. */
+/* The page of the direct map with @tag that starts at @obj, else NULL. */
 static inline struct page *tagged_page_of(const void *obj, const unsigned long *tag)
 {
 	struct page *page;
@@ -194,7 +221,19 @@ static inline struct page *tagged_page_of(const void *obj, const unsigned long *
 /* The first page of the large object that starts at @obj, else NULL. */
 static inline struct page *large_page_of(const void *obj)
 {
-	return tagged_page_of(obj, &pcslab_large_tag);
+	return tagged_page_of(obj, &pcslab_large_tag) ?:
+	       pcslab_area_page(obj, &pcslab_vmalloc_tag);
+}
+
+/* The first page of one that starts at @obj and waits for a grace period. */
+static inline struct page *waiting_page_of(const void *obj)
+{
+	return tagged_page_of(obj, &pcslab_rcu_tag) ?: pcslab_area_page(obj, &pcslab_rcu_tag);
+}
+
+static inline bool is_live_tag(const void *tag)
+{
+	return tag == &pcslab_large_tag || tag == &pcslab_vmalloc_tag;
 }
 
 /*
@@ -209,7 +248,7 @@ static inline bool large_owner(struct page *page, void **owner)
 	*owner = (void *)READ_ONCE(page->private);
 	smp_rmb();	/* see above */
 	tag = READ_ONCE(page->lru.next);
-	return tag == &pcslab_large_tag || tag == &pcslab_rcu_tag;
+	return is_live_tag(tag) || tag == &pcslab_rcu_tag;
 }
 
 /*
@@ -217,7 +256,24 @@ static inline bool large_owner(struct page *page, void **owner)
  */
 static inline struct pcslab_note *large_note(void *owner)
 {
-	return (unsigned long)owner & 1 ? owner - 1 : NULL;
+	unsigned long word = (unsigned long)owner;
+
+	return word & PAGE_HAS_NOTE ? (void *)(word & ~(PAGE_HAS_NOTE | PAGE_HAS_AREA)) : NULL;
+}
+
+/* The area of a large object, else NULL: it has compound pages. */
+static inline struct pcslab_area *large_area(void *owner)
+{
+	return (unsigned long)owner & PAGE_HAS_AREA ?
+	       container_of(large_note(owner), struct pcslab_area, note) : NULL;
+}
+
+/* Pages of a large object, by its first page and what is read from private. */
+static inline unsigned long large_pages(struct page *page, void *owner)
+{
+	struct pcslab_area *area = large_area(owner);
+
+	return area ? area->pages : 1UL << compound_order(page);
 }
 
 /*
@@ -248,10 +304,10 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 	struct page *page;
 
 	if (!find_page(obj, &page))
-		return NULL;
-	if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
-		return NULL;
-	return large_class(page);
+		page = pcslab_area_page_around(obj);
+	else if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
+		page = NULL;
+	return page ? large_class(page) : NULL;
 }
 
 /*

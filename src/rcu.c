@@ -8,7 +8,8 @@
  * pcslab_large_tag to pcslab_rcu_tag. Any other free finds neither and is
  * refused (badfree.c). Then call_rcu() gets the rcu_head, and its callback
  * frees the object. Nothing but the rcu_head is needed to find the object: the
- * page leads to the slab, and the offset in the slab to the object.
+ * page leads to the slab, and the offset in the slab to the object. For one
+ * from vmalloc, the pages below the rcu_head are searched for the first one.
  *
  * RCU collects callbacks per CPU and by grace period, and hurries when many
  * wait (rcutree.qhimark), so nothing is held back or batched here. With
@@ -68,17 +69,25 @@ static struct pcslab_heap *free_large(struct page *page)
 	return heap;
 }
 
+/* The first page of the object that contains @addr, or NULL. */
+static struct page *page_of_waiting(const void *addr)
+{
+	if (is_vmalloc_addr(addr))
+		return pcslab_area_page_around(addr);
+	return virt_to_head_page(addr);
+}
+
 /* Free an object whose grace period has passed. @addr is any address in it. */
 static void free_waiting(const void *addr)
 {
-	struct page *page = virt_to_head_page(addr);
-	struct pcslab_slab *slab = slab_of_waiting(page);
+	struct page *page = page_of_waiting(addr);
+	struct pcslab_slab *slab = page ? slab_of_waiting(page) : NULL;
 	struct pcslab_heap *heap;
 
 	rcu_read_lock();	/* keeps the heap until this has counted */
 	if (slab)
 		heap = free_small(slab, addr);
-	else if (page_has_tag(page, &pcslab_rcu_tag))
+	else if (page && page_has_tag(page, &pcslab_rcu_tag))
 		heap = free_large(page);
 	else
 		heap = NULL;

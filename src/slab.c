@@ -133,7 +133,7 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
 	struct page *page = virt_to_page(slab->base);
 
-	pcslab_foreign_found(slab->class, pcslab_put_back(page));
+	pcslab_foreign_found(slab->class, pcslab_put_back(page, true));
 	shadow_unpoison(slab->base, PAGE_SIZE << slab->order);
 	pcslab_unstamp(page);
 	pcslab_pages_put(page);

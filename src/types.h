@@ -405,7 +405,8 @@ struct pcslab_budget {
  * @id: unique; later heaps have larger ones
  * @owner: the module that created the heap; only compared, never followed
  * @owner_name: the module's name, for messages after it is gone
- * @refs: one for the owner, one per slab and open file, one for @large while it
+ * @refs: one for the owner, one per slab, object from vmalloc and open file, one
+ *	for @large while it
  *	is not empty, one for the work of @budget while it is queued
  * @flags: PCSLAB_HEAP_* and internal ones; constant
  * @dying: destroyed, its caches are out of service for good; under slots_lock

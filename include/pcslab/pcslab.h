@@ -29,6 +29,10 @@
  *   pcslab_free_rcu_sync(), pcslab_rcu_barrier()
  * * an array: pcslab_alloc_array(), pcslab_calloc(),
  *   pcslab_alloc_array_node(), pcslab_calloc_node(), pcslab_realloc_array()
+ * * an object that is from vmalloc if there are no contiguous pages for it:
+ *   pcslab_kvalloc(), pcslab_kvzalloc(), pcslab_kvalloc_node(),
+ *   pcslab_kvzalloc_node(), pcslab_kvalloc_array(), pcslab_kvcalloc(),
+ *   pcslab_kvmemdup(), pcslab_kvrealloc()
  * * a copy: pcslab_memdup(), pcslab_memdup_nul(), pcslab_strdup(),
  *   pcslab_strndup(), pcslab_strdup_const() with pcslab_free_const()
  * * a formatted string: pcslab_asprintf(), pcslab_vasprintf()
@@ -196,7 +200,8 @@ struct pcslab_class_stats {
  * @bad_frees: frees of this heap's memory that were refused
  * @corruptions: objects that were found with a damaged pattern
  * @foreign: calls of kfree() and similar functions on this heap's objects that
- *	were found so far; the objects stay live
+ *	were found so far; the objects stay live, except those from vmalloc that
+ *	vfree() took
  * @unaccounted: objects handed out for a call with __GFP_ACCOUNT, by a heap
  *	without a cgroup
  * @deferred: live objects that wait for a grace period, after
@@ -441,6 +446,107 @@ pcslab_realloc_array(struct pcslab_heap *heap, const void *obj, size_t n, size_t
 {
 	return pcslab_realloc(heap, obj, size_mul(n, size), gfp);
 }
+
+void *pcslab_kvalloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp,
+			  int node) __alloc_size(2);
+
+/**
+ * pcslab_kvalloc() - allocate an object, if need be from vmalloc
+ * @heap: the heap to take it from
+ * @size: bytes wanted, at most INT_MAX
+ * @gfp: as for pcslab_alloc()
+ *
+ * The rules are those of kvmalloc(). Above a page, contiguous pages are tried
+ * without reclaim (with it, if @gfp has __GFP_RETRY_MAYFAIL); if there are none,
+ * the object is from vmalloc, provided that @gfp allows to sleep and has no
+ * zone. All other calls take the object, whatever it is. pcslab_free() takes it
+ * in any context; from one that must not sleep, the memory goes back a little
+ * later.
+ *
+ * An object from vmalloc starts at a page, has whole pages, and is counted as a
+ * large object. It is aligned to a page, whatever its size is, and its memory
+ * is not contiguous, so it cannot be used for DMA as it is.
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc(). An object that is from vmalloc after all is no
+ *	failed allocation.
+ */
+static __always_inline __alloc_size(2) void *pcslab_kvalloc(struct pcslab_heap *heap,
+							    size_t size, gfp_t gfp)
+{
+	if (__builtin_constant_p(size) && size <= PAGE_SIZE)
+		return pcslab_alloc(heap, size, gfp);
+	return pcslab_kvalloc_node(heap, size, gfp, NUMA_NO_NODE);
+}
+
+/**
+ * pcslab_kvzalloc() - pcslab_kvalloc() of a zeroed object
+ * @heap: the heap to take it from
+ * @size: bytes wanted, at most INT_MAX
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_kvalloc().
+ * Return: as pcslab_kvalloc(); the whole usable size is zero.
+ */
+static __always_inline __alloc_size(2) void *pcslab_kvzalloc(struct pcslab_heap *heap,
+							     size_t size, gfp_t gfp)
+{
+	return pcslab_kvalloc(heap, size, gfp | __GFP_ZERO);
+}
+
+/**
+ * pcslab_kvzalloc_node() - pcslab_kvalloc_node() of a zeroed object
+ * @heap: the heap to take it from
+ * @size: bytes wanted, at most INT_MAX
+ * @gfp: as for pcslab_kvalloc_node()
+ * @node: as for pcslab_kvalloc_node()
+ *
+ * Context: as pcslab_kvalloc().
+ * Return: as pcslab_kvzalloc().
+ */
+static __always_inline __alloc_size(2) void *
+pcslab_kvzalloc_node(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
+{
+	return pcslab_kvalloc_node(heap, size, gfp | __GFP_ZERO, node);
+}
+
+/**
+ * pcslab_kvalloc_array() - pcslab_kvalloc() of an array
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_kvalloc().
+ * Return: as pcslab_kvalloc(). If @n * @size overflows, NULL, counted as a
+ *	failed large allocation.
+ */
+static __always_inline __alloc_size(2, 3) void *
+pcslab_kvalloc_array(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
+{
+	return pcslab_kvalloc(heap, size_mul(n, size), gfp);
+}
+
+/**
+ * pcslab_kvcalloc() - pcslab_kvalloc() of a zeroed array
+ * @heap: the heap to take it from
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for pcslab_alloc()
+ *
+ * Context: as pcslab_kvalloc().
+ * Return: as pcslab_kvalloc_array().
+ */
+static __always_inline __alloc_size(2, 3) void *
+pcslab_kvcalloc(struct pcslab_heap *heap, size_t n, size_t size, gfp_t gfp)
+{
+	return pcslab_kvalloc_array(heap, n, size, gfp | __GFP_ZERO);
+}
+
+void * __must_check pcslab_kvrealloc(struct pcslab_heap *heap, const void *obj, size_t size,
+				     gfp_t gfp) __realloc_size(3);
+void *pcslab_kvmemdup(struct pcslab_heap *heap, const void *src, size_t len,
+		      gfp_t gfp) __realloc_size(3);
 
 void *pcslab_memdup(struct pcslab_heap *heap, const void *src, size_t len,
 		    gfp_t gfp) __realloc_size(3);
