@@ -21,6 +21,7 @@ static unsigned int take_all_ways(struct kunit *test, struct pcslab_heap *heap)
 			pcslab_alloc(heap, size, GFP_KERNEL_ACCOUNT),
 			pcslab_alloc_node(heap, size, GFP_KERNEL_ACCOUNT, 0),
 			pcslab_alloc(heap, 20000, GFP_KERNEL_ACCOUNT),
+			pcslab_kvalloc(heap, API_MAX_LARGE + 1, GFP_KERNEL_ACCOUNT),
 		};
 
 		for (k = 0; k < ARRAY_SIZE(objs); k++) {
@@ -90,8 +91,9 @@ static void heap_may_refuse(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, 64, GFP_KERNEL_ACCOUNT));
 	KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, size, GFP_KERNEL_ACCOUNT));
 	KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, 20000, GFP_KERNEL_ACCOUNT));
+	KUNIT_EXPECT_NULL(test, pcslab_kvalloc(heap, 20000, GFP_KERNEL_ACCOUNT));
 	KUNIT_EXPECT_EQ(test, unaccounted(test, heap), 0);
-	KUNIT_EXPECT_EQ(test, ((struct api *)test->priv)->now->large_fails, 1);
+	KUNIT_EXPECT_EQ(test, ((struct api *)test->priv)->now->large_fails, 2);
 	pcslab_heap_destroy(heap);
 }
 

@@ -44,7 +44,7 @@ static int __init charge_init(void)
 		return PTR_ERR(heap);
 	}
 	for (i = 0; i < nr; i++) {
-		objs[i] = pcslab_alloc(heap, size, gfp);
+		objs[i] = pcslab_kvalloc(heap, size, gfp);
 		taken += !!objs[i];
 	}
 	return 0;
