@@ -73,7 +73,7 @@ struct freed_later {
 static void call_with_size(struct calls *c, size_t size)
 {
 	struct freed_later *later;
-	void *objs[6];
+	void *objs[8];
 	unsigned int i;
 
 	objs[0] = pcslab_alloc(c->heap, size, c->gfp);
@@ -82,6 +82,9 @@ static void call_with_size(struct calls *c, size_t size)
 	objs[3] = pcslab_alloc_array(c->heap, 2, size / 2, c->gfp);
 	objs[4] = pcslab_calloc(c->heap, 2, size / 2, c->gfp);
 	objs[5] = pcslab_realloc(c->heap, pcslab_alloc(c->heap, 8, c->gfp), size, c->gfp);
+	objs[6] = pcslab_kvalloc(c->heap, size, c->gfp);
+	objs[7] = pcslab_kvrealloc(c->heap, pcslab_kvmemdup(c->heap, &size, 8, c->gfp), size,
+				   c->gfp);
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
 		check_object(c, objs[i], size);
 		pcslab_free(objs[i]);

@@ -5,7 +5,7 @@
  * leave=1   leaves the objects when the module goes. Their addresses can be
  *           read before, and a later load can free them (free=).
  * sites=1   allocates more objects, in many places.
- * copies=1  keeps a copy of each kind, too.
+ * copies=1  keeps a copy of each kind, too, and an object from vmalloc.
  * bad=1     makes mistakes, one of each kind.
  * forget=1  forgets the heap when the module goes.
  * fail=1    forgets the heap when the module does not even come up. What the
@@ -213,6 +213,8 @@ static noinline void fill_with_copies(void)
 	held[nr_held++] = (unsigned long)pcslab_strndup(heap, s, 4, GFP_KERNEL);
 	held[nr_held++] = (unsigned long)pcslab_strdup_const(heap, s, GFP_KERNEL);
 	held[nr_held++] = (unsigned long)pcslab_asprintf(heap, GFP_KERNEL, "%s", s);
+	held[nr_held++] = (unsigned long)pcslab_kvmemdup(heap, s, 7, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_kvalloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 
 /* Uses a class that the heap has, one that it has not, and a large object. */

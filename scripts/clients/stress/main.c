@@ -167,6 +167,7 @@ static int result_show(struct seq_file *m, void *unused)
 		[STRESS_ALLOCS] = "allocs",
 		[STRESS_FREES] = "frees",
 		[STRESS_REALLOCS] = "reallocs_in_place",
+		[STRESS_VMALLOCED] = "vmalloced",
 		[STRESS_NULLS] = "nulls",
 		[STRESS_NULLS_IN_INTERRUPT] = "nulls_in_interrupt",
 		[STRESS_IN_TASK] = "in_task",

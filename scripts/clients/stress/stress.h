@@ -30,6 +30,7 @@ enum stress_number {
 	STRESS_ALLOCS,
 	STRESS_FREES,
 	STRESS_REALLOCS,	/* that left the object where it was */
+	STRESS_VMALLOCED,	/* allocated from vmalloc */
 	STRESS_NULLS,
 	STRESS_NULLS_IN_INTERRUPT,
 	STRESS_IN_TASK,		/* allocations and frees, by context */
