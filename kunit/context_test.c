@@ -93,6 +93,9 @@ static void call_with_size(struct calls *c, size_t size)
 	later = pcslab_alloc(c->heap, size, c->gfp);
 	check_object(c, later, size);
 	pcslab_free_rcu(later, rcu);
+	c->bad += pcslab_alloc_bulk(c->heap, size, c->gfp, ARRAY_SIZE(objs), objs) !=
+		  ARRAY_SIZE(objs);
+	pcslab_free_bulk(ARRAY_SIZE(objs), objs);
 }
 
 /* Calls everything that is allowed in any context. */

@@ -10,7 +10,6 @@
  */
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -44,17 +43,6 @@ void __init pcslab_alloc_init(void)
 static __always_inline unsigned long class_index(size_t size)
 {
 	return *(class_of_size + (size - 1) / 8);
-}
-
-/*
- * Tell lockdep and the sleep checker what the slow path may do. On kernels
- * without them might_alloc() is skipped: with PREEMPT_DYNAMIC it would still be
- * a call, which may yield the CPU.
- */
-static __always_inline void check_context(gfp_t gfp)
-{
-	if (IS_ENABLED(CONFIG_LOCKDEP) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
-		might_alloc(gfp);
 }
 
 /**
@@ -514,13 +502,6 @@ noinline void pcslab_free_for(const void *obj, unsigned long caller)
 	free_any(obj, caller, false);
 }
 
-/* True if the slab belongs to another node than the CPU. */
-static __always_inline bool is_remote(const struct pcslab_slab *slab,
-				      const struct pcslab_cache *c)
-{
-	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
-}
-
 /* Free into this CPU's loaded magazine, if nothing else is needed. */
 static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
@@ -528,8 +509,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(load_racy(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
-		     is_remote(slab, c))) {
+	if (!cache_takes(c, slab, state)) {
 		guard_exit(c);
 		return false;
 	}
@@ -550,7 +530,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  *    is always held (free_fast(); slots.c).
  * 4. The guard is taken (cache.h: guard_enter()).
  * 5. The object must be live, the magazine must have room, and the object must
- *    be of the CPU's node (free_fast()).
+ *    be of the CPU's node (cache.h: cache_takes()).
  * 6. KASAN and kmemleak are told (hooks.h: hook_free()).
  * 7. The state becomes cached, the object goes into the magazine, and the free
  *    is counted (cache.h: cache_push(); internal.h: pcslab_word() chooses the

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Hooks of allocating and freeing: what KASAN and kmemleak must know
+ * Hooks of allocating and freeing: what KASAN, kmemleak and lockdep must know
  *
  * KASAN: while a caller has an object, the object is accessible up to the
  * requested size, to the byte; in a magazine or a slab it is not accessible.
  * kmemleak: an object is a block that may leak and that may hold pointers.
- * Without both all of this is empty.
+ * Without KASAN, kmemleak and lockdep all of this is empty.
  *
  * KASAN exports kasan_poison(), but not its declaration, and no function to
  * unpoison. A shadow byte of 0 means an accessible granule, n means that the
@@ -17,6 +17,7 @@
 #include <linux/kasan.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 
 #include "lock.h"
 
@@ -64,6 +65,17 @@ static inline void shadow_poison(const void *obj, size_t size, u8 why) { }
 static inline void shadow_trim(const void *obj, size_t size, size_t full) { }
 
 #endif
+
+/*
+ * Tell lockdep and the sleep checker what the slow path may do. On kernels
+ * without them might_alloc() is skipped: with PREEMPT_DYNAMIC it would still be
+ * a call, which may yield the CPU.
+ */
+static __always_inline void check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		might_alloc(gfp);
+}
 
 /*
  * The fast paths call kmemleak for each object, and kmemleak takes locks. So a

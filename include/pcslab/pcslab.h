@@ -33,6 +33,7 @@
  *   pcslab_kvalloc(), pcslab_kvzalloc(), pcslab_kvalloc_node(),
  *   pcslab_kvzalloc_node(), pcslab_kvalloc_array(), pcslab_kvcalloc(),
  *   pcslab_kvmemdup(), pcslab_kvrealloc()
+ * * many objects at once: pcslab_alloc_bulk(), pcslab_free_bulk()
  * * a copy: pcslab_memdup(), pcslab_memdup_nul(), pcslab_strdup(),
  *   pcslab_strndup(), pcslab_strdup_const() with pcslab_free_const()
  * * a formatted string: pcslab_asprintf(), pcslab_vasprintf()
@@ -548,6 +549,8 @@ void * __must_check pcslab_kvrealloc(struct pcslab_heap *heap, const void *obj, 
 void *pcslab_kvmemdup(struct pcslab_heap *heap, const void *src, size_t len,
 		      gfp_t gfp) __realloc_size(3);
 
+int __must_check pcslab_alloc_bulk(struct pcslab_heap *heap, size_t size, gfp_t gfp, size_t n,
+				   void **objs);
 void *pcslab_memdup(struct pcslab_heap *heap, const void *src, size_t len,
 		    gfp_t gfp) __realloc_size(3);
 char *pcslab_memdup_nul(struct pcslab_heap *heap, const char *s, size_t len, gfp_t gfp);
@@ -564,6 +567,7 @@ void *pcslab_memdup_user_nul(struct pcslab_heap *heap, const void __user *src, s
 char *pcslab_strndup_user(struct pcslab_heap *heap, const char __user *s, long n);
 
 void pcslab_free(const void *obj);
+void pcslab_free_bulk(size_t n, void **objs);
 void pcslab_free_sensitive(const void *obj);
 void pcslab_free_const(const void *s);
 
