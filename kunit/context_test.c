@@ -262,6 +262,7 @@ static void calls_at_the_limit(struct kunit *test)
 static void call_process(void *arg)
 {
 	static struct pcslab_stats st;
+	struct pcslab_reserve *reserve;
 	unsigned int *bad = arg;
 	struct calls c;
 
@@ -272,6 +273,12 @@ static void call_process(void *arg)
 	call_all(&c);
 	pcslab_free_rcu_sync(pcslab_alloc(c.heap, 64, GFP_KERNEL));
 	pcslab_rcu_barrier(c.heap);
+	*bad += !!pcslab_prepare(c.heap, 300);
+	reserve = pcslab_reserve_create(c.heap, 300, 2);
+	if (!IS_ERR(reserve))
+		pcslab_reserve_free(reserve, pcslab_reserve_alloc(reserve, GFP_KERNEL));
+	*bad += IS_ERR(reserve);
+	pcslab_reserve_destroy(reserve);
 	pcslab_heap_shrink(c.heap);
 	*bad += c.bad + !!pcslab_heap_stats(c.heap, &st) + !!stats_live(&st);
 	*bad += !!pcslab_heap_stats_exact(c.heap, &st) + !!stats_live(&st);

@@ -314,6 +314,16 @@ static int sites_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(sites);
 
+static int reserves_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "pcslab reserves version 1\n");
+	seq_puts(m, "#    size  objects  waiting created by\n");
+	pcslab_reserves_show(m, m->private);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(reserves);
+
 /* Errors of a heap's callers. */
 struct faults {
 	u64 bad_frees, corruptions, foreign, unaccounted;
@@ -466,6 +476,12 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;
+}
+
+/* When the heap gets its first reserve, for most heaps have none. */
+void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
+{
+	debugfs_create_file_unsafe("reserves", 0400, heap->dir, heap, &reserves_fops);
 }
 
 void __init pcslab_debugfs_init(void)

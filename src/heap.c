@@ -94,6 +94,7 @@ static void heap_free(struct pcslab_heap *heap)
 		pcslab_class_free(heap->class[i]);
 	free_percpu(heap->slots);
 	mem_cgroup_put(heap->memcg);
+	pcslab_reserves_part(heap);
 	kfree(heap);
 }
 
@@ -257,6 +258,7 @@ static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap
 	heap->visit = (struct pcslab_visit){
 		.heap = heap, .wants = any_cache, .fn = empty_cache
 	};
+	INIT_LIST_HEAD(&heap->reserves);
 	return heap;
 }
 

@@ -67,6 +67,7 @@ void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 
 /* cache.c: the magazines of a CPU, and the life of a cache */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
+bool pcslab_cache_prepare(struct pcslab_class *class);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 unsigned long pcslab_cache_drain(struct pcslab_class *class,
 				 struct pcslab_cache *cache);
@@ -290,6 +291,10 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);
 
+/* reserve.c: memory that is there before it is needed */
+void pcslab_reserves_show(struct seq_file *m, struct pcslab_heap *heap);
+void pcslab_reserves_part(struct pcslab_heap *heap);
+
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);	/* has no cache */
@@ -409,6 +414,7 @@ static inline bool pcslab_foreign_expected(struct pcslab_heap *heap)
 void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
+void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
 
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS

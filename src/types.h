@@ -415,6 +415,8 @@ struct pcslab_budget {
  * @grave: in one of the lists of heap.c: heaps to be emptied, or to be freed
  * @visit: the visit that empties the caches when the heap is destroyed
  * @dir: in debugfs
+ * @reserves: list of its reserves (reserve.c)
+ * @reserves_shown: @dir has a file for them
  * @counters: those that are not per CPU
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects found with a damaged pattern
@@ -447,6 +449,8 @@ struct pcslab_heap {
 	struct llist_node grave;
 	struct pcslab_visit visit;
 	struct dentry *dir;
+	struct list_head reserves;
+	bool reserves_shown;
 	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;

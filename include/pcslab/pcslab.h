@@ -34,6 +34,9 @@
  *   pcslab_kvzalloc_node(), pcslab_kvalloc_array(), pcslab_kvcalloc(),
  *   pcslab_kvmemdup(), pcslab_kvrealloc()
  * * many objects at once: pcslab_alloc_bulk(), pcslab_free_bulk()
+ * * memory that is there before it is needed: pcslab_prepare(),
+ *   pcslab_reserve_create(), pcslab_reserve_alloc(), pcslab_reserve_free(),
+ *   pcslab_reserve_destroy()
  * * a copy: pcslab_memdup(), pcslab_memdup_nul(), pcslab_strdup(),
  *   pcslab_strndup(), pcslab_strdup_const() with pcslab_free_const()
  * * a formatted string: pcslab_asprintf(), pcslab_vasprintf()
@@ -77,6 +80,7 @@
 
 struct device;
 struct pcslab_heap;
+struct pcslab_reserve;
 
 /* Bytes of a heap's name, including the final NUL */
 #define PCSLAB_NAME_LEN		32
@@ -666,6 +670,13 @@ __printf(4, 5) __malloc
 char *devm_pcslab_asprintf(struct pcslab_heap *heap, struct device *dev, gfp_t gfp,
 			   const char *fmt, ...);
 void devm_pcslab_free(struct device *dev, const void *obj);
+
+int pcslab_prepare(struct pcslab_heap *heap, size_t size);
+struct pcslab_reserve *pcslab_reserve_create(struct pcslab_heap *heap, size_t size,
+					     unsigned int n);
+void *pcslab_reserve_alloc(struct pcslab_reserve *reserve, gfp_t gfp);
+void pcslab_reserve_free(struct pcslab_reserve *reserve, void *obj);
+void pcslab_reserve_destroy(struct pcslab_reserve *reserve);
 
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);
