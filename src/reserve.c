@@ -81,6 +81,14 @@ static void reserve_list(struct pcslab_reserve *reserve)
  * debugfs shows how many of them wait. With pcslab.track=1 their call site is in
  * the kernel's mempool, which does the work.
  *
+ * A caller of mempool_create_kmalloc_pool() moves to a reserve like this::
+ *
+ *	pool = pcslab_reserve_create(heap, sizeof(*rq), 16);
+ *	...
+ *	rq = pcslab_reserve_alloc(pool, GFP_NOIO);
+ *	...
+ *	pcslab_reserve_free(pool, rq);
+ *
  * A reserve must be destroyed before its heap.
  *
  * Context: process. May sleep.
