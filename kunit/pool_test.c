@@ -295,7 +295,7 @@ static void refused_flags_get_nothing(struct kunit *test)
 {
 	struct pcslab_reserve *reserve = new_reserve(test, SIZE, 1);
 
-	KUNIT_EXPECT_NULL(test, pcslab_reserve_alloc(reserve, GFP_KERNEL | GFP_DMA));
+	KUNIT_EXPECT_NULL(test, pcslab_reserve_alloc(reserve, GFP_KERNEL | __GFP_HIGHMEM));
 	KUNIT_EXPECT_EQ(test, api_books(test)->class[size_index(SIZE)].fails, 1);
 	pcslab_reserve_destroy(reserve);
 }

@@ -290,10 +290,10 @@ static noinline void *alloc_special(struct pcslab_heap *heap, unsigned long inde
 	gfp_t plain = gfp & ~__GFP_ACCOUNT;
 	void *obj;
 
-	if (gfp & (__GFP_DMA | __GFP_DMA32))
-		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
 	if (gfp_refused(heap, gfp))
 		return pcslab_alloc_failed(heap, index);
+	if (gfp & (__GFP_DMA | __GFP_DMA32))
+		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
 	if (heap->flags & PCSLAB_HEAP_ACCOUNT && node == NUMA_NO_NODE)
 		return alloc_class(heap, index, size, plain, false, caller);
 	obj = alloc_slow(heap, index, plain, node, size, caller);

@@ -153,7 +153,7 @@ static int measure_outstanding(const char *what, bool random)
 int bench_bulk(void)
 {
 	unsigned int i;
-	int err = bench_open(SIZE);
+	int err = bench_open(SIZE, BENCH_KERNEL);
 
 	for (i = 0; i < ARRAY_SIZE(numbers) && !err; i++)
 		measure_number(numbers[i]);
