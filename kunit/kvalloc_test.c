@@ -334,6 +334,46 @@ static void too_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats_live(api_books(test)), 0);
 }
 
+static void free_arg(void *obj)
+{
+	pcslab_free(obj);
+}
+
+static void free_in_interrupt(const void *obj)
+{
+	interrupt_call(cpumask_last(cpu_online_mask), free_arg, (void *)obj);
+}
+
+/*
+ * An area is charged for until vfree() has given it back; a shrink waits for
+ * that.
+ */
+static void within_the_limit(struct kunit *test)
+{
+	const struct pcslab_heap_attr attr = { .limit_bytes = VAST_BYTES + SZ_1M };
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-limit", &attr);
+	struct pcslab_stats *st = ((struct api *)test->priv)->now;
+	void *obj, *more;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	obj = pcslab_kvalloc(heap, VAST, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_NULL(test, pcslab_kvalloc(heap, VAST, GFP_KERNEL | __GFP_NOWARN));
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
+	KUNIT_EXPECT_EQ(test, st->pages, VAST_BYTES >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, st->max_pages, VAST_BYTES >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, st->large_fails, 1);
+	more = pcslab_kvalloc(heap, VAST, GFP_KERNEL | __GFP_NOFAIL);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
+	KUNIT_EXPECT_EQ(test, st->over_limit, 1);
+	pcslab_free(more);
+	free_in_interrupt(obj);
+	pcslab_heap_shrink(heap);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_stats(heap, st), 0);
+	KUNIT_EXPECT_EQ(test, st->pages, 0);
+	pcslab_heap_destroy(heap);
+}
+
 static long unreclaimable(void)
 {
 	return global_node_page_state(NR_SLAB_UNRECLAIMABLE_B);
@@ -384,16 +424,6 @@ static void free_under_spinlock(const void *obj)
 	spin_lock_bh(&lock);
 	pcslab_free(obj);
 	spin_unlock_bh(&lock);
-}
-
-static void free_arg(void *obj)
-{
-	pcslab_free(obj);
-}
-
-static void free_in_interrupt(const void *obj)
-{
-	interrupt_call(cpumask_last(cpu_online_mask), free_arg, (void *)obj);
 }
 
 static void free_in_reclaim(const void *obj)
@@ -770,6 +800,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_vmalloc),
 	KUNIT_CASE(nothing_left),
 	KUNIT_CASE(too_large),
+	KUNIT_CASE(within_the_limit),
 	KUNIT_CASE(not_slab_memory),
 	KUNIT_CASE(freed_anywhere),
 	KUNIT_CASE(freed_after_a_grace_period),

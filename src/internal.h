@@ -200,6 +200,7 @@ void pcslab_class_free(struct pcslab_class *class);
 struct pcslab_area;
 bool pcslab_area_lost(struct page *page, const struct pcslab_area *area);
 void pcslab_area_put(struct page *page, struct pcslab_area *area);
+void pcslab_area_wait(void);
 
 /* large.c: objects with pages of their own */
 void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes);

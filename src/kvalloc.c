@@ -74,6 +74,16 @@ static void free_doomed(struct work_struct *unused)
 /* At exit nothing has to be done: the workqueue is drained. */
 static DECLARE_WORK(doomed_work, free_doomed);
 
+/**
+ * pcslab_area_wait() - wait until areas that are on their way out are gone
+ *
+ * Context: process. May sleep.
+ */
+void pcslab_area_wait(void)
+{
+	flush_work(&doomed_work);
+}
+
 /* False where it is not certain: without PREEMPT_COUNT it never is. */
 static bool may_sleep(void)
 {

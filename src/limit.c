@@ -191,6 +191,7 @@ static bool give_idle_back(struct pcslab_heap *heap, gfp_t gfp)
 		return false;
 	pcslab_heap_drain_depots(heap);
 	pcslab_leave_wait();
+	pcslab_area_wait();
 	return true;
 }
 

@@ -151,6 +151,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 	cpus_read_unlock();
 	pages += pcslab_heap_drain_depots(heap);
 	pcslab_leave_wait();
+	pcslab_area_wait();
 	return pages;
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_shrink, "PCSLAB");
