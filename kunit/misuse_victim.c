@@ -143,10 +143,7 @@ static int free_there(void *obj)
 	return 0;
 }
 
-/*
- * Frees on this CPU, on another CPU, in an interrupt of one, or after a grace
- * period.
- */
+/* Frees on this CPU, on another CPU, or in an interrupt of one. */
 void free_somehow(struct fuzz *f, const void *obj)
 {
 	switch (below(f, 8)) {
@@ -156,9 +153,6 @@ void free_somehow(struct fuzz *f, const void *obj)
 		break;
 	case 1:
 		KUNIT_EXPECT_TRUE(f->test, interrupt_call(any_cpu(f), free_arg, (void *)obj));
-		break;
-	case 2:
-		pcslab_free_rcu_sync((void *)obj);
 		break;
 	default:
 		pcslab_free(obj);

@@ -2,8 +2,7 @@
 /*
  * Large objects: those above the largest class, each with its own pages
  *
- * They are compound pages like the large objects of kmalloc(), or they are from
- * vmalloc (kvalloc.c) and only listed and counted here. The heap counts
+ * They are compound pages like the large objects of kmalloc(). The heap counts
  * allocations; the CPU's record counts frees and their bytes, in the row for
  * calls without the guard. heap->large lists all of them, for walks. While it
  * is not empty it has one reference to the heap.
@@ -71,32 +70,6 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
 	return !heap->large;
 }
 
-static struct page *large_get(struct pcslab_heap *heap, gfp_t gfp, int node, unsigned int order)
-{
-	return pcslab_should_fail(gfp) ? NULL : pcslab_heap_get_pages(heap, gfp, node, order);
-}
-
-/**
- * pcslab_large_add() - list and count a new large object
- * @heap: the heap
- * @page: first page of the object, marked
- * @bytes: of its pages
- *
- * Context: any but NMI.
- */
-void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes)
-{
-	struct pcslab_heap_counters *counters;
-	unsigned long flags;
-
-	flags = pcslab_lock(&heap->large_lock);
-	link_add(heap, page);
-	counters = pcslab_heap_counters(heap);
-	atomic_long_inc(&counters->large_allocs);
-	atomic_long_add(bytes, &counters->large_alloc_bytes);
-	pcslab_unlock(&heap->large_lock, flags);
-}
-
 /**
  * pcslab_large_alloc() - allocate an object with its own pages
  * @heap: the heap
@@ -109,10 +82,10 @@ void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes)
  */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
-	gfp_t not_ours = __GFP_MOVABLE | __GFP_RECLAIMABLE;
-	struct pcslab_plea plea = pcslab_plea(heap, gfp & ~not_ours);
 	unsigned int order = get_order(size);
+	struct pcslab_heap_counters *counters;
 	struct pcslab_class *class;
+	unsigned long flags;
 	struct page *page;
 
 	if (size > (PAGE_SIZE << MAX_PAGE_ORDER)) {
@@ -123,14 +96,18 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
-	do {
-		page = large_get(heap, plea.gfp, node, order);
-	} while (!page && pcslab_plea_retry(heap, 1UL << order, &plea));
+	gfp &= ~(__GFP_MOVABLE | __GFP_RECLAIMABLE);
+	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(gfp, node, order);
 	if (!page)
 		return NULL;
 
 	pcslab_stamp(page, order, (unsigned long)&pcslab_large_tag, class);
-	pcslab_large_add(heap, page, PAGE_SIZE << order);
+	flags = pcslab_lock(&heap->large_lock);
+	link_add(heap, page);
+	counters = pcslab_heap_counters(heap);
+	atomic_long_inc(&counters->large_allocs);
+	atomic_long_add(PAGE_SIZE << order, &counters->large_alloc_bytes);
+	pcslab_unlock(&heap->large_lock, flags);
 	hook_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
 }
@@ -141,106 +118,56 @@ static unsigned long *freed_bytes(struct pcslab_row *row)
 	return row->allocs;
 }
 
-/* Bytes of a large object that the caller has claimed. */
-static size_t large_bytes(struct page *page)
-{
-	return large_pages(page, (void *)page_private(page)) << PAGE_SHIFT;
-}
-
-static void large_unstamp(struct page *page, const struct pcslab_area *area)
-{
-	if (area)
-		pcslab_unmark(page);
-	else
-		pcslab_unstamp(page);
-}
-
 /**
  * pcslab_large_release() - give a large object's pages back
- * @page: its first page, claimed
+ * @page: its first page, claimed: its tag is pcslab_large_tag no longer
  *
  * Context: any but NMI.
  */
 void pcslab_large_release(struct page *page)
 {
-	struct pcslab_area *area = large_area((void *)page_private(page));
-	size_t size = large_bytes(page);
-	struct pcslab_class *class = area ? area->note.class : pcslab_untrack_large(page);
+	struct pcslab_class *class = pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
+	unsigned int order = compound_order(page);
 	unsigned int idx, lacking;
 	unsigned long flags, *bytes;
 	struct pcslab_row *row;
 	bool last;
 
-	if (!area) {	/* vfree() does the same */
-		kmemleak_free(page_address(page));
-		shadow_unpoison(page_address(page), size);
-	}
-	large_unstamp(page, area);
+	kmemleak_free(page_address(page));
+	shadow_unpoison(page_address(page), PAGE_SIZE << order);
+	pcslab_unstamp(page);
 	flags = pcslab_lock(&heap->large_lock);
 	last = link_del(heap, page);
 	row = pcslab_unguarded_row(class);
 	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
 	bytes = freed_bytes(row) + idx;
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
-	smp_store_release(bytes, *bytes + size);
+	smp_store_release(bytes, *bytes + (PAGE_SIZE << order));
 	word_inc_release(&row->frees[idx]);
-	lacking = pcslab_put_back(page, !area);
+	lacking = pcslab_put_back(page);
 	if (unlikely(lacking) && !last) {
 		refcount_inc(&heap->refs);
 		last = true;
 	}
-	/* Without a reference the heap may be on its way out from here on. */
-	rcu_read_lock();
 	pcslab_unlock(&heap->large_lock, flags);
+	/* Without a reference the heap may be gone from here on. */
 	if (unlikely(lacking))
 		pcslab_foreign_found(class, lacking);
-	if (!area) {
-		pcslab_pages_put(page);
-		pcslab_uncharge(heap, size >> PAGE_SHIFT);
-	}
-	rcu_read_unlock();
-	if (area)
-		pcslab_area_put(page, area);
+	pcslab_pages_put(page);
 	if (last)
 		pcslab_heap_put(heap);
 }
 
 /*
- * Change the tag. Returns true for one call only, in every heap, because giving
- * the pages back twice would crash the kernel.
+ * Take the object from the caller. Returns true for one call only, in every
+ * heap, because giving the pages back twice would crash the kernel.
  */
-static bool large_retag(struct page *page, unsigned long *from, unsigned long *to)
+static bool large_claim(struct page *page)
 {
-	return cmpxchg((unsigned long **)&page->lru.next, from, to) == from;
-}
+	unsigned long **tag = (unsigned long **)&page->lru.next;
 
-/* Take a live object from the caller. */
-static bool large_take(struct page *page, unsigned long *to)
-{
-	unsigned long *tag = (unsigned long *)READ_ONCE(page->lru.next);
-
-	return is_live_tag(tag) && large_retag(page, tag, to);
-}
-
-/**
- * pcslab_large_claim() - take a large object from the caller, to free it
- * @page: its first page
- *
- * Context: any.
- * Return: true for one call only.
- */
-bool pcslab_large_claim(struct page *page)
-{
-	return large_take(page, &pcslab_deferred_tag);
-}
-
-static void large_free_claimed(struct page *page)
-{
-	if (pcslab_must_defer())
-		pcslab_defer_large(page);
-	else
-		pcslab_large_release(page);
+	return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) == &pcslab_large_tag;
 }
 
 /**
@@ -254,42 +181,17 @@ bool pcslab_large_free(const void *obj, bool wipe)
 {
 	struct page *page = large_page_of(obj);
 
-	if (!page || !pcslab_large_claim(page))
+	if (!page || !large_claim(page))
 		return false;
 	if (wipe) {
-		shadow_unpoison(obj, large_bytes(page));
-		memzero_explicit((void *)obj, large_bytes(page));
+		shadow_unpoison(obj, PAGE_SIZE << compound_order(page));
+		memzero_explicit((void *)obj, PAGE_SIZE << compound_order(page));
 	}
-	large_free_claimed(page);
+	if (pcslab_must_defer())
+		pcslab_defer_large(page);
+	else
+		pcslab_large_release(page);
 	return true;
-}
-
-/**
- * pcslab_large_wait() - take a large object that is to be freed later (rcu.c)
- * @obj: any address
- *
- * Context: any. Preemption must be off.
- * Return: the object's class, or NULL if no large object starts at @obj.
- */
-struct pcslab_class *pcslab_large_wait(const void *obj)
-{
-	struct page *page = large_page_of(obj);
-
-	if (!page || !large_take(page, &pcslab_rcu_tag))
-		return NULL;
-	return large_class(page);
-}
-
-/**
- * pcslab_large_free_waiting() - free a large object that waited
- * @page: its first page; nobody else changes the tag of an object that waits
- *
- * Context: any.
- */
-void pcslab_large_free_waiting(struct page *page)
-{
-	large_retag(page, &pcslab_rcu_tag, &pcslab_deferred_tag);
-	large_free_claimed(page);
 }
 
 /**
@@ -301,30 +203,24 @@ void pcslab_large_free_waiting(struct page *page)
  */
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 {
-	unsigned long flags, pages;
-	struct pcslab_area *area;
 	struct page *page;
+	unsigned long flags;
 	bool last = false;
 
 	flags = pcslab_lock(&heap->large_lock);
 	page = heap->large;
-	if (page && pcslab_large_claim(page))
+	if (page && large_claim(page))
 		last = link_del(heap, page);
 	else
 		page = NULL;
 	pcslab_unlock(&heap->large_lock, flags);
 	if (!page)
 		return 0;
-	pages = large_bytes(page) >> PAGE_SHIFT;
-	area = large_area((void *)page_private(page));
 	pcslab_untrack_large(page);
-	large_unstamp(page, area);
-	pcslab_uncharge(heap, pages);
-	if (area)
-		pcslab_heap_put(heap);	/* the reference of the area */
+	pcslab_unstamp(page);
 	if (last)
 		pcslab_heap_put(heap);
-	return pages;
+	return 1UL << compound_order(page);
 }
 
 /**
@@ -336,9 +232,8 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 size_t pcslab_large_size(const void *obj)
 {
 	struct page *page = large_page_of(obj);
-	void *owner;
 
-	return page && large_owner(page, &owner) ? large_pages(page, owner) << PAGE_SHIFT : 0;
+	return page ? PAGE_SIZE << compound_order(page) : 0;
 }
 
 /**
