@@ -380,7 +380,7 @@ static void other_flags(struct kunit *test)
 	}
 }
 
-static const gfp_t refused[] = { GFP_DMA, GFP_DMA32, __GFP_HIGHMEM, __GFP_ACCOUNT };
+static const gfp_t refused[] = { __GFP_HIGHMEM, __GFP_HIGHMEM | __GFP_ACCOUNT };
 
 /*
  * Tries every function, small and large: 5 calls for class 64, 2 for large

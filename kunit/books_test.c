@@ -96,7 +96,7 @@ static void do_fail(struct kunit *test, struct bookkeeper *keeper)
 {
 	size_t size = random_size();
 
-	KUNIT_EXPECT_NULL(test, pcslab_alloc(keeper->heap, size, GFP_KERNEL | __GFP_DMA));
+	KUNIT_EXPECT_NULL(test, pcslab_alloc(keeper->heap, size, GFP_KERNEL | __GFP_HIGHMEM));
 	keeper->oracle.fails[size_index(size)]++;
 	KUNIT_EXPECT_NULL(test, pcslab_alloc_array(keeper->heap, SIZE_MAX / 2, 3, GFP_KERNEL));
 	keeper->oracle.fails[PCSLAB_LARGE]++;

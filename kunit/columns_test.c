@@ -19,6 +19,7 @@
 #include "api.h"
 #include "internal.h"
 #include "poke.h"
+#include "state.h"
 
 #define NAME		"kunit-columns"
 #define PATH(file)	"pcslab/heaps/" NAME "/" file
@@ -87,7 +88,7 @@ static void give_some(struct mine *mine, unsigned int n)
 static void fail(struct kunit *test, struct mine *mine, unsigned int n)
 {
 	for (mine->fails += n; n; n--)
-		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, mine->size, GFP_KERNEL | GFP_DMA));
+		KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, mine->size, GFP_KERNEL | __GFP_HIGHMEM));
 }
 
 static u64 live(const struct mine *mine)
@@ -252,6 +253,8 @@ static void use_gone_cpu(struct kunit *test)
 #define BAD_FREES	4
 #define CORRUPTIONS	3
 #define FOREIGN		11
+#define UNACCOUNTED	12
+#define DEFERRED	13
 
 static void do_wrong(struct kunit *test)
 {
@@ -272,8 +275,10 @@ static void do_wrong(struct kunit *test)
 		small.allocs++;
 		small.frees++;
 	}
-	/* Set by hand: foreign.run tests what makes it grow. */
+	/* Set by hand: other tests are of what makes them grow. */
 	atomic_long_set(&heap->foreign, FOREIGN);
+	atomic_long_set(&heap->unaccounted, UNACCOUNTED);
+	atomic_long_set(&heap->deferred, DEFERRED);
 }
 
 static void forget_mine(struct mine *mine)
@@ -329,6 +334,7 @@ static void columns_exit(struct kunit *test)
 	give_all(&small);
 	give_all(&middle);
 	give_all(&large);
+	atomic_long_set(&heap->deferred, 0);
 	pcslab_heap_destroy(heap);
 	heap = NULL;
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
@@ -406,13 +412,15 @@ static void expect_counts(struct kunit *test, const char *key, struct row row)
 static void summary(struct kunit *test)
 {
 	read_file(test, "pcslab/stats");
-	expect_columns(test, 12);
+	expect_columns(test, 14);
 	expect_counts(test, NAME, row_of_total());
 	expect_word(test, NAME, "heap", NAME);
 	expect_word(test, NAME, "state", "live");
 	expect_cell(test, NAME, NULL, "bad_frees", BAD_FREES);
 	expect_cell(test, NAME, NULL, "corrupt", CORRUPTIONS);
 	expect_cell(test, NAME, NULL, "foreign", FOREIGN);
+	expect_cell(test, NAME, NULL, "unaccounted", UNACCOUNTED);
+	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
 	expect_word(test, NAME, "owner", module_name(THIS_MODULE));
 	expect_word(test, "total", "owner", "-");
 }
@@ -500,16 +508,9 @@ static void expect_found(struct kunit *test, const char *key, struct found found
 	expect_cell(test, key, NULL, "wrong", found.wrong);
 }
 
-static u8 *state_of(const void *obj)
-{
-	struct pcslab_slab *slab = (void *)virt_to_head_page(obj)->private;
-
-	return &slab->state[(obj - (void *)slab->base) / slab->class->stride];
-}
-
 /*
- * Makes two objects wait for an irq_work, and gives one object in a magazine a
- * wrong state.
+ * Makes two objects wait for an irq_work and one for a grace period, which
+ * leaves it live. Gives one object in a magazine a wrong state.
  */
 static void change_states(bool back)
 {
@@ -518,6 +519,7 @@ static void change_states(bool back)
 
 	WRITE_ONCE(*state_of(small.obj[0]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
 	WRITE_ONCE(*state_of(small.obj[1]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
+	WRITE_ONCE(*state_of(small.obj[2]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_RCU);
 	WRITE_ONCE(*mag->round[0].state, back ? PCSLAB_OBJ_CACHED : PCSLAB_OBJ_FREE);
 }
 
@@ -552,6 +554,34 @@ static void audit(struct kunit *test)
 	expect_found(test, "256", other);
 	expect_found(test, "large", big);
 	expect_found(test, "total", total);
+}
+
+/*
+ * The heap has held more than now, at a time that is read elsewhere; and
+ * __GFP_NOFAIL exceeds a limit that is passed already.
+ */
+#define LIMIT_PAGES	9
+
+static void pages(struct kunit *test)
+{
+	static struct pcslab_stats st;
+	u64 held = row_of_total().pages;
+	char key[16];
+	void *obj;
+
+	pcslab_free(pcslab_alloc(heap, 64 * PAGE_SIZE, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &st), 0);
+	KUNIT_EXPECT_EQ(test, pcslab_heap_set_limit(heap, LIMIT_PAGES * PAGE_SIZE), 0);
+	obj = pcslab_alloc(heap, 4 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	snprintf(key, sizeof(key), "%llu", held + 4);
+	read_file(test, PATH("pages"));
+	expect_columns(test, 5);
+	expect_cell(test, key, NULL, "pages", held + 4);
+	expect_cell(test, key, NULL, "limit", LIMIT_PAGES);
+	expect_cell(test, key, NULL, "max_pages", held + 64);
+	expect_cell(test, key, NULL, "max_time", st.max_pages_time);
+	expect_cell(test, key, NULL, "over_limit", 1);
+	pcslab_free(obj);
 }
 
 /*
@@ -601,6 +631,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(exact),
 	KUNIT_CASE(percpu),
 	KUNIT_CASE(audit),
+	KUNIT_CASE(pages),
 	KUNIT_CASE(size_classes),
 	{}
 };

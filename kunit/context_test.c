@@ -35,6 +35,16 @@ static const struct pcslab_heap_attr checked = {
 	.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
 };
 
+static void raise(struct pcslab_heap *heap, gfp_t gfp, void *unused)
+{
+	pcslab_heap_set_limit(heap, 1024 * PAGE_SIZE);
+}
+
+/* Reaches its limit once, and then gets what it needs. */
+static const struct pcslab_heap_attr limited = {
+	.limit_bytes = PAGE_SIZE, .at_limit = raise,
+};
+
 /* A class that is new, the same class again, another one, and a large object */
 static const size_t sizes[] = { 64, 64, 1500, 3 * PAGE_SIZE };
 
@@ -55,9 +65,15 @@ static void check_object(struct calls *c, const void *obj, size_t size)
 	c->bad += !obj || pcslab_heap_of(obj) != c->heap || pcslab_usable_size(obj) < size;
 }
 
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
+
 static void call_with_size(struct calls *c, size_t size)
 {
-	void *objs[6];
+	struct freed_later *later;
+	void *objs[8];
 	unsigned int i;
 
 	objs[0] = pcslab_alloc(c->heap, size, c->gfp);
@@ -66,11 +82,20 @@ static void call_with_size(struct calls *c, size_t size)
 	objs[3] = pcslab_alloc_array(c->heap, 2, size / 2, c->gfp);
 	objs[4] = pcslab_calloc(c->heap, 2, size / 2, c->gfp);
 	objs[5] = pcslab_realloc(c->heap, pcslab_alloc(c->heap, 8, c->gfp), size, c->gfp);
+	objs[6] = pcslab_kvalloc(c->heap, size, c->gfp);
+	objs[7] = pcslab_kvrealloc(c->heap, pcslab_kvmemdup(c->heap, &size, 8, c->gfp), size,
+				   c->gfp);
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
 		check_object(c, objs[i], size);
 		pcslab_free(objs[i]);
 	}
 	pcslab_free(NULL);
+	later = pcslab_alloc(c->heap, size, c->gfp);
+	check_object(c, later, size);
+	pcslab_free_rcu(later, rcu);
+	c->bad += pcslab_alloc_bulk(c->heap, size, c->gfp, ARRAY_SIZE(objs), objs) !=
+		  ARRAY_SIZE(objs);
+	pcslab_free_bulk(ARRAY_SIZE(objs), objs);
 }
 
 /* Calls everything that is allowed in any context. */
@@ -97,6 +122,7 @@ static void expect_counted(struct kunit *test, const struct calls *c, const char
 	static struct pcslab_stats st;
 
 	KUNIT_EXPECT_EQ_MSG(test, c->bad, 0u, "%s", where);
+	pcslab_rcu_barrier(c->heap);
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats_exact(c->heap, &st), 0);
 	KUNIT_EXPECT_GT_MSG(test, st.class[pcslab_class_index(64)].allocs, 0ull, "%s", where);
 	KUNIT_EXPECT_EQ_MSG(test, stats_live(&st), 0ull, "%s", where);
@@ -206,7 +232,7 @@ static const struct {
  * The first object of a heap, then others. With PREEMPT_RT pcslab may not be
  * used in the atomic contexts.
  */
-static void calls_anywhere(struct kunit *test)
+static void call_anywhere(struct kunit *test, const struct pcslab_heap_attr *attr)
 {
 	struct calls c;
 	unsigned int i;
@@ -214,7 +240,7 @@ static void calls_anywhere(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		if (places[i].atomic && IS_ENABLED(CONFIG_PREEMPT_RT))
 			continue;
-		KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("anywhere", NULL, &c, places[i].gfp)));
+		KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("anywhere", attr, &c, places[i].gfp)));
 		places[i].fn(&c);
 		places[i].fn(&c);
 		expect_counted(test, &c, places[i].name);
@@ -222,10 +248,21 @@ static void calls_anywhere(struct kunit *test)
 	}
 }
 
+static void calls_anywhere(struct kunit *test)
+{
+	call_anywhere(test, NULL);
+}
+
+static void calls_at_the_limit(struct kunit *test)
+{
+	call_anywhere(test, &limited);
+}
+
 /* Calls everything that may sleep. @arg counts the failures. */
 static void call_process(void *arg)
 {
 	static struct pcslab_stats st;
+	struct pcslab_reserve *reserve;
 	unsigned int *bad = arg;
 	struct calls c;
 
@@ -234,6 +271,14 @@ static void call_process(void *arg)
 		return;
 	}
 	call_all(&c);
+	pcslab_free_rcu_sync(pcslab_alloc(c.heap, 64, GFP_KERNEL));
+	pcslab_rcu_barrier(c.heap);
+	*bad += !!pcslab_prepare(c.heap, 300);
+	reserve = pcslab_reserve_create(c.heap, 300, 2);
+	if (!IS_ERR(reserve))
+		pcslab_reserve_free(reserve, pcslab_reserve_alloc(reserve, GFP_KERNEL));
+	*bad += IS_ERR(reserve);
+	pcslab_reserve_destroy(reserve);
 	pcslab_heap_shrink(c.heap);
 	*bad += c.bad + !!pcslab_heap_stats(c.heap, &st) + !!stats_live(&st);
 	*bad += !!pcslab_heap_stats_exact(c.heap, &st) + !!stats_live(&st);
@@ -296,7 +341,7 @@ static void calls_that_sleep(struct kunit *test)
  * heap.
  */
 struct made {
-	struct calls plain, checked;
+	struct calls plain, checked, limited;
 	int calls;
 };
 
@@ -316,6 +361,9 @@ static int make_heaps(struct made *made, const char *when)
 	snprintf(name, sizeof(name), "%s%d-checked", when, made->calls);
 	if (!IS_ERR(new_heap(name, &checked, &made->checked, GFP_KERNEL)))
 		call_all(&made->checked);
+	snprintf(name, sizeof(name), "%s%d-limited", when, made->calls);
+	if (!IS_ERR(new_heap(name, &limited, &made->limited, GFP_KERNEL)))
+		call_all(&made->limited);
 	made->plain.bad += c.bad;
 	return 0;
 }
@@ -345,10 +393,13 @@ static void expect_made(struct kunit *test, const struct made *made, const char 
 	KUNIT_ASSERT_EQ_MSG(test, made->calls, 1, "%s", when);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->plain.heap), "%s", when);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->checked.heap), "%s", when);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->limited.heap), "%s", when);
 	expect_counted(test, &made->plain, when);
 	expect_counted(test, &made->checked, when);
+	expect_counted(test, &made->limited, when);
 	pcslab_heap_destroy(made->plain.heap);
 	pcslab_heap_destroy(made->checked.heap);
+	pcslab_heap_destroy(made->limited.heap);
 }
 
 static void heaps_in_hotplug_callbacks(struct kunit *test)
@@ -470,6 +521,7 @@ static int forget_made(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(calls_anywhere),
+	KUNIT_CASE(calls_at_the_limit),
 	KUNIT_CASE(calls_that_sleep),
 	KUNIT_CASE(heaps_in_hotplug_callbacks),
 	KUNIT_CASE(readers_wait_for_hotplug),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Contracts 6 and 16: is an exact read a cut? Movers keep a number of objects
- * in slots that all of them share. A mover allocates an object, swaps it for
- * one in a slot, and frees the latter, which mostly is of another class and
- * was allocated on another CPU. So at every instant there are as many live
- * objects as slots, and at most one more for each mover. But a sum that does
- * not belong to one instant may see the allocations of one CPU and miss the
- * frees of another.
+ * in slots that all of them share. A mover allocates an object, or several in
+ * one call, swaps them for those in slots, and frees the latter, which mostly
+ * are of another class and were allocated on another CPU. So at every instant
+ * there are as many live objects as slots, and at most MOST_MOVED more for each
+ * mover. But a sum that does not belong to one instant may see the allocations
+ * of one CPU and miss the frees of another.
  *
  * A timer on each CPU is a mover too. Live objects are counted over all
  * classes and the large ones.
@@ -28,6 +28,7 @@
 #include "test_compat.h"
 
 #define SLOTS		64
+#define MOST_MOVED	4
 /* Sums cost little, and are wrong so seldom that a few would not show it. */
 #define SUMS_PER_CUT	20
 #define TIMER_PERIOD	NSEC_PER_MSEC
@@ -70,12 +71,34 @@ static void move_one(struct mover *m, gfp_t gfp)
 	pcslab_free(xchg(&slots[prandom_u32_state(&m->random) % SLOTS], obj));
 }
 
+static void move_many(struct mover *m, gfp_t gfp)
+{
+	unsigned int i, n = 2 + prandom_u32_state(&m->random) % (MOST_MOVED - 1);
+	void *objs[MOST_MOVED];
+
+	if (!pcslab_alloc_bulk(heap, some_size(&m->random), gfp | __GFP_NOWARN, n, objs)) {
+		m->failed = true;
+		return;
+	}
+	for (i = 0; i < n; i++)
+		objs[i] = xchg(&slots[prandom_u32_state(&m->random) % SLOTS], objs[i]);
+	pcslab_free_bulk(n, objs);
+}
+
+static void move(struct mover *m, gfp_t gfp)
+{
+	if (prandom_u32_state(&m->random) % 4)
+		move_one(m, gfp);
+	else
+		move_many(m, gfp);
+}
+
 static int move_on(void *arg)
 {
 	struct mover *m = arg;
 
 	while (!kthread_should_stop()) {
-		move_one(m, GFP_KERNEL);
+		move(m, GFP_KERNEL);
 		cond_resched();
 	}
 	return 0;
@@ -83,7 +106,7 @@ static int move_on(void *arg)
 
 static enum hrtimer_restart move_now(struct hrtimer *timer)
 {
-	move_one(container_of(timer, struct mover, timer), GFP_ATOMIC);
+	move(container_of(timer, struct mover, timer), GFP_ATOMIC);
 	hrtimer_forward_now(timer, ns_to_ktime(TIMER_PERIOD));
 	return HRTIMER_RESTART;
 }
@@ -94,7 +117,7 @@ static void start_timer(void *unused)
 		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* Returns the number of movers. */
+/* Returns how many objects more than slots may be live. */
 static unsigned int start_movers(struct kunit *test)
 {
 	unsigned int cpu, n = 0;
@@ -117,7 +140,7 @@ static unsigned int start_movers(struct kunit *test)
 		wake_up_process(m->task);
 	}
 	on_each_cpu(start_timer, NULL, true);
-	return n;
+	return n * MOST_MOVED;
 }
 
 static void stop_movers(struct kunit *test)
@@ -139,23 +162,23 @@ static u64 live(int (*read)(struct pcslab_heap *heap, struct pcslab_stats *st))
 
 static void cut_holds_while_objects_move(struct kunit *test)
 {
-	unsigned int movers, i, j, wrong = 0, relaxed_wrong = 0;
+	unsigned int more, i, j, wrong = 0, relaxed_wrong = 0;
 	u64 n, least = U64_MAX, most = 0;
 
-	movers = start_movers(test);
+	more = start_movers(test);
 	for (i = 0; i < pcslab_test_cuts; i++) {
 		n = live(pcslab_heap_stats_exact);
 		least = min(least, n);
 		most = max(most, n);
-		wrong += n < SLOTS || n > SLOTS + movers;
+		wrong += n < SLOTS || n > SLOTS + more;
 		for (j = 0; j < SUMS_PER_CUT; j++) {
 			n = live(pcslab_heap_stats);
-			relaxed_wrong += n < SLOTS || n > SLOTS + movers;
+			relaxed_wrong += n < SLOTS || n > SLOTS + more;
 		}
 	}
 	stop_movers(test);
-	kunit_info(test, "%u cuts, live %llu to %llu with %u objects and %u movers; sums beyond that: %u\n",
-		   i, least, most, SLOTS, movers, relaxed_wrong);
+	kunit_info(test, "%u cuts, live %llu to %llu with %u objects and up to %u more; sums beyond that: %u\n",
+		   i, least, most, SLOTS, more, relaxed_wrong);
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 	/* If no sum is wrong, the test would not notice a wrong cut either. */
 	KUNIT_EXPECT_GT(test, relaxed_wrong, 0);
@@ -166,7 +189,7 @@ struct reader {
 	struct task_struct *task;
 	struct completion done;
 	struct pcslab_stats st;
-	unsigned int movers, wrong;
+	unsigned int more, wrong;
 };
 
 static int read_often(void *arg)
@@ -178,20 +201,20 @@ static int read_often(void *arg)
 	for (i = 0; i < READS; i++) {
 		pcslab_heap_stats_exact(heap, &r->st);
 		n = stats_live(&r->st);
-		r->wrong += n < SLOTS || n > SLOTS + r->movers;
+		r->wrong += n < SLOTS || n > SLOTS + r->more;
 	}
 	kthread_complete_and_exit(&r->done, 0);
 }
 
 /* Milliseconds that @n readers take when they read at the same time. */
 static s64 time_readers(struct kunit *test, struct reader *readers, unsigned int n,
-			unsigned int movers)
+			unsigned int more)
 {
 	ktime_t start = ktime_get();
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		readers[i] = (struct reader){ .movers = movers };
+		readers[i] = (struct reader){ .more = more };
 		init_completion(&readers[i].done);
 		readers[i].task = kthread_run(read_often, &readers[i], "pcslab-read/%u", i);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, readers[i].task);
@@ -210,13 +233,13 @@ static s64 time_readers(struct kunit *test, struct reader *readers, unsigned int
 static void readers_share_cuts(struct kunit *test)
 {
 	struct reader *readers = kunit_kcalloc(test, READERS, sizeof(*readers), GFP_KERNEL);
-	unsigned int movers;
+	unsigned int more;
 	s64 one, all;
 
 	KUNIT_ASSERT_NOT_NULL(test, readers);
-	movers = start_movers(test);
-	one = time_readers(test, readers, 1, movers);
-	all = time_readers(test, readers, READERS, movers);
+	more = start_movers(test);
+	one = time_readers(test, readers, 1, more);
+	all = time_readers(test, readers, READERS, more);
 	stop_movers(test);
 	kunit_info(test, "%d exact reads: %lld ms; %d readers do as many each: %lld ms\n",
 		   READS, one, READERS, all);

@@ -134,28 +134,52 @@ static void next_call(struct site *site, unsigned int phase)
 	WRITE_ONCE(site->step, site->step / NR_PHASES * NR_PHASES + NR_PHASES + phase);
 }
 
+static void alloc_all(struct site *site, struct actor *actor, bool bulk)
+{
+	unsigned int i;
+
+	if (bulk) {
+		next_call(site, ALLOCATING);
+		act_alloc_all(arena.heap, actor);
+		return;
+	}
+	for (i = 0; i < HELD; i++) {
+		next_call(site, ALLOCATING);
+		act_alloc(arena.heap, actor, i);
+	}
+}
+
+static void free_all(struct site *site, struct actor *actor, bool bulk)
+{
+	unsigned int i;
+
+	if (bulk) {
+		next_call(site, FREEING);
+		act_free_all(actor);
+		return;
+	}
+	for (i = 0; i < HELD; i++) {
+		next_call(site, FREEING);
+		act_free(actor, i);
+	}
+}
+
 /*
  * Uses more than a magazine holds, so that the edges of magazines are
- * interrupted too.
+ * interrupted too. Half of the objects go through the calls for many.
  */
 static void burst(struct site *site)
 {
 	static struct actor actors[ENTRY_CPUS][16];
 	struct actor *actor = actors[site->cpu];
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(actors[0]); i++) {
 		actor[i] = (struct actor){ .token = site->actor[TASK].token + 1 + i };
-		for (j = 0; j < HELD; j++) {
-			next_call(site, ALLOCATING);
-			act_alloc(arena.heap, &actor[i], j);
-		}
+		alloc_all(site, &actor[i], i % 2);
 	}
 	for (i = 0; i < ARRAY_SIZE(actors[0]); i++) {
-		for (j = 0; j < HELD; j++) {
-			next_call(site, FREEING);
-			act_free(&actor[i], j);
-		}
+		free_all(site, &actor[i], i % 2);
 		add_counts(&site->actor[TASK], &actor[i]);
 	}
 }

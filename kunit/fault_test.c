@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Contracts 4, 7 and 13: a call that gets no memory loses nothing and counts
- * as a failure only, frees never fail, and a CPU without caches stays down
+ * as a failure only, frees never fail, and a CPU without caches stays down.
+ * Calls of some heaps can be made to fail, by name
  *
  * src/fault.c injects failures on demand. They are confined to the test's own
  * task (task-filter), so that they hit nothing else.
@@ -37,9 +38,38 @@ static void stop_failing(struct kunit *test)
 			0);
 }
 
+#define FAIL_CALLS	"cd /sys/kernel/debug/pcslab/fail_pcslab && "
+
+/* Calls of this task fail on the heaps that are set by fail_heaps(). */
+static void start_failing_calls(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, run_shell(FAIL_CALLS "echo 0 >verbose && echo Y >task-filter"), 0);
+	KUNIT_ASSERT_EQ(test, run_shell(FAIL_CALLS "echo N >ignore-gfp-wait && echo -1 >times"), 0);
+	KUNIT_ASSERT_EQ(test, run_shell(FAIL_CALLS "echo 100 >probability"), 0);
+	current->make_it_fail = 1;
+}
+
+static void fail_heaps(struct kunit *test, const char *names)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), FAIL_CALLS "echo '%s' >heap-filter", names);
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+}
+
+static void stop_failing_calls(struct kunit *test)
+{
+	static const char command[] = FAIL_CALLS
+		"echo 0 >probability && echo Y >ignore-gfp-wait && echo >heap-filter";
+
+	current->make_it_fail = 0;
+	KUNIT_EXPECT_EQ(test, run_shell(command), 0);
+}
+
 static void fault_exit(struct kunit *test)
 {
 	stop_failing(test);
+	stop_failing_calls(test);
 }
 
 static void expect_only_fails(struct kunit *test, struct pcslab_heap *heap,
@@ -312,18 +342,6 @@ static void this_node_or_none(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
-/* The page allocator fails requests of this order and above, for this task. */
-static void fail_large_pages(struct kunit *test, bool on, unsigned int order)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command),
-		 "cd /sys/kernel/debug/fail_page_alloc && echo Y >task-filter && echo N >ignore-gfp-wait && echo 0 >verbose && echo -1 >times && echo %u >min-order && echo %u >probability",
-		 order, on ? 100 : 0);
-	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
-	current->make_it_fail = on;
-}
-
 /* Returns the order of the slab, or a negative number. */
 static int order_of_first_slab(struct kunit *test, size_t size)
 {
@@ -360,6 +378,113 @@ static void smallest_slab_will_do(struct kunit *test)
 	KUNIT_EXPECT_GT(test, full, 0u);
 }
 
+/* Do calls of all kinds fail, and are they counted as failures only? */
+static void expect_calls_fail(struct kunit *test, struct pcslab_heap *heap)
+{
+	void *obj;
+
+	fail_everywhere(test, heap);
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_alloc(heap, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	obj = pcslab_alloc(heap, 64, GFP_KERNEL | __GFP_NOFAIL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_NULL(test, pcslab_realloc(heap, obj, 1000, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, pcslab_heap_of(obj), heap);
+	pcslab_free(obj);
+}
+
+static void expect_calls_work(struct kunit *test, struct pcslab_heap *heap)
+{
+	void *small = pcslab_alloc(heap, 64, GFP_KERNEL);
+	void *large = pcslab_alloc(heap, 20000, GFP_KERNEL);
+
+	KUNIT_EXPECT_NOT_NULL(test, small);
+	KUNIT_EXPECT_NOT_NULL(test, large);
+	pcslab_free(small);
+	pcslab_free(large);
+}
+
+/*
+ * Only the heaps that are named, whether they have free objects or not, and
+ * whether they were there before or not.
+ */
+static void calls_fail_by_heap(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "fail-one");
+	struct pcslab_heap *other = new_heap(test, "other");
+	struct pcslab_heap *later;
+
+	expect_calls_work(test, heap);
+	start_failing_calls(test);
+	expect_calls_work(test, heap);
+	fail_heaps(test, "x,fail-*");
+	later = new_heap(test, "fail-two");
+	expect_calls_fail(test, heap);
+	expect_calls_fail(test, later);
+	expect_calls_work(test, other);
+	fail_heaps(test, "other");
+	expect_calls_fail(test, other);
+	expect_calls_work(test, heap);
+	expect_calls_work(test, later);
+	stop_failing_calls(test);
+	expect_calls_work(test, other);
+	expect_quiet(test, heap);
+	expect_quiet(test, other);
+	destroy_heap(test, heap);
+	destroy_heap(test, later);
+	destroy_heap(test, other);
+}
+
+/* As with failslab, calls that may sleep do not fail by default. */
+static void waiting_calls_are_spared(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "fail-gfp");
+
+	start_failing_calls(test);
+	fail_heaps(test, "fail-gfp");
+	KUNIT_EXPECT_EQ(test, run_shell(FAIL_CALLS "echo Y >ignore-gfp-wait"), 0);
+	expect_calls_work(test, heap);
+	KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, 64, GFP_ATOMIC));
+	KUNIT_EXPECT_NULL(test, pcslab_alloc(heap, 20000, GFP_NOWAIT));
+	stop_failing_calls(test);
+	destroy_heap(test, heap);
+}
+
+/* A heap that is named no longer uses its fast path again. */
+static void fast_path_comes_back(struct kunit *test)
+{
+	struct pcslab_heap *heap = new_heap(test, "fail-fast");
+	struct pcslab_class *class;
+	struct pcslab_cache *c;
+
+	move_to(test, 1);
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	class = heap->class[size_index(64)];
+	c = pcslab_cache_of(class, 1);
+	fail_heaps(test, "fail-fast");
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_NE(test, READ_ONCE(*per_cpu_ptr(class->caches, 1)), c);
+	fail_heaps(test, "");
+	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
+	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(*per_cpu_ptr(class->caches, 1)), c);
+	move_anywhere();
+	destroy_heap(test, heap);
+}
+
+/* What is no list of names is refused, and what was there stays. */
+static void filter_refuses_nonsense(struct kunit *test)
+{
+	static const char too_long[] = FAIL_CALLS
+		"echo $(yes name-23 | head -n 70 | tr '\\n' ,)x >heap-filter";
+
+	fail_heaps(test, "a,b*");
+	KUNIT_EXPECT_NE(test, run_shell(FAIL_CALLS "echo a/b >heap-filter"), 0);
+	KUNIT_EXPECT_NE(test, run_shell(FAIL_CALLS "echo a,, >heap-filter"), 0);
+	KUNIT_EXPECT_NE(test, run_shell(too_long), 0);
+	KUNIT_EXPECT_EQ(test, run_shell(FAIL_CALLS "[ \"$(cat heap-filter)\" = 'a,b*' ]"), 0);
+	fail_heaps(test, "");
+	KUNIT_EXPECT_EQ(test, run_shell(FAIL_CALLS "[ -z \"$(cat heap-filter)\" ]"), 0);
+}
+
 static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(empty_heap_fails),
 	KUNIT_CASE(exhausted_class_fails),
@@ -368,6 +493,10 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(cpu_stays_down),
 	KUNIT_CASE(this_node_or_none),
 	KUNIT_CASE(smallest_slab_will_do),
+	KUNIT_CASE(calls_fail_by_heap),
+	KUNIT_CASE(waiting_calls_are_spared),
+	KUNIT_CASE(fast_path_comes_back),
+	KUNIT_CASE(filter_refuses_nonsense),
 	{}
 };
 

@@ -148,7 +148,10 @@ static bool goes(struct kunit *test, const char *name)
 	return false;
 }
 
-static const size_t left[] = { 64, 64, 64, 1000, 8192, 20000, 100000 };
+/* The last one is from vmalloc. */
+static const size_t left[] = {
+	64, 64, 64, 1000, 8192, 20000, 100000, API_MAX_LARGE + 1,
+};
 
 struct remains {
 	struct pcslab_heap *heap;
@@ -167,8 +170,8 @@ static void make_zombie(struct kunit *test, const char *name, struct remains *r)
 	r->heap = pcslab_heap_create(name, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r->heap);
 	for (i = 0; i < ARRAY_SIZE(left); i++) {
-		r->obj[i] = pcslab_alloc(r->heap, left[i], GFP_KERNEL);
-		cached = pcslab_alloc(r->heap, left[i], GFP_KERNEL);
+		r->obj[i] = pcslab_kvalloc(r->heap, left[i], GFP_KERNEL);
+		cached = pcslab_kvalloc(r->heap, left[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, r->obj[i]);
 		KUNIT_ASSERT_NOT_NULL(test, cached);
 		pcslab_free(cached);

@@ -5,7 +5,7 @@
  * leave=1   leaves the objects when the module goes. Their addresses can be
  *           read before, and a later load can free them (free=).
  * sites=1   allocates more objects, in many places.
- * copies=1  keeps a copy of each kind, too.
+ * copies=1  keeps a copy of each kind, too, and an object from vmalloc.
  * bad=1     makes mistakes, one of each kind.
  * forget=1  forgets the heap when the module goes.
  * fail=1    forgets the heap when the module does not even come up. What the
@@ -18,6 +18,7 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -28,6 +29,11 @@
 
 /* No architecture skips the classes used in this file. */
 static const size_t sizes[] = { 64, 64, 64, 64, 128, 128, 20000 };
+
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
 
 /* More than the page allocator gives at once. */
 #define TOO_LARGE	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
@@ -85,6 +91,15 @@ MODULE_PARM_DESC(bad, "do what must not be done, one of each kind");
 /* The compiler must not know this size. */
 static size_t checked_size = 90;
 
+/* No grace period passes before the second free. */
+static void free_twice_with_rcu(struct freed_later *obj)
+{
+	rcu_read_lock();
+	pcslab_free_rcu(obj, rcu);
+	pcslab_free_rcu(obj, rcu);
+	rcu_read_unlock();
+}
+
 /* Makes the mistakes in order. The log takes ten in five seconds. */
 static void make_mistakes(void)
 {
@@ -100,8 +115,14 @@ static void make_mistakes(void)
 	pcslab_free(small);
 	pcslab_free(small);
 	pcslab_free(large);
-	pcslab_alloc(heap, 96, GFP_KERNEL | GFP_DMA);
+	pcslab_alloc(heap, 96, GFP_KERNEL | __GFP_HIGHMEM);
+	free_twice_with_rcu(pcslab_alloc(heap, 96, GFP_KERNEL));
+	free_twice_with_rcu(pcslab_alloc(heap, 20000, GFP_KERNEL));
 	pcslab_alloc(heap, TOO_LARGE, GFP_KERNEL);
+	pcslab_heap_set_limit(heap, PAGE_SIZE);
+	pcslab_alloc(heap, 20000, GFP_KERNEL | __GFP_NOWARN);
+	pcslab_alloc(heap, 20000, GFP_KERNEL);
+	pcslab_heap_set_limit(heap, 0);
 }
 
 /* The device has no such object, and both stay what they were. */
@@ -192,6 +213,8 @@ static noinline void fill_with_copies(void)
 	held[nr_held++] = (unsigned long)pcslab_strndup(heap, s, 4, GFP_KERNEL);
 	held[nr_held++] = (unsigned long)pcslab_strdup_const(heap, s, GFP_KERNEL);
 	held[nr_held++] = (unsigned long)pcslab_asprintf(heap, GFP_KERNEL, "%s", s);
+	held[nr_held++] = (unsigned long)pcslab_kvmemdup(heap, s, 7, GFP_KERNEL);
+	held[nr_held++] = (unsigned long)pcslab_kvalloc(heap, TOO_LARGE, GFP_KERNEL);
 }
 
 /* Uses a class that the heap has, one that it has not, and a large object. */

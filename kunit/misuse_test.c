@@ -27,13 +27,17 @@ static void throw(struct fuzz *f, struct victim *v, const void *at)
 
 	KUNIT_EXPECT_EQ(f->test, pcslab_usable_size(at), 0);
 	KUNIT_EXPECT_NULL(f->test, pcslab_heap_of(at));
-	switch (below(f, 4)) {
+	switch (below(f, 5)) {
 	case 0:
 		KUNIT_EXPECT_NULL(f->test, pcslab_realloc(v->heap, at, any_size(f), GFP_KERNEL));
 		break;
 	case 1:
 		KUNIT_EXPECT_PTR_EQ(f->test, ZERO_SIZE_PTR,
 				    pcslab_realloc(v->heap, at, 0, GFP_KERNEL));
+		break;
+	case 2:
+		/* The rcu_head is not looked at. */
+		__pcslab_free_rcu((void *)at, (void *)at);
 		break;
 	default:
 		free_somehow(f, at);
@@ -53,7 +57,7 @@ static void bad_pointer(struct fuzz *f, struct victim *v)
 
 /* Misuses without a pointer */
 
-static const gfp_t refused_gfp[] = { GFP_DMA, GFP_DMA32, __GFP_HIGHMEM, __GFP_ACCOUNT };
+static const gfp_t refused_gfp[] = { __GFP_HIGHMEM, GFP_DMA | GFP_DMA32 };
 
 static void refused_flags(struct fuzz *f, struct victim *v)
 {

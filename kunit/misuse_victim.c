@@ -143,7 +143,10 @@ static int free_there(void *obj)
 	return 0;
 }
 
-/* Frees on this CPU, on another CPU, or in an interrupt of one. */
+/*
+ * Frees on this CPU, on another CPU, in an interrupt of one, or after a grace
+ * period.
+ */
 void free_somehow(struct fuzz *f, const void *obj)
 {
 	switch (below(f, 8)) {
@@ -153,6 +156,9 @@ void free_somehow(struct fuzz *f, const void *obj)
 		break;
 	case 1:
 		KUNIT_EXPECT_TRUE(f->test, interrupt_call(any_cpu(f), free_arg, (void *)obj));
+		break;
+	case 2:
+		pcslab_free_rcu_sync((void *)obj);
 		break;
 	default:
 		pcslab_free(obj);

@@ -18,18 +18,20 @@
 #include <pcslab/pcslab.h>
 
 #include "actor.h"
+#include "compat.h"
 #include "quiet.h"
 #include "test_compat.h"
 
 #define NMI_HITS	100
 #define NMI_SECONDS	60
 #define NMI_LARGE	(3 * PAGE_SIZE)
+#define NMI_VAST	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
 
 struct nmi_site {
 	unsigned int cpu;
 	struct task_struct *task;
 	bool sent;
-	void *to_free[4], *large, *allocated[4];
+	void *to_free[4], *large, *vast, *allocated[4];
 	u64 entries, hits;
 	/* Counted in NMI */
 	u64 nmi_allocs, nmi_fails, nmi_frees, nmi_large_frees, nmi_large_fails;
@@ -64,6 +66,17 @@ static void alloc_in_nmi(struct nmi_site *site)
 						       GFP_ATOMIC | __GFP_NOWARN);
 }
 
+static void free_large_in_nmi(struct nmi_site *site, void **box)
+{
+	void *obj = *box;
+
+	if (!obj)
+		return;
+	*box = NULL;
+	site->nmi_large_frees++;
+	pcslab_free(obj);
+}
+
 static void free_in_nmi(struct nmi_site *site)
 {
 	unsigned int i;
@@ -77,12 +90,8 @@ static void free_in_nmi(struct nmi_site *site)
 		site->nmi_frees++;
 		pcslab_free(obj);
 	}
-	obj = site->large;
-	if (!obj)
-		return;
-	site->large = NULL;
-	site->nmi_large_frees++;
-	pcslab_free(obj);
+	free_large_in_nmi(site, &site->large);
+	free_large_in_nmi(site, &site->vast);
 }
 
 static int nmi_test_handler(unsigned int type, struct pt_regs *regs)
@@ -105,6 +114,17 @@ static int nmi_test_handler(unsigned int type, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
+static void fill_large(struct nmi_site *site, void **box, size_t size)
+{
+	void *obj;
+
+	if (READ_ONCE(*box))
+		return;
+	obj = pcslab_kvalloc(nmi.heap, size, GFP_KERNEL);
+	site->large_allocs += !!obj;
+	WRITE_ONCE(*box, obj);
+}
+
 static void fill_boxes(struct nmi_site *site)
 {
 	unsigned int i;
@@ -118,11 +138,8 @@ static void fill_boxes(struct nmi_site *site)
 		site->fails += !obj;
 		WRITE_ONCE(site->to_free[i], obj);
 	}
-	if (READ_ONCE(site->large))
-		return;
-	obj = pcslab_alloc(nmi.heap, NMI_LARGE, GFP_KERNEL);
-	site->large_allocs += !!obj;
-	WRITE_ONCE(site->large, obj);
+	fill_large(site, &site->large, NMI_LARGE);
+	fill_large(site, &site->vast, NMI_VAST);
 }
 
 static void empty_box(struct nmi_site *site)
@@ -260,9 +277,10 @@ static void expect_nmi_books(struct kunit *test)
 		frees += site->frees + site->nmi_frees;
 		fails += site->fails + site->nmi_fails;
 		large_allocs += site->large_allocs;
-		large_frees += site->nmi_large_frees + !!site->large;
+		large_frees += site->nmi_large_frees + !!site->large + !!site->vast;
 		large_fails += site->nmi_large_fails;
 		pcslab_free(site->large);
+		pcslab_free(site->vast);
 	}
 	msleep(100);
 	expect_class(test, nmi.heap, allocs, frees, fails);

@@ -26,6 +26,7 @@ static void constants_are_known(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc(heap, 60, GFP_KERNEL)), 60);
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc(heap, 8192, GFP_KERNEL)), 8192);
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc(heap, 20000, GFP_KERNEL)), 20000);
+	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc(heap, 60, GFP_KERNEL_ACCOUNT)), 60);
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_zalloc(heap, 60, GFP_KERNEL)), 60);
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc_node(heap, 60, GFP_KERNEL, 0)), 60);
 	KUNIT_EXPECT_EQ(test, CONSTANT(pcslab_alloc_array(heap, 7, 60, GFP_KERNEL)), 420);

@@ -10,7 +10,6 @@
  */
 #include <linux/mm.h>
 #include <linux/ratelimit.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -46,18 +45,15 @@ static __always_inline unsigned long class_index(size_t size)
 	return *(class_of_size + (size - 1) / 8);
 }
 
-/*
- * Tell lockdep and the sleep checker what the slow path may do. On kernels
- * without them might_alloc() is skipped: with PREEMPT_DYNAMIC it would still be
- * a call, which may yield the CPU.
+/**
+ * pcslab_alloc_failed() - count a failed allocation
+ * @heap: the heap
+ * @index: index of the class
+ *
+ * Context: any.
+ * Return: NULL.
  */
-static __always_inline void check_context(gfp_t gfp)
-{
-	if (IS_ENABLED(CONFIG_LOCKDEP) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
-		might_alloc(gfp);
-}
-
-static void *alloc_failed(struct pcslab_heap *heap, unsigned int index)
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index)
 {
 	preempt_disable();
 	atomic_long_inc(&pcslab_heap_counters(heap)->fails[index]);
@@ -91,16 +87,64 @@ static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 		       heap->name, &gfp);
 }
 
+/* A page of both DMA zones does not exist, and objects need an address. */
 static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 {
-	if (likely(!(gfp & PCSLAB_GFP_REFUSED)))
+	gfp_t zones = gfp & GFP_ZONEMASK & ~__GFP_MOVABLE;
+
+	if (likely(!(zones & __GFP_HIGHMEM) && zones != (__GFP_DMA | __GFP_DMA32) &&
+		   !(gfp & __GFP_ACCOUNT && heap->flags & PCSLAB_HEAP_NO_ACCOUNT)))
 		return false;
 	tell_of_gfp(heap, gfp);
 	return true;
 }
 
-/* Like kmalloc_node(): a node without memory is no preference. */
-static int node_wanted(int node)
+/**
+ * pcslab_count_unaccounted() - count an object handed out for __GFP_ACCOUNT
+ * @heap: the heap; with a cgroup, nothing is counted
+ *
+ * Context: any but NMI.
+ */
+void pcslab_count_unaccounted(struct pcslab_heap *heap)
+{
+	if (heap->flags & PCSLAB_HEAP_ACCOUNT)
+		return;
+	if (!atomic_long_fetch_inc(&heap->unaccounted))
+		pr_info("heap %s has no cgroup: __GFP_ACCOUNT is not accounted\n",
+			heap->name);
+}
+
+/* False if no call can have an object, or if this one must fail (fault.c). */
+static bool heap_serves(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return !pcslab_must_defer() && !heap_refused(heap) &&
+	       !pcslab_should_fail_call(heap, size, gfp);
+}
+
+/**
+ * pcslab_may_alloc() - find out whether an allocation is refused
+ * @heap: the heap
+ * @size: bytes wanted
+ * @gfp: the caller's
+ *
+ * Context: any.
+ * Return: false if it is; the log says why, unless fault injection did it.
+ */
+bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp);
+}
+
+/**
+ * pcslab_node_wanted() - find out which node a caller can have
+ * @node: any number
+ *
+ * Like kmalloc_node(): a node without memory is no preference.
+ *
+ * Context: any.
+ * Return: the node, or NUMA_NO_NODE.
+ */
+int pcslab_node_wanted(int node)
 {
 	if (node < 0 || node >= nr_node_ids || !node_state(node, N_NORMAL_MEMORY))
 		return NUMA_NO_NODE;
@@ -137,24 +181,46 @@ static __always_inline void *hand_out_fast(struct pcslab_heap *heap, unsigned lo
 	return obj;
 }
 
-/* @index is a long, so that the fast path need not convert it to an int. */
-static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
-				 gfp_t gfp, int node, size_t size, unsigned long caller)
+static void *take_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+			unsigned long caller)
+{
+	void *obj = pcslab_large_alloc(heap, size, gfp, pcslab_node_wanted(node));
+
+	if (obj && heap->flags & PCSLAB_HEAP_TRACK)
+		pcslab_track_alloc(obj, caller);
+	return obj;
+}
+
+/* Allocate an object with its own pages. */
+static void *alloc_pages_of(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+			    unsigned long caller)
+{
+	void *obj = NULL;
+
+	if (pcslab_may_alloc(heap, size, gfp))
+		obj = take_large(heap, size, gfp & ~__GFP_ACCOUNT, node, caller);
+	if (!obj)
+		return pcslab_alloc_failed(heap, PCSLAB_LARGE);
+	if (unlikely(gfp & __GFP_ACCOUNT))
+		pcslab_count_unaccounted(heap);
+	return obj;
+}
+
+static void *take_small(struct pcslab_heap *heap, unsigned long index, size_t size, gfp_t gfp,
+			int node, unsigned long caller)
 {
 	struct pcslab_class *class;
 	void *obj;
 
-	if (gfp_refused(heap, gfp) || pcslab_must_defer() || heap_refused(heap))
-		return alloc_failed(heap, index);
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, gfp);
 	if (!class)
-		return alloc_failed(heap, index);
+		return NULL;
 
-	node = node_wanted(node);
+	node = pcslab_node_wanted(node);
 	obj = pcslab_cache_alloc(class, gfp, node) ?:
 	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
-		return alloc_failed(heap, index);
+		return NULL;
 	if (heap->flags & PCSLAB_CHECKED)
 		pcslab_check_alloc(slab_of(obj), obj, caller);
 	else if (heap->flags & PCSLAB_HEAP_TRACK)
@@ -165,8 +231,22 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	return obj;
 }
 
+/* @index is a long, so that the fast path need not convert it to an int. */
+static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
+				 gfp_t gfp, int node, size_t size, unsigned long caller)
+{
+	void *obj = NULL;
+
+	if (heap_serves(heap, pcslab_class_size(index), gfp))
+		obj = take_small(heap, index, size, gfp, node, caller);
+	return obj ?: pcslab_alloc_failed(heap, index);
+}
+
+static void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			   int node, size_t size, unsigned long caller);
+
 /*
- * @plain: @gfp is not refused and does not ask for zeroes.
+ * @plain: @gfp is not special and does not ask for zeroes.
  * @caller: for reports; 0 for the return address, which an argument would load
  *	on the fast path.
  */
@@ -178,7 +258,9 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long
 	void *obj;
 
 	check_context(gfp);
-	if ((!plain && unlikely(gfp & PCSLAB_GFP_REFUSED)) || hooks_forbidden())
+	if (!plain && unlikely(gfp & PCSLAB_GFP_SPECIAL))
+		return alloc_special(heap, index, gfp, NUMA_NO_NODE, size, caller ?: _RET_IP_);
+	if (hooks_forbidden())
 		goto slow;
 
 	preempt_disable();
@@ -201,6 +283,25 @@ slow:
 	return alloc_slow(heap, index, gfp, NUMA_NO_NODE, size, caller ?: _RET_IP_);
 }
 
+/* What a heap has a cgroup for is as fast as an allocation without the flag. */
+static noinline void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+				    int node, size_t size, unsigned long caller)
+{
+	gfp_t plain = gfp & ~__GFP_ACCOUNT;
+	void *obj;
+
+	if (gfp_refused(heap, gfp))
+		return pcslab_alloc_failed(heap, index);
+	if (gfp & (__GFP_DMA | __GFP_DMA32))
+		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
+	if (heap->flags & PCSLAB_HEAP_ACCOUNT && node == NUMA_NO_NODE)
+		return alloc_class(heap, index, size, plain, false, caller);
+	obj = alloc_slow(heap, index, plain, node, size, caller);
+	if (obj)
+		pcslab_count_unaccounted(heap);
+	return obj;
+}
+
 /*
  * The size is there for the caller's compiler. It is not used here, because it
  * would take one register too many.
@@ -219,21 +320,39 @@ void *__pcslab_alloc_plain(struct pcslab_heap *heap, unsigned long index, gfp_t 
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_plain, "PCSLAB");
 
+void *__pcslab_alloc_account(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
+			     size_t unused)
+{
+	if (unlikely(!(heap->flags & PCSLAB_HEAP_ACCOUNT)))
+		return alloc_special(heap, index, gfp, NUMA_NO_NODE, 0, _RET_IP_);
+	return alloc_class(heap, index, 0, gfp, true, 0);
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_alloc_account, "PCSLAB");
+
 /* Allocate a zero-sized or a large object. */
 static noinline void *alloc_other(struct pcslab_heap *heap, size_t size,
 				  gfp_t gfp, int node, unsigned long caller)
 {
-	void *obj = NULL;
+	return size ? alloc_pages_of(heap, size, gfp, node, caller) : ZERO_SIZE_PTR;
+}
 
-	if (!size)
-		return ZERO_SIZE_PTR;
-	if (!gfp_refused(heap, gfp) && !pcslab_must_defer() && !heap_refused(heap))
-		obj = pcslab_large_alloc(heap, size, gfp, node_wanted(node));
-	if (!obj)
-		return alloc_failed(heap, PCSLAB_LARGE);
-	if (heap->flags & PCSLAB_HEAP_TRACK)
-		pcslab_track_alloc(obj, caller);
-	return obj;
+/**
+ * pcslab_take() - allocate an object, but count no failure
+ * @heap: the heap, for which pcslab_may_alloc() is true
+ * @size: bytes wanted, not 0
+ * @gfp: as for pcslab_alloc_node()
+ * @node: same
+ * @caller: as for pcslab_alloc_for()
+ *
+ * Context: as pcslab_alloc(), but not NMI.
+ * Return: the object, or NULL.
+ */
+void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		  unsigned long caller)
+{
+	if (size > PCSLAB_MAX_SIZE)
+		return take_large(heap, size, gfp, node, caller);
+	return take_small(heap, class_index(size), size, gfp, node, caller);
 }
 
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
@@ -263,6 +382,8 @@ void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int nod
 	if (node == NUMA_NO_NODE)
 		return alloc_class(heap, class_index(size), size, gfp, false, caller);
 	check_context(gfp);
+	if (unlikely(gfp & PCSLAB_GFP_SPECIAL))
+		return alloc_special(heap, class_index(size), gfp, node, size, caller);
 	return alloc_slow(heap, class_index(size), gfp, node, size, caller);
 }
 
@@ -308,6 +429,45 @@ static bool must_zero(const struct pcslab_slab *slab, bool wipe)
 	return want_init_on_free() || (wipe && !(slab->class->flags & PCSLAB_HEAP_POISON));
 }
 
+static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8 *state,
+					 unsigned long caller, bool wipe)
+{
+	if (slab->class->flags & PCSLAB_CHECKED)
+		pcslab_check_free(slab, obj, caller);
+	if (must_zero(slab, wipe)) {
+		shadow_unpoison(obj, slab->class->size);
+		memzero_explicit(obj, slab->class->size);
+	}
+	if (pcslab_must_defer()) {
+		pcslab_defer_slab(slab, state);
+		return;
+	}
+	hook_free(obj, slab->class->size);
+	if (!pcslab_cache_free(slab, obj, state))
+		pcslab_depot_free(slab, obj, state);
+}
+
+/**
+ * pcslab_free_waiting() - free an object that waited for a grace period
+ * @slab: slab of the object
+ * @obj: the object
+ * @state: its state
+ *
+ * The object goes from the waiting state to the claimed one in one step, so a
+ * free that is made at the same time is refused. The call that freed the object
+ * is not known any more: reports of damage name this function.
+ *
+ * Context: as pcslab_free().
+ * Return: false if the object does not wait.
+ */
+bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state)
+{
+	if (cmpxchg(state, PCSLAB_OBJ_RCU, PCSLAB_OBJ_CACHED) != PCSLAB_OBJ_RCU)
+		return false;
+	free_claimed(slab, obj, state, _THIS_IP_, false);
+	return true;
+}
+
 /*
  * Free an object of any kind. With @wipe its contents are destroyed, whatever
  * the options are; and not before it is claimed.
@@ -327,20 +487,7 @@ static __always_inline void free_any(const void *obj, unsigned long caller, bool
 		return;
 	}
 	preempt_enable();
-
-	if (slab->class->flags & PCSLAB_CHECKED)
-		pcslab_check_free(slab, (void *)obj, caller);
-	if (must_zero(slab, wipe)) {
-		shadow_unpoison(obj, slab->class->size);
-		memzero_explicit((void *)obj, slab->class->size);
-	}
-	if (pcslab_must_defer()) {
-		pcslab_defer_slab(slab, state);
-		return;
-	}
-	hook_free(obj, slab->class->size);
-	if (!pcslab_cache_free(slab, (void *)obj, state))
-		pcslab_depot_free(slab, obj, state);
+	free_claimed(slab, (void *)obj, state, caller, wipe);
 }
 
 /**
@@ -355,13 +502,6 @@ noinline void pcslab_free_for(const void *obj, unsigned long caller)
 	free_any(obj, caller, false);
 }
 
-/* True if the slab belongs to another node than the CPU. */
-static __always_inline bool is_remote(const struct pcslab_slab *slab,
-				      const struct pcslab_cache *c)
-{
-	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
-}
-
 /* Free into this CPU's loaded magazine, if nothing else is needed. */
 static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
@@ -369,8 +509,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
 
 	if (unlikely(!guard_enter(c)))
 		return false;
-	if (unlikely(load_racy(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
-		     is_remote(slab, c))) {
+	if (!cache_takes(c, slab, state)) {
 		guard_exit(c);
 		return false;
 	}
@@ -391,7 +530,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  *    is always held (free_fast(); slots.c).
  * 4. The guard is taken (cache.h: guard_enter()).
  * 5. The object must be live, the magazine must have room, and the object must
- *    be of the CPU's node (free_fast()).
+ *    be of the CPU's node (cache.h: cache_takes()).
  * 6. KASAN and kmemleak are told (hooks.h: hook_free()).
  * 7. The state becomes cached, the object goes into the magazine, and the free
  *    is counted (cache.h: cache_push(); internal.h: pcslab_word() chooses the
@@ -416,10 +555,11 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * @obj: object that any allocation of any heap returned, NULL or ZERO_SIZE_PTR
  *
  * Any other pointer is refused: memory that is not pcslab's, an address inside
- * an object, an object that is free already. The refusal is logged with the
- * heap, the class and a stack (ratelimited) and counted in the heap's
- * bad_frees, and nothing is changed. Two CPUs that free one object at the same
- * instant are only detected in a heap with checks; for large objects, always.
+ * an object, an object that is free already or waits for a grace period. The
+ * refusal is logged with the heap, the class and a stack (ratelimited) and
+ * counted in the heap's bad_frees, and nothing is changed. Two CPUs that free
+ * one object at the same instant are only detected in a heap with checks; for
+ * large objects, always.
  *
  * Context: any, including NMI. In NMI, and in a tracer's callback under a lock
  *	of pcslab, an irq_work soon frees what the magazine cannot take. On
@@ -566,7 +706,7 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
 	if (want_init_on_alloc(gfp))
 		memset(obj + size, 0, full - size);
 	shadow_trim(obj, size, full);
-	if (heap->flags & PCSLAB_HEAP_REDZONE && full <= PCSLAB_MAX_SIZE)
+	if (heap->flags & PCSLAB_HEAP_REDZONE && slab_of(obj))
 		pcslab_check_fence(slab_of(obj), obj, size);
 }
 
@@ -578,12 +718,13 @@ static void alloc_resize(struct pcslab_heap *heap, void *obj, size_t size, size_
  * @gfp: same
  * @node: where a new object should be, as for pcslab_alloc_node()
  * @caller: return address of that call, which tracking and checks record
+ * @alloc: allocates a new object
  *
  * Context: as pcslab_alloc().
  * Return: as pcslab_realloc().
  */
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
-			 int node, unsigned long caller)
+			 int node, unsigned long caller, pcslab_alloc_fn alloc)
 {
 	size_t old;
 	void *new;
@@ -593,7 +734,7 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
 		return ZERO_SIZE_PTR;
 	}
 	if (ZERO_OR_NULL_PTR(obj))
-		return pcslab_alloc_for(heap, size, gfp, node, caller);
+		return alloc(heap, size, gfp, node, caller);
 	old = pcslab_usable_size(obj);
 	if (!old) {
 		pcslab_bad_free(obj, caller);
@@ -604,7 +745,7 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
 		return (void *)obj;
 	}
 
-	new = pcslab_alloc_for(heap, size, gfp, node, caller);
+	new = alloc(heap, size, gfp, node, caller);
 	if (new) {
 		memcpy(new, obj, min(size, old));
 		pcslab_free_for(obj, caller);
@@ -634,6 +775,6 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
  */
 void *pcslab_realloc(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp)
 {
-	return pcslab_realloc_for(heap, obj, size, gfp, NUMA_NO_NODE, _RET_IP_);
+	return pcslab_realloc_for(heap, obj, size, gfp, NUMA_NO_NODE, _RET_IP_, pcslab_alloc_for);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_realloc, "PCSLAB");

@@ -58,6 +58,27 @@ static __always_inline void word_inc_release(unsigned long *word)
 #endif
 }
 
+/* Add @n to such a word. */
+static __always_inline void word_add(unsigned long *word, unsigned long n)
+{
+#ifdef CONFIG_X86
+	asm volatile(_ASM_ADD " %1, %0" : "+m" (*word) : "er" (n));
+#else
+	WRITE_ONCE(*word, *word + n);
+#endif
+}
+
+/* The same with release order. */
+static __always_inline void word_add_release(unsigned long *word, unsigned long n)
+{
+#ifdef CONFIG_X86
+	asm volatile(_ASM_ADD " %1, %0" : "+m" (*word) : "er" (n) : "memory");
+#else
+	/* Release: pairs with pcslab_class_sum(). */
+	smp_store_release(word, *word + n);
+#endif
+}
+
 /*
  * Racy read of a word, used once and immediately. On x86 the load becomes part
  * of the instruction that compares the word or indexes with it; gcc does not do

@@ -26,17 +26,23 @@ static void badfree_count(struct pcslab_heap *heap)
 		atomic_long_inc(&pcslab_bad_frees);
 }
 
+static const char *still(bool waits)
+{
+	return waits ? ", waits for a grace period" : "";
+}
+
 static void report_slab(const void *obj, struct pcslab_slab *slab)
 {
 	u8 *state;
 	bool start = find_state(slab, obj, &state) &&
 		     READ_ONCE(*state) != PCSLAB_OBJ_NONE;
+	bool waits = start && READ_ONCE(*state) == PCSLAB_OBJ_RCU;
 	unsigned int offset = (const char *)obj - slab->base;
 	u32 size = slab->class->size, stride = slab->class->stride;
 
 	if (start)
-		pr_err("bad free of %p: already free (heap %s, class %u)\n",
-		       obj, slab->class->heap->name, size);
+		pr_err("bad free of %p: already free%s (heap %s, class %u)\n",
+		       obj, still(waits), slab->class->heap->name, size);
 	else if (offset / stride < slab->nr)
 		pr_err("bad free of %p: %u bytes into an object (heap %s, class %u)\n",
 		       obj, offset % stride, slab->class->heap->name, size);
@@ -50,9 +56,9 @@ static void badfree_report(const void *obj, struct pcslab_slab *slab,
 {
 	if (slab)
 		report_slab(obj, slab);
-	else if (large && PAGE_ALIGNED(obj) && large_class_of(obj))
-		pr_err("bad free of %p: already free (heap %s, large object)\n",
-		       obj, large->heap->name);
+	else if (large && (large_page_of(obj) || waiting_page_of(obj)))
+		pr_err("bad free of %p: already free%s (heap %s, large object)\n", obj,
+		       still(waiting_page_of(obj)), large->heap->name);
 	else if (large)
 		pr_err("bad free of %p: inside a large object (heap %s)\n",
 		       obj, large->heap->name);

@@ -260,18 +260,12 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
 	return supply->slab;
 }
 
-/**
- * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
- * @class: class of the object
- * @gfp: used to allocate a magazine, if the CPU has none, and a slab
- * @node: node the object must come from, or NUMA_NO_NODE
- *
- * Return: the object, counted. NULL if this CPU does not belong to @node, if
- *	the local depot is empty and no pages for a slab are available, if this
- *	call interrupts another one on this cache, or if the cache is out of
- *	service.
+/*
+ * Return the next object of this CPU's magazines, after a refill if they are
+ * empty. Unless @hand_out it stays there.
  */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
+static __always_inline void *cache_serve(struct pcslab_class *class, gfp_t gfp, int node,
+					 bool hand_out)
 {
 	struct supply supply = {};
 	struct pcslab_cache *c;
@@ -287,9 +281,9 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 			cache_refill(class, c, &supply);
 		if (may)
 			obj = cache_next(c);
-		if (obj)
+		if (obj && hand_out)
 			cache_pop(c);
-		else if (may)
+		else if (!obj && may)
 			note_lack(c, &supply);
 		cache_exit(c);
 	} while (may && !obj && cache_provide(class, gfp, &supply));
@@ -297,6 +291,43 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 	if (unlikely(supply.slab))
 		pcslab_depot_add_slab(supply.slab);
 	return obj;
+}
+
+/**
+ * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
+ * @class: class of the object
+ * @gfp: used to allocate a magazine, if the CPU has none, and a slab
+ * @node: node the object must come from, or NUMA_NO_NODE
+ *
+ * Return: the object, counted. NULL if this CPU does not belong to @node, if
+ *	the local depot is empty and no pages for a slab are available, if this
+ *	call interrupts another one on this cache, or if the cache is out of
+ *	service.
+ */
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
+{
+	return cache_serve(class, gfp, node, true);
+}
+
+/**
+ * pcslab_cache_prepare() - have objects in this CPU's magazine and the depot
+ * @class: class of the objects
+ *
+ * Context: process. May sleep.
+ * Return: false if there is no memory for a slab.
+ */
+bool pcslab_cache_prepare(struct pcslab_class *class)
+{
+	int node = pcslab_home_of(raw_smp_processor_id());
+	struct pcslab_slab *slab;
+
+	cache_serve(class, GFP_KERNEL, NUMA_NO_NODE, false);
+	if (!pcslab_depot_lacks_objects(class, node))
+		return true;
+	slab = pcslab_slab_create(class, GFP_KERNEL | __GFP_NOMEMALLOC, node, class->order);
+	if (slab)
+		pcslab_depot_add_slab(slab);
+	return slab;
 }
 
 /* Fill in what a depot must know of a magazine. */

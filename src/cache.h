@@ -46,8 +46,26 @@ static __always_inline void cache_pop(struct pcslab_cache *c)
 	word_inc(pcslab_word(c->guarded.allocs));
 }
 
-/* Take an object back. The magazine must have room. */
-static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
+/* True if the slab belongs to another node than the CPU. */
+static __always_inline bool is_remote(const struct pcslab_slab *slab,
+				      const struct pcslab_cache *c)
+{
+	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
+}
+
+/*
+ * True if an object can go into the loaded magazine: it is live, there is room,
+ * and it is of the CPU's node.
+ */
+static __always_inline bool cache_takes(const struct pcslab_cache *c,
+					const struct pcslab_slab *slab, const u8 *state)
+{
+	return !unlikely(load_racy(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
+			 is_remote(slab, c));
+}
+
+/* Take an object back, uncounted. The magazine must have room. */
+static __always_inline void cache_put(struct pcslab_cache *c, void *obj, u8 *state)
 {
 	struct pcslab_round *round = c->top;
 
@@ -55,6 +73,12 @@ static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *st
 	round->obj = obj;
 	round->state = state;
 	data_race(c->top++);	/* racy readers: it is a gauge */
+}
+
+/* Take an object back. The magazine must have room. */
+static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
+{
+	cache_put(c, obj, state);
 	/*
 	 * Release: pairs with the smp_rmb() in pcslab_class_sum(). A reader
 	 * that sees this free counted also sees the object's allocation

@@ -4,11 +4,12 @@
  *
  *   stats			a line per heap and a total
  *   classes			the size classes
- *   fail_pages/		controls of fault injection (fault.c)
+ *   fail_pages/, fail_pcslab/	controls of fault injection (fault.c)
  *   heaps/<name>/stats		per class: the sum over all CPUs
  *   heaps/<name>/exact		the same as a cut
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
+ *   heaps/<name>/pages		pages of the heap, and their limit
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *
  * The first line names the format and its version, the second line the columns.
@@ -33,7 +34,7 @@ static struct dentry *root, *heaps_dir;
 
 /* The sums in a line of stats. */
 struct line {
-	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages;
+	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages, deferred;
 };
 
 static void line_add_class(struct line *to, const struct pcslab_class_stats *st)
@@ -70,6 +71,7 @@ static void sum_heap(struct line *to, const struct pcslab_stats *st)
 	for (i = 0; i < st->nr_classes; i++)
 		line_add_class(to, &st->class[i]);
 	line_add_large(to, st);
+	to->deferred += st->deferred;
 }
 
 static void show_line(struct seq_file *m, const struct line *line)
@@ -286,6 +288,23 @@ static int audit_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(audit);
 
+static int pages_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_stats *st = kvzalloc(sizeof(*st), GFP_KERNEL);
+
+	if (!st)
+		return -ENOMEM;
+	pcslab_budget_read(m->private, st);
+	seq_puts(m, "pcslab pages version 1\n");
+	seq_puts(m, "#  pages      limit  max_pages   max_time over_limit\n");
+	seq_printf(m, "%8llu %10llu %10llu %10llu %10llu\n", st->pages, st->limit_pages,
+		   st->max_pages, st->max_pages_time, st->over_limit);
+	kvfree(st);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(pages);
+
 static int sites_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "pcslab sites version 1\n");
@@ -295,9 +314,19 @@ static int sites_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(sites);
 
+static int reserves_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "pcslab reserves version 1\n");
+	seq_puts(m, "#    size  objects  waiting created by\n");
+	pcslab_reserves_show(m, m->private);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(reserves);
+
 /* Errors of a heap's callers. */
 struct faults {
-	u64 bad_frees, corruptions, foreign;
+	u64 bad_frees, corruptions, foreign, unaccounted;
 };
 
 static void add_faults(struct faults *to, const struct pcslab_stats *st)
@@ -305,6 +334,7 @@ static void add_faults(struct faults *to, const struct pcslab_stats *st)
 	to->bad_frees += st->bad_frees;
 	to->corruptions += st->corruptions;
 	to->foreign += st->foreign;
+	to->unaccounted += st->unaccounted;
 }
 
 /* State of a reader of the summary. */
@@ -323,10 +353,10 @@ static void show_summary(struct seq_file *m, const char *name, const char *state
 			 const struct line *line, const struct faults *faults,
 			 const char *owner)
 {
-	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s\n",
+	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s %llu %llu\n",
 		   name, state, line->allocs, line->frees, line->live, line->fails,
 		   line->live_bytes, line->pages, faults->bad_frees, faults->corruptions,
-		   faults->foreign, owner);
+		   faults->foreign, owner, line->deferred, faults->unaccounted);
 }
 
 static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
@@ -373,7 +403,7 @@ static int summary_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "pcslab heaps version 1\n");
-		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner\n");
+		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner deferred unaccounted\n");
 		return 0;
 	}
 	if (v == &total_line) {
@@ -421,7 +451,7 @@ static int classes_show(struct seq_file *m, void *unused)
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (pcslab_class_index(pcslab_class_size(i)) != i)
 			continue;
-		pcslab_class_shape(&class, i, pcslab_heap_flags);
+		pcslab_class_shape(&class, i, pcslab_flags_of_all());
 		bytes = PAGE_SIZE << class.order;
 		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
 			   bytes / class.stride, bytes % class.stride, class.capacity);
@@ -442,9 +472,16 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
+	debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;
+}
+
+/* When the heap gets its first reserve, for most heaps have none. */
+void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
+{
+	debugfs_create_file_unsafe("reserves", 0400, heap->dir, heap, &reserves_fops);
 }
 
 void __init pcslab_debugfs_init(void)

@@ -679,31 +679,43 @@ static void *depot_grow(struct pcslab_class *class, gfp_t gfp, int node, unsigne
 	return obj;
 }
 
-/**
- * pcslab_depot_alloc() - allocate an object without a magazine
- * @class: class of the object
- * @gfp: the caller's
- * @node: node, or NUMA_NO_NODE for the local one
- *
- * Tries in this order: free objects of the node; a full-size slab, if the node
- * has free pages; free objects of other nodes; if @gfp or the task may use the
- * reserves, free objects of slabs made from them; a slab of the smallest order,
- * with all the effort that @gfp allows.
- *
- * Return: the object, counted, or NULL.
+/*
+ * One try of pcslab_depot_alloc(), in this order: free objects of the node; a
+ * full-size slab, if the node has free pages; free objects of other nodes; if
+ * @gfp or the task may use the reserves, free objects of slabs made from them;
+ * a slab of the smallest order, with all the effort that @gfp allows.
  */
-void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
+static void *depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
 	void *obj;
 
-	if (node == NUMA_NO_NODE)
-		node = pcslab_home_of(raw_smp_processor_id());
 	obj = depot_take(class, node, take_one) ?:
 	      depot_grow(class, without_effort(gfp), node, class->order) ?:
 	      take_anywhere(class, gfp, node, take_one);
 	if (!obj && may_use_reserves(gfp))
 		obj = take_anywhere(class, gfp, node, take_reserved);
 	return obj ?: depot_grow(class, gfp, node, class->min_order);
+}
+
+/**
+ * pcslab_depot_alloc() - allocate an object without a magazine
+ * @class: class of the object
+ * @gfp: the caller's
+ * @node: node, or NUMA_NO_NODE for the local one
+ *
+ * Return: the object, counted, or NULL.
+ */
+void *pcslab_depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
+{
+	struct pcslab_plea plea = pcslab_plea(class->heap, gfp);
+	void *obj;
+
+	if (node == NUMA_NO_NODE)
+		node = pcslab_home_of(raw_smp_processor_id());
+	do {
+		obj = depot_alloc(class, plea.gfp, node);
+	} while (!obj && pcslab_plea_retry(class->heap, 1UL << class->min_order, &plea));
+	return obj;
 }
 
 /**

@@ -117,7 +117,8 @@ void *devm_pcslab_realloc(struct pcslab_heap *heap, struct device *dev, void *ob
 	entry = devres_find(dev, object_release, object_match, obj);
 	if (WARN_ON(!entry))
 		return NULL;
-	new = pcslab_realloc_for(heap, obj, size, gfp, dev_to_node(dev), _RET_IP_);
+	new = pcslab_realloc_for(heap, obj, size, gfp, dev_to_node(dev), _RET_IP_,
+				 pcslab_alloc_for);
 	if (new)
 		*entry = new;
 	return new;

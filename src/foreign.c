@@ -16,7 +16,11 @@
  * with the caller's stack. If the kernel keeps the page, the kprobe also counts
  * the free. And it tells which heaps must be searched; without it, all must be.
  *
- * In all cases the object stays live, because its owner has not freed it.
+ * In these cases the object stays live, because its owner has not freed it.
+ *
+ * vfree() of an object from vmalloc unmaps it and frees its pages, but for the
+ * first one. Such an object is found by its first page and freed; the counters
+ * have it as freed, too. The kprobe does not see this call.
  *
  * Locks: depot->lock or heap->large_lock, for one slab or object each time.
  * Context: the kprobe any, the rest process.
@@ -83,7 +87,7 @@ static unsigned int find_in_slab(struct pcslab_depot *depot, struct pcslab_slab 
 
 	flags = pcslab_lock(&depot->lock);
 	if (slab->all.prev != LIST_POISON2)
-		n = pcslab_put_back(virt_to_page(slab->base));
+		n = pcslab_put_back(virt_to_page(slab->base), true);
 	pcslab_unlock(&depot->lock, flags);
 	return n;
 }
@@ -102,9 +106,18 @@ static unsigned long find_in_depot(struct pcslab_depot *depot)
 	return n;
 }
 
+/*
+ * vfree() unmaps an area before it drops the reference. The object is gone
+ * then, so this frees it, which is counted.
+ */
 static void find_large(struct page *page, void *n)
 {
-	*(unsigned long *)n += pcslab_put_back(page);
+	struct pcslab_area *area = large_area((void *)page_private(page));
+	unsigned int lacking = pcslab_put_back(page, !area);
+
+	*(unsigned long *)n += lacking;
+	if (lacking && area && pcslab_area_lost(page, area) && pcslab_large_claim(page))
+		pcslab_defer_large(page);
 }
 
 /**
@@ -133,6 +146,8 @@ void pcslab_foreign_find(struct pcslab_heap *heap)
 	n = 0;
 	pcslab_large_walk(heap, find_large, &n);
 	pcslab_foreign_found(class, n);
+	if (n)
+		pcslab_defer_finish();	/* if find_large() has deferred one */
 }
 
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)

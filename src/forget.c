@@ -10,11 +10,11 @@
  * object can continue to; the heap is forgotten, and pcslab can be unloaded.
  * This is done only on request.
  *
- * Objects may be freed meanwhile. First the pages lose their tag, so that no
- * new free finds them; a grace period later all frees that found them before
- * have claimed their object. Objects that are claimed and not back in their
- * slab yet must be waited for. Then the slabs hold only live and free objects,
- * and no call can find them any more.
+ * Objects may be freed meanwhile. First the slabs are hidden, so that no new
+ * free finds them; a grace period later all frees that found them before have
+ * claimed their object. Objects that are claimed and not back in their slab yet
+ * must be waited for, also those that wait for a grace period (rcu.c). Then the
+ * slabs hold only live and free objects, and no call can find them any more.
  *
  * Context: process, may sleep. Locks: forget_lock > depot->lock,
  *	heap->large_lock.
@@ -84,7 +84,7 @@ static bool visit_slabs(struct pcslab_heap *heap, slab_fn fn, void *arg)
 
 static bool forget_hide(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
 {
-	pcslab_untag(virt_to_page(slab->base));
+	pcslab_hide(slab);
 	return true;
 }
 
@@ -176,6 +176,7 @@ int pcslab_heap_forget(struct pcslab_heap *heap)
 	}
 	visit_slabs(heap, forget_hide, NULL);
 	pcslab_grace_period();
+	pcslab_rcu_barrier(heap);
 	if (!wait_until(heap, is_quiet) || !give_up_large(heap, &sum)) {
 		pr_err("heap %s has frees going on that do not end, not forgotten\n",
 		       heap->name);

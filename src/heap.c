@@ -22,15 +22,17 @@
  * must be taken before it.
  */
 #include <linux/cpu.h>
-#include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/llist.h>
+#include <linux/memcontrol.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/stringhash.h>
 #include <linux/workqueue.h>
 
@@ -40,15 +42,14 @@
 LIST_HEAD(pcslab_heaps);
 DEFINE_MUTEX(pcslab_heaps_lock);	/* protects the list and the names */
 struct workqueue_struct *pcslab_wq;
-/* Flags of every heap, from the module's parameters. */
-u8 pcslab_heap_flags __ro_after_init;
 
 static DEFINE_HASHTABLE(names, 10);
 static LLIST_HEAD(dying_heaps);
 static LLIST_HEAD(gone_heaps);
 
 /* Flags that a caller may pass. */
-#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED)
+#define PCSLAB_HEAP_PAYS	(PCSLAB_HEAP_ACCOUNT | PCSLAB_HEAP_NO_ACCOUNT)
+#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED | PCSLAB_HEAP_PAYS)
 
 static int check_name(const char *name)
 {
@@ -63,7 +64,7 @@ static int check_name(const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return -EINVAL;
 	for (i = 0; i < len; i++) {
-		if (name[i] == '/' || !isascii(name[i]) || !isgraph(name[i]))
+		if (!pcslab_is_name_char(name[i]))
 			return -EINVAL;
 	}
 	return 0;
@@ -92,6 +93,8 @@ static void heap_free(struct pcslab_heap *heap)
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
 	free_percpu(heap->slots);
+	mem_cgroup_put(heap->memcg);
+	pcslab_reserves_part(heap);
 	kfree(heap);
 }
 
@@ -215,6 +218,7 @@ static int heap_register(struct pcslab_heap *heap)
 		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
+		heap->faulty = pcslab_fault_wanted(heap->name);
 		err = 0;
 	}
 	mutex_unlock(&pcslab_heaps_lock);
@@ -231,7 +235,7 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cache *c, void
 	pcslab_cache_drain(class, c);
 }
 
-static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
+static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap_attr *attr,
 				      struct module *owner)
 {
 	struct pcslab_heap *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
@@ -247,55 +251,83 @@ static struct pcslab_heap *heap_alloc(const char *name, unsigned long flags,
 	heap->owner = owner;
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
-	heap->flags = pcslab_heap_flags | flags;
+	heap->flags = pcslab_flags_of(name) | attr->flags;
+	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
 	heap->visit = (struct pcslab_visit){
 		.heap = heap, .wants = any_cache, .fn = empty_cache
 	};
+	INIT_LIST_HEAD(&heap->reserves);
 	return heap;
 }
 
-/**
- * pcslab_heap_create_for() - create a heap in the name of a module
- * @name: 1 to 31 printable ASCII characters without '/'; copied
- * @attr: options, or NULL for the defaults
- * @owner: the module the heap belongs to, or NULL for the kernel itself; if the
- *	module is unloaded before it destroyed the heap, pcslab reports that and
- *	destroys it
- *
- * pcslab_heap_create() calls this with the calling module. An empty heap costs
- * its structure of about 2 KiB and 520 bytes for each possible CPU; a class is
- * made when its first object is allocated.
- *
- * Context: process. May sleep. Takes no CPU hotplug lock, so hotplug callbacks
- *	may call it.
- * Return: the heap, or ERR_PTR: -EINVAL if the name is NULL, empty, "." or
- *	"..", or has a character that is not allowed, or if a flag is not
- *	defined; -ENAMETOOLONG; -EEXIST if the name is taken; -ENOMEM.
- */
-struct pcslab_heap *pcslab_heap_create_for(const char *name,
-					   const struct pcslab_heap_attr *attr,
-					   struct module *owner)
+static int heap_charge(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr)
 {
-	int err = check_name(name);
-	struct pcslab_heap *heap;
+	struct mem_cgroup *memcg;
 
+	if (!(attr->flags & PCSLAB_HEAP_ACCOUNT))
+		return 0;
+	memcg = pcslab_memcg_get(attr->cgroup);
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	heap->memcg = memcg;
+	return 0;
+}
+
+/*
+ * Copy the options of a caller that was built with a struct of @size bytes. As
+ * with copy_struct_from_user(), members that the caller does not know are 0,
+ * and members that are not known here must be.
+ */
+static int copy_attr(struct pcslab_heap_attr *to, const struct pcslab_heap_attr *from, size_t size)
+{
+	*to = (struct pcslab_heap_attr){};
+	if (!from)
+		return 0;
+	if (size < sizeof(to->flags))
+		return -EINVAL;
+	if (size > sizeof(*to) && memchr_inv(from + 1, 0, size - sizeof(*to)))
+		return -E2BIG;
+	memcpy(to, from, min(size, sizeof(*to)));
+	return 0;
+}
+
+static int check_attr(const struct pcslab_heap_attr *attr)
+{
+	bool account = attr->flags & PCSLAB_HEAP_ACCOUNT;
+
+	if (attr->flags & ~PCSLAB_HEAP_FLAGS ||
+	    (account && attr->flags & PCSLAB_HEAP_NO_ACCOUNT) || (attr->cgroup && !account))
+		return -EINVAL;
+	return attr->limit_bytes && attr->limit_bytes < PAGE_SIZE ? -EINVAL : 0;
+}
+
+/*
+ * pcslab_heap_create_for() calls this with the size of its @attr: see struct
+ * pcslab_heap_attr.
+ */
+struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_heap_attr *options,
+					 size_t size, struct module *owner)
+{
+	struct pcslab_heap_attr attr;
+	struct pcslab_heap *heap;
+	int err;
+
+	err = check_name(name) ?: copy_attr(&attr, options, size) ?: check_attr(&attr);
 	if (err)
 		return ERR_PTR(err);
-	if (attr && attr->flags & ~PCSLAB_HEAP_FLAGS)
-		return ERR_PTR(-EINVAL);
-	heap = heap_alloc(name, attr ? attr->flags : 0, owner);
+	heap = heap_alloc(name, &attr, owner);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
-	err = heap_register(heap);
+	err = heap_charge(heap, &attr) ?: heap_register(heap);
 	if (err) {
 		heap_free(heap);
 		return ERR_PTR(err);
 	}
 	return heap;
 }
-EXPORT_SYMBOL_NS_GPL(pcslab_heap_create_for, "PCSLAB");
+EXPORT_SYMBOL_NS_GPL(__pcslab_heap_create, "PCSLAB");
 
 /* Number of live objects of one class. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)
@@ -361,12 +393,12 @@ static void give_name_back(struct pcslab_heap *heap)
  * pcslab_heap_destroy() - destroy a heap
  * @heap: the heap; NULL and error pointers are fine
  *
- * Live objects are reported in the log by class, and with pcslab.track=1 by
- * allocating caller. They stay valid and may be freed later, in any context;
- * until all are freed, the heap is shown as a zombie and pcslab cannot be
- * unloaded. The name can be used again at once. Frees may race with this call,
- * allocations must not. The free memory of the heap goes back to the kernel an
- * RCU grace period later.
+ * This waits for objects that were given to pcslab_free_rcu(). Live objects are
+ * reported in the log by class, and with pcslab.track=1 by allocating caller.
+ * They stay valid and may be freed later, in any context; until all are freed,
+ * the heap is shown as a zombie and pcslab cannot be unloaded. The name can be
+ * used again at once. Frees may race with this call, allocations must not. The
+ * free memory of the heap goes back to the kernel an RCU grace period later.
  *
  * A zombie must not be destroyed again: the call is logged and ignored.
  *
@@ -379,6 +411,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 
 	if (IS_ERR_OR_NULL(heap))
 		return;
+	pcslab_rcu_barrier(heap);
 	cpus_read_lock();
 	first = pcslab_heap_stop(heap);
 	if (first)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Hooks of allocating and freeing: what KASAN and kmemleak must know
+ * Hooks of allocating and freeing: what KASAN, kmemleak and lockdep must know
  *
  * KASAN: while a caller has an object, the object is accessible up to the
  * requested size, to the byte; in a magazine or a slab it is not accessible.
  * kmemleak: an object is a block that may leak and that may hold pointers.
- * Without both all of this is empty.
+ * Without KASAN, kmemleak and lockdep all of this is empty.
  *
  * KASAN exports kasan_poison(), but not its declaration, and no function to
  * unpoison. A shadow byte of 0 means an accessible granule, n means that the
@@ -16,6 +16,8 @@
 
 #include <linux/kasan.h>
 #include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
 
 #include "lock.h"
 
@@ -31,14 +33,16 @@ void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 #define SHADOW_REDZONE		0xFC	/* as KASAN_SLAB_REDZONE */
 #define SHADOW_GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 
-static inline void shadow_unpoison(const void *obj, size_t size)
-{
-	kasan_poison(obj, round_up(size, SHADOW_GRANULE), 0, false);
-}
-
+/* Without KASAN_VMALLOC the shadow of vmalloc is one page, which is constant. */
 static inline void shadow_poison(const void *obj, size_t size, u8 why)
 {
-	kasan_poison(obj, size, why, false);
+	if (IS_ENABLED(CONFIG_KASAN_VMALLOC) || !is_vmalloc_addr(obj))
+		kasan_poison(obj, size, why, false);
+}
+
+static inline void shadow_unpoison(const void *obj, size_t size)
+{
+	shadow_poison(obj, round_up(size, SHADOW_GRANULE), 0);
 }
 
 /* Leave @size bytes of an object of @full bytes accessible. */
@@ -47,7 +51,7 @@ static inline void shadow_trim(const void *obj, size_t size, size_t full)
 	size_t whole = round_down(size, SHADOW_GRANULE);
 
 	shadow_poison(obj + whole, full - whole, SHADOW_REDZONE);
-	if (size > whole)
+	if (size > whole && (IS_ENABLED(CONFIG_KASAN_VMALLOC) || !is_vmalloc_addr(obj)))
 		*(u8 *)kasan_mem_to_shadow(obj + whole) = size - whole;
 }
 
@@ -61,6 +65,17 @@ static inline void shadow_poison(const void *obj, size_t size, u8 why) { }
 static inline void shadow_trim(const void *obj, size_t size, size_t full) { }
 
 #endif
+
+/*
+ * Tell lockdep and the sleep checker what the slow path may do. On kernels
+ * without them might_alloc() is skipped: with PREEMPT_DYNAMIC it would still be
+ * a call, which may yield the CPU.
+ */
+static __always_inline void check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP) || IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		might_alloc(gfp);
+}
 
 /*
  * The fast paths call kmemleak for each object, and kmemleak takes locks. So a

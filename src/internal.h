@@ -7,6 +7,7 @@
 #define _PCSLAB_INTERNAL_H
 
 #include <linux/cpumask.h>
+#include <linux/ctype.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -20,9 +21,18 @@
 void pcslab_alloc_init(void);
 void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller);
+int pcslab_node_wanted(int node);
+bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp);
+void pcslab_count_unaccounted(struct pcslab_heap *heap);
+void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+		  unsigned long caller);
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index);
+typedef void *(*pcslab_alloc_fn)(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
+				 unsigned long caller);
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
-			 int node, unsigned long caller);
+			 int node, unsigned long caller, pcslab_alloc_fn alloc);
 void pcslab_free_for(const void *obj, unsigned long caller);
+bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state);
 
 /* copy.c: objects that are filled */
 __printf(3, 0)
@@ -57,6 +67,7 @@ void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 
 /* cache.c: the magazines of a CPU, and the life of a cache */
 void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
+bool pcslab_cache_prepare(struct pcslab_class *class);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 unsigned long pcslab_cache_drain(struct pcslab_class *class,
 				 struct pcslab_cache *cache);
@@ -185,14 +196,62 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 			unsigned int flags);
 void pcslab_class_free(struct pcslab_class *class);
 
+/* kvalloc.c: large objects from vmalloc; page.h has what finds them */
+struct pcslab_area;
+bool pcslab_area_lost(struct page *page, const struct pcslab_area *area);
+void pcslab_area_put(struct page *page, struct pcslab_area *area);
+void pcslab_area_wait(void);
+
 /* large.c: objects with pages of their own */
+void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes);
+bool pcslab_large_claim(struct page *page);
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
 bool pcslab_large_free(const void *obj, bool wipe);
+struct pcslab_class *pcslab_large_wait(const void *obj);
+void pcslab_large_free_waiting(struct page *page);
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
 void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
+
+/* limit.c: the pages of a heap */
+/*
+ * An allocation that may be tried again at the limit of its heap. The fields
+ * are its flags; the flags of the next try, which keep __GFP_NOFAIL for the
+ * last one; and what comes next.
+ */
+struct pcslab_plea {
+	gfp_t wanted, gfp;
+	enum {
+		PCSLAB_PLEA_IDLE,	/* the heap gives idle memory back */
+		PCSLAB_PLEA_OWNER,	/* the heap's owner is asked */
+		PCSLAB_PLEA_EXCEED,	/* __GFP_NOFAIL exceeds the limit */
+		PCSLAB_PLEA_DONE,
+	} step;
+};
+
+struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
+				   unsigned int order);
+unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp);
+void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned long held,
+		       bool got);
+void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages);
+bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea);
+void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);
+void pcslab_budget_read(struct pcslab_heap *heap, struct pcslab_stats *st);
+
+static inline struct pcslab_plea pcslab_plea(const struct pcslab_heap *heap, gfp_t gfp)
+{
+	struct pcslab_plea plea = { .wanted = gfp, .gfp = gfp, .step = PCSLAB_PLEA_DONE };
+
+	if (likely(READ_ONCE(heap->budget.limit) == ULONG_MAX))
+		return plea;
+	plea.step = PCSLAB_PLEA_IDLE;
+	if (gfp & __GFP_NOFAIL)
+		plea.gfp = (gfp & ~__GFP_NOFAIL) | __GFP_NOWARN;
+	return plea;
+}
 
 /* nmi.c: frees that must be deferred */
 void pcslab_defer_slab(struct pcslab_slab *slab, u8 *state);
@@ -204,20 +263,38 @@ void pcslab_defer_exit(void);
 /* heap.c: creating and destroying heaps */
 extern struct list_head pcslab_heaps;		/* includes zombies; RCU */
 extern struct mutex pcslab_heaps_lock;
-extern u8 pcslab_heap_flags;			/* given to every heap */
 extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
+
+/* May a heap's name have this character? */
+static inline bool pcslab_is_name_char(char c)
+{
+	return c != '/' && isascii(c) && isgraph(c);
+}
+
 struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
+
+/* param.c: the parameters debug and track */
+u8 pcslab_flags_of(const char *name);
+u8 pcslab_flags_of_all(void);
+#define PCSLAB_LIST_LEN	512	/* bytes of a list of names, including the NUL */
+bool pcslab_are_names(const char *list);
+bool pcslab_name_in(const char *list, const char *name);
 
 /* forget.c: giving a zombie up */
 int pcslab_heap_forget(struct pcslab_heap *heap);
 
 /* reclaim.c: free memory goes back to the kernel */
+unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap);
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);
+
+/* reserve.c: memory that is there before it is needed */
+void pcslab_reserves_show(struct seq_file *m, struct pcslab_heap *heap);
+void pcslab_reserves_part(struct pcslab_heap *heap);
 
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
@@ -314,6 +391,9 @@ void pcslab_bad_free(const void *obj, unsigned long caller);
 void pcslab_raced_free(struct pcslab_class *class, const void *obj);
 extern atomic_long_t pcslab_bad_frees;		/* in no heap */
 
+/* memcg.c: the memory cgroup that pays for a heap */
+struct mem_cgroup *pcslab_memcg_get(const char *path);
+
 /* foreign.c: our objects freed by other allocators */
 void pcslab_foreign_found(struct pcslab_class *class, unsigned long n);
 void pcslab_foreign_find(struct pcslab_heap *heap);
@@ -335,14 +415,27 @@ static inline bool pcslab_foreign_expected(struct pcslab_heap *heap)
 void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
+void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
 
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);
+bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp);
+bool pcslab_fault_wanted(const char *name);
 void pcslab_fault_init(struct dentry *dir);
 void pcslab_fault_exit(void);
 #else
 static inline bool pcslab_should_fail(gfp_t gfp)
+{
+	return false;
+}
+
+static inline bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	return false;
+}
+
+static inline bool pcslab_fault_wanted(const char *name)
 {
 	return false;
 }

@@ -2,7 +2,8 @@
 /*
  * Large objects: those above the largest class, each with its own pages
  *
- * They are compound pages like the large objects of kmalloc(). The heap counts
+ * They are compound pages like the large objects of kmalloc(), or they are from
+ * vmalloc (kvalloc.c) and only listed and counted here. The heap counts
  * allocations; the CPU's record counts frees and their bytes, in the row for
  * calls without the guard. heap->large lists all of them, for walks. While it
  * is not empty it has one reference to the heap.
@@ -70,6 +71,32 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
 	return !heap->large;
 }
 
+static struct page *large_get(struct pcslab_heap *heap, gfp_t gfp, int node, unsigned int order)
+{
+	return pcslab_should_fail(gfp) ? NULL : pcslab_heap_get_pages(heap, gfp, node, order);
+}
+
+/**
+ * pcslab_large_add() - list and count a new large object
+ * @heap: the heap
+ * @page: first page of the object, marked
+ * @bytes: of its pages
+ *
+ * Context: any but NMI.
+ */
+void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes)
+{
+	struct pcslab_heap_counters *counters;
+	unsigned long flags;
+
+	flags = pcslab_lock(&heap->large_lock);
+	link_add(heap, page);
+	counters = pcslab_heap_counters(heap);
+	atomic_long_inc(&counters->large_allocs);
+	atomic_long_add(bytes, &counters->large_alloc_bytes);
+	pcslab_unlock(&heap->large_lock, flags);
+}
+
 /**
  * pcslab_large_alloc() - allocate an object with its own pages
  * @heap: the heap
@@ -82,10 +109,10 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
  */
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
+	gfp_t not_ours = __GFP_MOVABLE | __GFP_RECLAIMABLE;
+	struct pcslab_plea plea = pcslab_plea(heap, gfp & ~not_ours);
 	unsigned int order = get_order(size);
-	struct pcslab_heap_counters *counters;
 	struct pcslab_class *class;
-	unsigned long flags;
 	struct page *page;
 
 	if (size > (PAGE_SIZE << MAX_PAGE_ORDER)) {
@@ -96,18 +123,14 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
-	gfp &= ~(__GFP_MOVABLE | __GFP_RECLAIMABLE);
-	page = pcslab_should_fail(gfp) ? NULL : pcslab_pages_get(gfp, node, order);
+	do {
+		page = large_get(heap, plea.gfp, node, order);
+	} while (!page && pcslab_plea_retry(heap, 1UL << order, &plea));
 	if (!page)
 		return NULL;
 
 	pcslab_stamp(page, order, (unsigned long)&pcslab_large_tag, class);
-	flags = pcslab_lock(&heap->large_lock);
-	link_add(heap, page);
-	counters = pcslab_heap_counters(heap);
-	atomic_long_inc(&counters->large_allocs);
-	atomic_long_add(PAGE_SIZE << order, &counters->large_alloc_bytes);
-	pcslab_unlock(&heap->large_lock, flags);
+	pcslab_large_add(heap, page, PAGE_SIZE << order);
 	hook_alloc(page_address(page), size, PAGE_SIZE << order, gfp);
 	return page_address(page);
 }
@@ -118,56 +141,106 @@ static unsigned long *freed_bytes(struct pcslab_row *row)
 	return row->allocs;
 }
 
+/* Bytes of a large object that the caller has claimed. */
+static size_t large_bytes(struct page *page)
+{
+	return large_pages(page, (void *)page_private(page)) << PAGE_SHIFT;
+}
+
+static void large_unstamp(struct page *page, const struct pcslab_area *area)
+{
+	if (area)
+		pcslab_unmark(page);
+	else
+		pcslab_unstamp(page);
+}
+
 /**
  * pcslab_large_release() - give a large object's pages back
- * @page: its first page, claimed: its tag is pcslab_large_tag no longer
+ * @page: its first page, claimed
  *
  * Context: any but NMI.
  */
 void pcslab_large_release(struct page *page)
 {
-	struct pcslab_class *class = pcslab_untrack_large(page);
+	struct pcslab_area *area = large_area((void *)page_private(page));
+	size_t size = large_bytes(page);
+	struct pcslab_class *class = area ? area->note.class : pcslab_untrack_large(page);
 	struct pcslab_heap *heap = class->heap;
-	unsigned int order = compound_order(page);
 	unsigned int idx, lacking;
 	unsigned long flags, *bytes;
 	struct pcslab_row *row;
 	bool last;
 
-	kmemleak_free(page_address(page));
-	shadow_unpoison(page_address(page), PAGE_SIZE << order);
-	pcslab_unstamp(page);
+	if (!area) {	/* vfree() does the same */
+		kmemleak_free(page_address(page));
+		shadow_unpoison(page_address(page), size);
+	}
+	large_unstamp(page, area);
 	flags = pcslab_lock(&heap->large_lock);
 	last = link_del(heap, page);
 	row = pcslab_unguarded_row(class);
 	idx = READ_ONCE(pcslab_stat_idx);	/* the same for both */
 	bytes = freed_bytes(row) + idx;
 	/* Release, as for the frees: pairs with the smp_rmb()s of readers. */
-	smp_store_release(bytes, *bytes + (PAGE_SIZE << order));
+	smp_store_release(bytes, *bytes + size);
 	word_inc_release(&row->frees[idx]);
-	lacking = pcslab_put_back(page);
+	lacking = pcslab_put_back(page, !area);
 	if (unlikely(lacking) && !last) {
 		refcount_inc(&heap->refs);
 		last = true;
 	}
+	/* Without a reference the heap may be on its way out from here on. */
+	rcu_read_lock();
 	pcslab_unlock(&heap->large_lock, flags);
-	/* Without a reference the heap may be gone from here on. */
 	if (unlikely(lacking))
 		pcslab_foreign_found(class, lacking);
-	pcslab_pages_put(page);
+	if (!area) {
+		pcslab_pages_put(page);
+		pcslab_uncharge(heap, size >> PAGE_SHIFT);
+	}
+	rcu_read_unlock();
+	if (area)
+		pcslab_area_put(page, area);
 	if (last)
 		pcslab_heap_put(heap);
 }
 
 /*
- * Take the object from the caller. Returns true for one call only, in every
- * heap, because giving the pages back twice would crash the kernel.
+ * Change the tag. Returns true for one call only, in every heap, because giving
+ * the pages back twice would crash the kernel.
  */
-static bool large_claim(struct page *page)
+static bool large_retag(struct page *page, unsigned long *from, unsigned long *to)
 {
-	unsigned long **tag = (unsigned long **)&page->lru.next;
+	return cmpxchg((unsigned long **)&page->lru.next, from, to) == from;
+}
 
-	return cmpxchg(tag, &pcslab_large_tag, &pcslab_deferred_tag) == &pcslab_large_tag;
+/* Take a live object from the caller. */
+static bool large_take(struct page *page, unsigned long *to)
+{
+	unsigned long *tag = (unsigned long *)READ_ONCE(page->lru.next);
+
+	return is_live_tag(tag) && large_retag(page, tag, to);
+}
+
+/**
+ * pcslab_large_claim() - take a large object from the caller, to free it
+ * @page: its first page
+ *
+ * Context: any.
+ * Return: true for one call only.
+ */
+bool pcslab_large_claim(struct page *page)
+{
+	return large_take(page, &pcslab_deferred_tag);
+}
+
+static void large_free_claimed(struct page *page)
+{
+	if (pcslab_must_defer())
+		pcslab_defer_large(page);
+	else
+		pcslab_large_release(page);
 }
 
 /**
@@ -181,17 +254,42 @@ bool pcslab_large_free(const void *obj, bool wipe)
 {
 	struct page *page = large_page_of(obj);
 
-	if (!page || !large_claim(page))
+	if (!page || !pcslab_large_claim(page))
 		return false;
 	if (wipe) {
-		shadow_unpoison(obj, PAGE_SIZE << compound_order(page));
-		memzero_explicit((void *)obj, PAGE_SIZE << compound_order(page));
+		shadow_unpoison(obj, large_bytes(page));
+		memzero_explicit((void *)obj, large_bytes(page));
 	}
-	if (pcslab_must_defer())
-		pcslab_defer_large(page);
-	else
-		pcslab_large_release(page);
+	large_free_claimed(page);
 	return true;
+}
+
+/**
+ * pcslab_large_wait() - take a large object that is to be freed later (rcu.c)
+ * @obj: any address
+ *
+ * Context: any. Preemption must be off.
+ * Return: the object's class, or NULL if no large object starts at @obj.
+ */
+struct pcslab_class *pcslab_large_wait(const void *obj)
+{
+	struct page *page = large_page_of(obj);
+
+	if (!page || !large_take(page, &pcslab_rcu_tag))
+		return NULL;
+	return large_class(page);
+}
+
+/**
+ * pcslab_large_free_waiting() - free a large object that waited
+ * @page: its first page; nobody else changes the tag of an object that waits
+ *
+ * Context: any.
+ */
+void pcslab_large_free_waiting(struct page *page)
+{
+	large_retag(page, &pcslab_rcu_tag, &pcslab_deferred_tag);
+	large_free_claimed(page);
 }
 
 /**
@@ -203,24 +301,30 @@ bool pcslab_large_free(const void *obj, bool wipe)
  */
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 {
+	unsigned long flags, pages;
+	struct pcslab_area *area;
 	struct page *page;
-	unsigned long flags;
 	bool last = false;
 
 	flags = pcslab_lock(&heap->large_lock);
 	page = heap->large;
-	if (page && large_claim(page))
+	if (page && pcslab_large_claim(page))
 		last = link_del(heap, page);
 	else
 		page = NULL;
 	pcslab_unlock(&heap->large_lock, flags);
 	if (!page)
 		return 0;
+	pages = large_bytes(page) >> PAGE_SHIFT;
+	area = large_area((void *)page_private(page));
 	pcslab_untrack_large(page);
-	pcslab_unstamp(page);
+	large_unstamp(page, area);
+	pcslab_uncharge(heap, pages);
+	if (area)
+		pcslab_heap_put(heap);	/* the reference of the area */
 	if (last)
 		pcslab_heap_put(heap);
-	return 1UL << compound_order(page);
+	return pages;
 }
 
 /**
@@ -232,8 +336,9 @@ unsigned long pcslab_large_give_up(struct pcslab_heap *heap)
 size_t pcslab_large_size(const void *obj)
 {
 	struct page *page = large_page_of(obj);
+	void *owner;
 
-	return page ? PAGE_SIZE << compound_order(page) : 0;
+	return page && large_owner(page, &owner) ? large_pages(page, owner) << PAGE_SHIFT : 0;
 }
 
 /**

@@ -23,17 +23,22 @@
  *    slab begins with step 1 again.
  *
  * One work item does this for all slabs in the list. It runs on a workqueue of
- * pcslab with a rescuer, because reclaim waits for pages.
+ * pcslab with a rescuer, because reclaim waits for pages. A caller that waits
+ * for the pages (pcslab_leave_wait()) does it itself, because it may hold locks
+ * that other items of that workqueue need.
  *
+ * Locks: leave_lock, under which no memory is allocated; inside all mutexes.
  * Context: pcslab_slabs_leave(): any but NMI.
  */
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
 
 static LLIST_HEAD(leaving);
+static DEFINE_MUTEX(leave_lock);	/* held while slabs leave */
 
 static void leave_run(struct work_struct *work);
 static DECLARE_WORK(leave_work, leave_run);
@@ -50,13 +55,10 @@ static void doubt_all(struct llist_node *batch)
 	}
 }
 
-static void leave_run(struct work_struct *work)
+static void leave_batch(struct llist_node *batch)
 {
-	struct llist_node *batch = llist_del_all(&leaving);
 	struct pcslab_slab *slab, *next;
 
-	if (!batch)
-		return;
 	doubt_all(batch);
 	pcslab_grace_period();
 	llist_for_each_entry_safe(slab, next, batch, leaving) {
@@ -73,6 +75,17 @@ static void leave_run(struct work_struct *work)
 		}
 		cond_resched();
 	}
+}
+
+static void leave_run(struct work_struct *work)
+{
+	struct llist_node *batch;
+
+	mutex_lock(&leave_lock);
+	batch = llist_del_all(&leaving);
+	if (batch)
+		leave_batch(batch);
+	mutex_unlock(&leave_lock);
 }
 
 /**
@@ -98,14 +111,12 @@ unsigned long pcslab_slabs_leave(struct list_head *doomed)
 /**
  * pcslab_leave_wait() - wait until slabs that are on their way out are gone
  *
- * Context: process. Takes a grace period or two.
+ * Context: process. May sleep. The caller may be in reclaim and in a callback
+ *	of CPU hotplug. Takes a grace period or two.
  */
 void pcslab_leave_wait(void)
 {
-	/*
-	 * The work queues itself again if a slab must begin anew. The first
-	 * call does not wait for that run.
-	 */
-	flush_work(&leave_work);
-	flush_work(&leave_work);
+	/* The second run is for slabs that had to begin anew. */
+	leave_run(NULL);
+	leave_run(NULL);
 }

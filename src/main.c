@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: parameters, and the order of setup and teardown
+ * The module: the order of setup and teardown
  */
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
 #include "internal.h"
 
-static bool debug;
-module_param(debug, bool, 0444);
-MODULE_PARM_DESC(debug, "all heaps have all checks: poison, redzones, frees at the same instant (slower)");
-
-static bool track;
-module_param(track, bool, 0444);
-MODULE_PARM_DESC(track, "remember who allocated each object (slower, ten bytes per object)");
-
 static int __init pcslab_init(void)
 {
 	int err;
 
-	if (debug)
-		pcslab_heap_flags |= PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED;
-	if (track)
-		pcslab_heap_flags |= PCSLAB_HEAP_TRACK;
 	pcslab_alloc_init();
 	pcslab_slots_init();
 	err = pcslab_site_init();
@@ -61,6 +49,8 @@ err_site:
  */
 static void __exit pcslab_exit(void)
 {
+	/* The last callbacks of rcu.c may not have returned yet. */
+	rcu_barrier();
 	pcslab_debugfs_exit();
 	pcslab_foreign_exit();
 	pcslab_reclaim_exit();

@@ -8,12 +8,16 @@
  *		tag, the address of a variable of pcslab; for a slab it is the
  *		sum of a tag and the slab's address.
  *   private	the slab, or the class of the large object; if bit 0 is set, the
- *		struct pcslab_note of a large object that is tracked
+ *		struct pcslab_note of a large object that is tracked; if bits 0
+ *		and 1 are set, the struct pcslab_area of one from vmalloc
  *
  * A large object's first page also carries the object's links in heap->large:
  * index (next) and lru.prev (previous). The pages are compound: lru.next of the
  * other pages is odd and leads to the first, and hardened usercopy knows where
- * they end.
+ * they end. The pages of an object from vmalloc are not compound, and only the
+ * first carries anything. It has a tag of its own, so that its address in the
+ * direct map is no object's, nor is an address at which somebody maps a page of
+ * another large object (kvalloc.c).
  *
  * Any address may be looked up, so a lookup checks in this order: Is it in the
  * direct map, and below the end of the highest page that pcslab ever had? Is
@@ -31,7 +35,8 @@
  * slab stored there by somebody else. The smp_rmb() in find_slab() is for exact
  * reads (stats.c).
  *
- * Private of a large object changes, so its tag cannot be such a sum. Stamping
+ * Private of a large object changes, so its tag cannot be such a sum. While it
+ * waits for a grace period (rcu.c) it has another tag, and private is as before. Stamping
  * stores private, then the tag; unstamping clears the tag, then private. A
  * reader loads the tag, private, and the tag again: if the tag is there both
  * times, private was ours. smp_wmb() in both pairs with the two smp_rmb() in
@@ -47,6 +52,7 @@
 #define _PCSLAB_PAGE_H
 
 #include <linux/kernel.h>
+#include <linux/llist.h>
 #include <linux/page_ref.h>
 
 #include "arch.h"
@@ -59,7 +65,8 @@
 /* Bytes from the start of the direct map to the end of our highest page. */
 extern unsigned long pcslab_span;
 /* Tags; only their addresses are used. */
-extern unsigned long pcslab_slab_tag, pcslab_large_tag, pcslab_deferred_tag;
+extern unsigned long pcslab_slab_tag, pcslab_hidden_tag;
+extern unsigned long pcslab_large_tag, pcslab_vmalloc_tag, pcslab_rcu_tag, pcslab_deferred_tag;
 
 /* A load of lru.next gives the mark of a head, or where a tail's head is. */
 static_assert(offsetof(struct page, lru.next) == offsetof(struct page, COMPAT_HEAD_WORD));
@@ -71,13 +78,36 @@ struct pcslab_note {
 	struct rcu_head rcu;
 };
 
-struct page *pcslab_pages_get(gfp_t gfp, int node, unsigned int order);
+/*
+ * A large object from vmalloc. @note is first: kfree_rcu() of it frees all.
+ * @link is for areas that wait for vfree().
+ */
+struct pcslab_area {
+	struct pcslab_note note;
+	void *addr;
+	unsigned long pages;
+	struct llist_node link;
+};
+
+/* Bits of private */
+#define PAGE_HAS_NOTE	1UL
+#define PAGE_HAS_AREA	2UL
+
+struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
+			      unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
-void pcslab_untag(struct page *page);
+void pcslab_hide(const struct pcslab_slab *slab);
+void pcslab_mark(struct page *page, unsigned long mark, void *owner);
+void pcslab_unmark(struct page *page);
 void pcslab_unstamp(struct page *page);
-unsigned int pcslab_put_back(struct page *page);
+unsigned int pcslab_put_back(struct page *page, bool accounted);
+void pcslab_refs_put(struct page *page, bool accounted);
 void pcslab_pages_put(struct page *page);
+
+/* kvalloc.c: the first page of the object from vmalloc at an address */
+struct page *pcslab_area_page(const void *obj, const unsigned long *tag);
+struct page *pcslab_area_page_around(const void *obj);
 
 /*
  * Number of references of our page that others dropped; negative if others hold
@@ -109,6 +139,15 @@ static __always_inline bool find_page(const void *obj, struct page **page)
 static __always_inline unsigned long slab_mark(const struct pcslab_slab *slab)
 {
 	return (unsigned long)slab + (unsigned long)&pcslab_slab_tag;
+}
+
+/*
+ * The mark of a slab that no call may find any more. Only objects that wait for
+ * a grace period are still freed (rcu.c).
+ */
+static __always_inline unsigned long hidden_mark(const struct pcslab_slab *slab)
+{
+	return (unsigned long)slab + (unsigned long)&pcslab_hidden_tag;
 }
 
 /*
@@ -158,19 +197,43 @@ static inline struct pcslab_slab *slab_of(const void *obj)
 	return find_slab(obj, &slab) ? slab : NULL;
 }
 
+static inline bool page_has_tag(const struct page *page, const unsigned long *tag)
+{
+	return equals_nofault(&page->lru.next, (unsigned long)tag);
+}
+
+/* True for a large object that counts as live: see pcslab_counts_as_live(). */
 static inline bool page_is_large(const struct page *page)
 {
-	return equals_nofault(&page->lru.next, (unsigned long)&pcslab_large_tag);
+	return page_has_tag(page, &pcslab_large_tag) || page_has_tag(page, &pcslab_rcu_tag);
+}
+
+/* The page of the direct map with @tag that starts at @obj, else NULL. */
+static inline struct page *tagged_page_of(const void *obj, const unsigned long *tag)
+{
+	struct page *page;
+
+	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) || !page_has_tag(page, tag))
+		return NULL;
+	return page;
 }
 
 /* The first page of the large object that starts at @obj, else NULL. */
 static inline struct page *large_page_of(const void *obj)
 {
-	struct page *page;
+	return tagged_page_of(obj, &pcslab_large_tag) ?:
+	       pcslab_area_page(obj, &pcslab_vmalloc_tag);
+}
 
-	if (!PAGE_ALIGNED(obj) || !find_page(obj, &page) || !page_is_large(page))
-		return NULL;
-	return page;
+/* The first page of one that starts at @obj and waits for a grace period. */
+static inline struct page *waiting_page_of(const void *obj)
+{
+	return tagged_page_of(obj, &pcslab_rcu_tag) ?: pcslab_area_page(obj, &pcslab_rcu_tag);
+}
+
+static inline bool is_live_tag(const void *tag)
+{
+	return tag == &pcslab_large_tag || tag == &pcslab_vmalloc_tag;
 }
 
 /*
@@ -179,10 +242,13 @@ static inline struct page *large_page_of(const void *obj)
  */
 static inline bool large_owner(struct page *page, void **owner)
 {
+	void *tag;
+
 	smp_rmb();	/* see above */
 	*owner = (void *)READ_ONCE(page->private);
 	smp_rmb();	/* see above */
-	return READ_ONCE(page->lru.next) == (void *)&pcslab_large_tag;
+	tag = READ_ONCE(page->lru.next);
+	return is_live_tag(tag) || tag == &pcslab_rcu_tag;
 }
 
 /*
@@ -190,7 +256,24 @@ static inline bool large_owner(struct page *page, void **owner)
  */
 static inline struct pcslab_note *large_note(void *owner)
 {
-	return (unsigned long)owner & 1 ? owner - 1 : NULL;
+	unsigned long word = (unsigned long)owner;
+
+	return word & PAGE_HAS_NOTE ? (void *)(word & ~(PAGE_HAS_NOTE | PAGE_HAS_AREA)) : NULL;
+}
+
+/* The area of a large object, else NULL: it has compound pages. */
+static inline struct pcslab_area *large_area(void *owner)
+{
+	return (unsigned long)owner & PAGE_HAS_AREA ?
+	       container_of(large_note(owner), struct pcslab_area, note) : NULL;
+}
+
+/* Pages of a large object, by its first page and what is read from private. */
+static inline unsigned long large_pages(struct page *page, void *owner)
+{
+	struct pcslab_area *area = large_area(owner);
+
+	return area ? area->pages : 1UL << compound_order(page);
 }
 
 /*
@@ -221,10 +304,10 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 	struct page *page;
 
 	if (!find_page(obj, &page))
-		return NULL;
-	if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
-		return NULL;
-	return large_class(page);
+		page = pcslab_area_page_around(obj);
+	else if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
+		page = NULL;
+	return page ? large_class(page) : NULL;
 }
 
 /*

@@ -108,6 +108,25 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
 }
 
 /**
+ * pcslab_heap_drain_caches() - empty the magazines of all CPUs
+ * @heap: the heap
+ *
+ * Context: process. May sleep. The CPU hotplug lock is held for reading.
+ * Return: the number of pages given back.
+ */
+unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap)
+{
+	unsigned long pages = 0;
+	struct pcslab_visit visit = {
+		.heap = heap, .wants = pcslab_has_magazines, .fn = reclaim_drain, .arg = &pages
+	};
+
+	pcslab_visit_announce(&visit);
+	pcslab_visit_make(&visit);
+	return pages;
+}
+
+/**
  * pcslab_heap_shrink() - give back all free memory of a heap
  * @heap: the heap, not NULL
  *
@@ -122,18 +141,17 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
  */
 unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 {
-	unsigned long pages = 0;
-	struct pcslab_visit visit = {
-		.heap = heap, .wants = pcslab_has_magazines, .fn = reclaim_drain, .arg = &pages
-	};
+	unsigned long pages;
 
+	/* It may have slabs in hand that are in no list. */
+	flush_work(&heap->budget.work);
 	pcslab_foreign_find(heap);
 	cpus_read_lock();
-	pcslab_visit_announce(&visit);
-	pcslab_visit_make(&visit);
+	pages = pcslab_heap_drain_caches(heap);
 	cpus_read_unlock();
 	pages += pcslab_heap_drain_depots(heap);
 	pcslab_leave_wait();
+	pcslab_area_wait();
 	return pages;
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_heap_shrink, "PCSLAB");

@@ -73,7 +73,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	slab = metadata_create(states, class->flags & PCSLAB_SLOW, gfp, node);
 	if (!slab)
 		return NULL;
-	page = pcslab_pages_get(gfp, node, order);
+	page = pcslab_heap_get_pages(class->heap, gfp, node, order);
 	if (!page) {
 		kfree(slab);
 		return NULL;
@@ -101,6 +101,16 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	return slab;
 }
 
+/* Free the metadata of a slab whose pages are gone. */
+static void metadata_free(struct pcslab_slab *slab)
+{
+	struct pcslab_heap *heap = slab->class->heap;
+
+	pcslab_uncharge(heap, 1UL << slab->order);
+	kfree_rcu(slab, rcu);
+	pcslab_heap_put(heap);
+}
+
 /**
  * pcslab_slab_disown() - take a slab's pages out of pcslab
  * @slab: out of its depot, and no call will free its objects
@@ -109,11 +119,8 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
  */
 void pcslab_slab_disown(struct pcslab_slab *slab)
 {
-	struct pcslab_heap *heap = slab->class->heap;
-
 	pcslab_unstamp(virt_to_page(slab->base));
-	kfree_rcu(slab, rcu);
-	pcslab_heap_put(heap);
+	metadata_free(slab);
 }
 
 /**
@@ -126,10 +133,11 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
 	struct page *page = virt_to_page(slab->base);
 
-	pcslab_foreign_found(slab->class, pcslab_put_back(page));
+	pcslab_foreign_found(slab->class, pcslab_put_back(page, true));
 	shadow_unpoison(slab->base, PAGE_SIZE << slab->order);
-	pcslab_slab_disown(slab);
+	pcslab_unstamp(page);
 	pcslab_pages_put(page);
+	metadata_free(slab);
 }
 
 static void slab_take(struct pcslab_slab *slab, unsigned int i, struct pcslab_round *round)

@@ -7,8 +7,8 @@
  * @always_busy, one cache line further, while it is not. The fast paths take
  * @always_busy for a guard that is held, so they leave the cache alone without
  * another check. Clearing the low bits of a slot gives the cache in both cases.
- * In heaps with PCSLAB_SLOW, and everywhere with init_on_free, slots always
- * point to @always_busy: all calls take the slow path, which checks @out
+ * In heaps with PCSLAB_SLOW or under fault injection, and everywhere with
+ * init_on_free, slots always point to @always_busy: all calls take the slow path, which checks @out
  * instead. The slots of a class that is not made yet, and of a CPU that has no
  * cache, point to @always_busy of @nobody.
  *
@@ -160,8 +160,8 @@ static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcsl
 {
 	struct pcslab_cache *to = cache;
 
-	if (class->flags & PCSLAB_SLOW || want_init_on_free() ||
-	    cache->verified != class->doubts)
+	if (class->flags & PCSLAB_SLOW || READ_ONCE(class->heap->faulty) ||
+	    want_init_on_free() || cache->verified != class->doubts)
 		to = (struct pcslab_cache *)&cache->always_busy;
 	/* Release: see the top of this file. */
 	smp_store_release(per_cpu_ptr(class->caches, cpu), to);

@@ -279,6 +279,9 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 	st->bad_frees = atomic_long_read(&heap->bad_frees);
 	st->corruptions = atomic_long_read(&heap->corruptions);
 	st->foreign = atomic_long_read(&heap->foreign);
+	st->unaccounted = atomic_long_read(&heap->unaccounted);
+	st->deferred = atomic_long_read(&heap->deferred);
+	pcslab_budget_read(heap, st);
 }
 
 /**
@@ -351,8 +354,8 @@ static void cut_for_all(void)
  *
  * Allocations, frees, failures and bytes were all true together, at an instant
  * between call and return. No CPU is stopped or interrupted for that. The
- * gauges (cached, depot, slabs, pages) and bad_frees are read after that, one
- * by one.
+ * gauges (cached, depot, slabs, pages), bad_frees and what follows it in struct
+ * pcslab_stats are read after that, one by one.
  *
  * Takes an RCU grace period, some milliseconds to tens of them, and may have to
  * wait for that of another exact read first; all readers that wait then share

@@ -47,14 +47,20 @@ void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 /* Without memory the object's site is unknown. */
 static void track_large(struct page *page, unsigned long caller)
 {
-	struct pcslab_note *note = pcslab_note_alloc(sizeof(*note));
+	struct pcslab_note *note = large_note((void *)page_private(page));
 
+	if (note) {
+		/* Release: as above. */
+		smp_store_release(&note->site, pcslab_site(caller));
+		return;
+	}
+	note = pcslab_note_alloc(sizeof(*note));
 	if (!note)
 		return;
 	note->class = (struct pcslab_class *)page_private(page);
 	note->site = pcslab_site(caller);
 	/* Release: as above, and for the note itself. */
-	smp_store_release(&page->private, (unsigned long)note | 1);
+	smp_store_release(&page->private, (unsigned long)note | PAGE_HAS_NOTE);
 }
 
 /**
@@ -68,7 +74,7 @@ void pcslab_track_alloc(const void *obj, unsigned long caller)
 	u8 *state;
 
 	if (!slab)
-		track_large(virt_to_page(obj), caller);
+		track_large(large_page_of(obj), caller);
 	else if (find_state(slab, obj, &state))
 		pcslab_track_object(slab, state - slab->state, caller);
 }
@@ -115,7 +121,7 @@ static void track_add_slab(struct table *table, struct pcslab_slab *slab)
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
-		if (READ_ONCE(slab->state[i]) == PCSLAB_OBJ_LIVE)
+		if (pcslab_counts_as_live(READ_ONCE(slab->state[i])))
 			track_add(table, READ_ONCE(sites[i]), slab->class->size);
 	}
 }
@@ -141,7 +147,8 @@ static void track_add_large(struct page *page, void *table)
 	if (!large_owner(page, &owner))
 		return;		/* it is being freed */
 	note = large_note(owner);
-	track_add(table, note ? note->site : NULL, PAGE_SIZE << compound_order(page));
+	track_add(table, note ? READ_ONCE(note->site) : NULL,
+		  large_pages(page, owner) << PAGE_SHIFT);
 }
 
 static int by_bytes(const void *a, const void *b)

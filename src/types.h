@@ -35,6 +35,7 @@
 #include <linux/prandom.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include <pcslab/pcslab.h>
 
@@ -60,8 +61,18 @@ enum pcslab_state {
 	PCSLAB_OBJ_LIVE,	/* with a caller */
 	PCSLAB_OBJ_PENDING,	/* its free is being deferred */
 	PCSLAB_OBJ_DEFERRED,	/* freed, waits for an irq_work */
+	PCSLAB_OBJ_RCU,		/* freed, waits for a grace period */
 	PCSLAB_OBJ_NONE,	/* no object: past the last one */
 };
+
+/*
+ * True if the object is live in the statistics: a caller has it, or readers may
+ * use it until a grace period has passed (rcu.c).
+ */
+static inline bool pcslab_counts_as_live(u8 state)
+{
+	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_RCU;
+}
 
 /*
  * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember the site of each
@@ -359,6 +370,28 @@ struct pcslab_heap_counters {
 };
 
 /**
+ * struct pcslab_budget - the pages of a heap (limit.c)
+ * @limit: most pages that it may hold; ULONG_MAX for no limit
+ * @pages: pages that it holds or is just getting
+ * @peak: the most pages that it held, and when
+ * @over_limit: how often __GFP_NOFAIL exceeded the limit
+ * @ask: called at the limit, or NULL
+ * @arg: passed to @ask
+ * @work: gives idle memory back; has a reference to the heap while it is queued
+ *
+ * Written where pages come and go only.
+ */
+struct pcslab_budget {
+	unsigned long limit;
+	atomic_long_t pages;
+	atomic64_t peak;
+	atomic_long_t over_limit;
+	void (*ask)(struct pcslab_heap *heap, gfp_t gfp, void *arg);
+	void *arg;
+	struct work_struct work;
+};
+
+/**
  * struct pcslab_heap - a named, private allocator
  * @class: by index, the class of large objects last; NULL until used. First
  *	member, so that the fast path adds no offset
@@ -372,8 +405,9 @@ struct pcslab_heap_counters {
  * @id: unique; later heaps have larger ones
  * @owner: the module that created the heap; only compared, never followed
  * @owner_name: the module's name, for messages after it is gone
- * @refs: one for the owner, one per slab and open file, one for @large while it
- *	is not empty
+ * @refs: one for the owner, one per slab, object from vmalloc and open file, one
+ *	for @large while it
+ *	is not empty, one for the work of @budget while it is queued
  * @flags: PCSLAB_HEAP_* and internal ones; constant
  * @dying: destroyed, its caches are out of service for good; under slots_lock
  * @zombie: destroyed while objects were live
@@ -381,14 +415,22 @@ struct pcslab_heap_counters {
  * @grave: in one of the lists of heap.c: heaps to be emptied, or to be freed
  * @visit: the visit that empties the caches when the heap is destroyed
  * @dir: in debugfs
+ * @reserves: list of its reserves (reserve.c)
+ * @reserves_shown: @dir has a file for them
  * @counters: those that are not per CPU
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects found with a damaged pattern
  * @foreign: frees of its objects by other allocators that were found
  * @foreign_seen: such frees that the kprobe saw when they were made
+ * @unaccounted: objects handed out for __GFP_ACCOUNT without a cgroup
+ * @memcg: the memory cgroup that pages are charged to, referenced; or NULL
+ * @deferred: objects that wait for a grace period (rcu.c)
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
+ * @budget: its pages, and their limit
+ * @faulty: its calls may be made to fail (fault.c), so all take the slow path;
+ *	written under pcslab_heaps_lock
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -407,14 +449,21 @@ struct pcslab_heap {
 	struct llist_node grave;
 	struct pcslab_visit visit;
 	struct dentry *dir;
+	struct list_head reserves;
+	bool reserves_shown;
 	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;
 	atomic_long_t foreign;
 	atomic_long_t foreign_seen;
+	atomic_long_t unaccounted;
+	struct mem_cgroup *memcg;
+	atomic_long_t deferred;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;
+	struct pcslab_budget budget;
+	bool faulty;
 };
 
 #endif /* _PCSLAB_TYPES_H */

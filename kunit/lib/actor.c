@@ -15,36 +15,72 @@ u64 token_of(unsigned int cpu, unsigned int context)
 }
 EXPORT_SYMBOL_GPL(token_of);
 
-void act_alloc(struct pcslab_heap *heap, struct actor *actor, unsigned int i)
+/* Writes the token into an object that was just allocated. */
+static void take(struct actor *actor, unsigned int i)
 {
-	u64 *obj = pcslab_alloc(heap, ENTRY_SIZE, GFP_ATOMIC | __GFP_NOWARN);
+	u64 *obj = actor->held[i];
 
-	actor->held[i] = obj;
-	if (!obj) {
-		actor->fails++;
-		return;
-	}
 	actor->allocs++;
 	actor->bad += (READ_ONCE(obj[0]) & TOKEN_MASK) == TOKEN;
 	WRITE_ONCE(obj[0], actor->token);
 	WRITE_ONCE(obj[ENTRY_SIZE / sizeof(*obj) - 1], actor->token);
 }
+
+/* Looks for the token in an object that is about to be freed. */
+static void part_with(struct actor *actor, unsigned int i)
+{
+	u64 *obj = actor->held[i];
+
+	actor->bad += READ_ONCE(obj[0]) != actor->token ||
+		      READ_ONCE(obj[ENTRY_SIZE / sizeof(*obj) - 1]) != actor->token;
+	WRITE_ONCE(obj[0], NO_TOKEN);
+	actor->frees++;
+}
+
+void act_alloc(struct pcslab_heap *heap, struct actor *actor, unsigned int i)
+{
+	actor->held[i] = pcslab_alloc(heap, ENTRY_SIZE, GFP_ATOMIC | __GFP_NOWARN);
+	if (actor->held[i])
+		take(actor, i);
+	else
+		actor->fails++;
+}
 EXPORT_SYMBOL_GPL(act_alloc);
 
 void act_free(struct actor *actor, unsigned int i)
 {
-	u64 *obj = actor->held[i];
+	void *obj = actor->held[i];
 
 	if (!obj)
 		return;
-	actor->bad += READ_ONCE(obj[0]) != actor->token ||
-		      READ_ONCE(obj[ENTRY_SIZE / sizeof(*obj) - 1]) != actor->token;
-	WRITE_ONCE(obj[0], NO_TOKEN);
+	part_with(actor, i);
 	actor->held[i] = NULL;
-	actor->frees++;
 	pcslab_free(obj);
 }
 EXPORT_SYMBOL_GPL(act_free);
+
+void act_alloc_all(struct pcslab_heap *heap, struct actor *actor)
+{
+	unsigned int i;
+
+	if (!pcslab_alloc_bulk(heap, ENTRY_SIZE, GFP_KERNEL, HELD, actor->held)) {
+		actor->bad++;
+		return;
+	}
+	for (i = 0; i < HELD; i++)
+		take(actor, i);
+}
+EXPORT_SYMBOL_GPL(act_alloc_all);
+
+void act_free_all(struct actor *actor)
+{
+	unsigned int i;
+
+	for (i = 0; i < HELD; i++)
+		part_with(actor, i);
+	pcslab_free_bulk(HELD, actor->held);
+}
+EXPORT_SYMBOL_GPL(act_free_all);
 
 void give_all_back(struct actor *actor)
 {

@@ -43,6 +43,11 @@ struct actor {
 u64 token_of(unsigned int cpu, unsigned int context);
 void act_alloc(struct pcslab_heap *heap, struct actor *actor, unsigned int i);
 void act_free(struct actor *actor, unsigned int i);
+
+/* The same with all objects of an actor in one call, which may sleep. */
+void act_alloc_all(struct pcslab_heap *heap, struct actor *actor);
+void act_free_all(struct actor *actor);
+
 void give_all_back(struct actor *actor);
 
 /* True if a call on this CPU has read the magazine and not counted yet. */

@@ -190,14 +190,20 @@ EXPORT_SYMBOL_GPL(api_filled);
 #define FAIL_PAGES	"/sys/kernel/debug/pcslab/fail_pages/"
 
 /* Only user space can write to debugfs files, so a shell does it. */
-void api_fail_pages(struct kunit *test, bool on)
+void api_fail_next(struct kunit *test, int times)
 {
-	const char *command = on ?
-		"cd " FAIL_PAGES " && echo -1 >times && echo 100 >probability" :
-		"cd " FAIL_PAGES " && echo 0 >probability";
-	char *argv[4] = { "/bin/sh", "-c", (char *)command };
+	char command[sizeof(FAIL_PAGES) + 64];
+	char *argv[4] = { "/bin/sh", "-c", command };
 	char *envp[2] = { "PATH=/bin:/usr/bin" };
 
+	snprintf(command, sizeof(command), "cd %s && echo %d >times && echo %d >probability",
+		 FAIL_PAGES, times, times ? 100 : 0);
 	KUNIT_ASSERT_EQ(test, 0, call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC));
+}
+EXPORT_SYMBOL_GPL(api_fail_next);
+
+void api_fail_pages(struct kunit *test, bool on)
+{
+	api_fail_next(test, on ? -1 : 0);
 }
 EXPORT_SYMBOL_GPL(api_fail_pages);

@@ -50,7 +50,11 @@ char *api_summary(struct kunit *test);
 void api_fill(void *obj, u32 seed, size_t size);
 bool api_filled(const void *obj, u32 seed, size_t size);
 
-/* Make all page and metadata allocations of pcslab itself fail, or none. */
+/*
+ * Make page and metadata allocations of pcslab itself fail: the next ones; or
+ * all, or none.
+ */
+void api_fail_next(struct kunit *test, int times);
 void api_fail_pages(struct kunit *test, bool on);
 
 static inline struct pcslab_heap *api_heap(struct kunit *test)

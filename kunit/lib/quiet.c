@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/rculist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/umh.h>
 
@@ -30,6 +31,19 @@ int run_shell(const char *command)
 }
 EXPORT_SYMBOL_GPL(run_shell);
 
+/* The page allocator fails requests of this order and above, for this task. */
+void fail_large_pages(struct kunit *test, bool on, unsigned int order)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "cd /sys/kernel/debug/fail_page_alloc && echo Y >task-filter && echo N >ignore-gfp-wait && echo 0 >verbose && echo -1 >times && echo %u >min-order && echo %u >probability",
+		 order, on ? 100 : 0);
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+	current->make_it_fail = on;
+}
+EXPORT_SYMBOL_GPL(fail_large_pages);
+
 static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 {
 	unsigned int i;
@@ -37,6 +51,7 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 	for (i = 0; i < slab->nr; i++) {
 		switch (READ_ONCE(slab->state[i])) {
 		case PCSLAB_OBJ_LIVE:
+		case PCSLAB_OBJ_RCU:
 			walk->live++;
 			break;
 		case PCSLAB_OBJ_CACHED:
@@ -117,6 +132,32 @@ static void expect_quiet_class(struct kunit *test, struct pcslab_class *class,
 	KUNIT_EXPECT_EQ_MSG(test, walk.other, 0ull, "class %u", st->size);
 }
 
+static u64 pages_of(const struct pcslab_stats *st)
+{
+	u64 pages = (st->large_alloc_bytes - st->large_free_bytes) >> PAGE_SHIFT;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
+		pages += st->class[i].pages;
+	return pages;
+}
+
+/*
+ * The heap is charged for the pages that its classes and large objects have. A
+ * slab leaves its class a little before the charge is taken back.
+ */
+static void expect_charge(struct kunit *test, struct pcslab_heap *heap, struct pcslab_stats *st)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 500 && st->pages != pages_of(st); tries++) {
+		msleep(20);
+		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, st), 0);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, st->pages, pages_of(st), "pages of %s", heap->name);
+	KUNIT_EXPECT_LE(test, st->pages, st->max_pages);
+}
+
 /* Compares the files that people read: scripts/inside is in the guest. */
 static const char compare_files[] =
 	"cd /sys/kernel/debug/pcslab/heaps/%s && awk -f /inside/audit-is-exact.awk exact audit";
@@ -137,6 +178,7 @@ void expect_quiet(struct kunit *test, struct pcslab_heap *heap)
 		if (heap->class[i])
 			expect_quiet_class(test, heap->class[i], &st.class[i]);
 	}
+	expect_charge(test, heap, &st);
 	command = kasprintf(GFP_KERNEL, compare_files, heap->name);
 	KUNIT_ASSERT_NOT_NULL(test, command);
 	KUNIT_EXPECT_EQ_MSG(test, run_shell(command), 0,

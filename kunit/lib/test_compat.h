@@ -41,6 +41,13 @@ do {								\
 #define compat_send_nmi(cpu)	__apic_send_IPI_mask(cpumask_of(cpu), NMI_VECTOR)
 #endif
 
+/* Since 6.12 it knows the old size. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define compat_kvrealloc(p, old, size, gfp)	kvrealloc(p, old, size, gfp)
+#else
+#define compat_kvrealloc(p, old, size, gfp)	kvrealloc(p, size, gfp)
+#endif
+
 /*
  * Since 6.17 a workqueue with workers on each CPU must be requested explicitly.
  */

@@ -16,6 +16,7 @@
  *   together.c	several CPUs at once
  *   events.c	counts the locks they take and the interrupts they send
  *   many.c	the cases of several CPUs
+ *   bulk.c	calls for many objects
  *   patterns.c	cases with objects of random sizes
  *   worst.c	the most expensive calls
  *   first.c	what the first objects cost
@@ -59,7 +60,7 @@ void bench_report(const char *what, size_t size, unsigned int cpus,
 		  const struct bench_least *least, unsigned int n);
 
 /* Flags are constants where they are used, as in most real callers. */
-enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_NR_GFP };
+enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_CHARGED, BENCH_NR_GFP };
 
 /**
  * struct bench_load - what a loop allocates
@@ -85,6 +86,7 @@ void bench_clock(void);
 /* Sets of cases; each returns 0 or an error. */
 int bench_quick(void);
 int bench_single(void);
+int bench_bulk(void);
 int bench_many(void);
 int bench_ring(void);
 int bench_worst(void);

@@ -207,7 +207,7 @@ static int both_times(enum bench_who who, struct parts parts[NR_TIMES])
 static int one_round(bool backwards, struct parts parts[NR_TIMES])
 {
 	unsigned int i;
-	int err = bench_open(load.size);
+	int err = bench_open(load.size, BENCH_KERNEL);
 
 	for (i = 0; i < BENCH_NR_RIVALS && !err; i++)
 		err = both_times(bench_rivals[backwards ? BENCH_NR_RIVALS - 1 - i : i], parts);
@@ -233,7 +233,7 @@ static u64 aftermath(void)
 static int after_round(struct parts *parts)
 {
 	unsigned int i;
-	int err = bench_open(load.size);
+	int err = bench_open(load.size, BENCH_KERNEL);
 
 	for (i = 0; i < BENCH_NR_RIVALS && !err; i++) {
 		err = first_time(bench_rivals[i], parts);

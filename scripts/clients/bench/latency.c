@@ -87,7 +87,7 @@ static void work_of(enum bench_who who)
 
 static int round_of(enum bench_who who)
 {
-	int err = bench_open(SIZE);
+	int err = bench_open(SIZE, BENCH_KERNEL);
 
 	if (!err) {
 		left = INTERRUPTS;

@@ -123,6 +123,8 @@ static __always_inline u64 constants(enum loop loop, enum bench_who who,
 		return of_size(loop, who, load, GFP_ATOMIC, objs, n);
 	case BENCH_ZEROED:
 		return of_size(loop, who, load, GFP_KERNEL | __GFP_ZERO, objs, n);
+	case BENCH_CHARGED:
+		return of_size(loop, who, load, GFP_KERNEL_ACCOUNT, objs, n);
 	default:
 		return of_size(loop, who, load, GFP_KERNEL, objs, n);
 	}
@@ -137,6 +139,7 @@ static __always_inline u64 any_who(enum loop loop, enum bench_who who,
 		[BENCH_KERNEL] = GFP_KERNEL,
 		[BENCH_ATOMIC] = GFP_ATOMIC,
 		[BENCH_ZEROED] = GFP_KERNEL | __GFP_ZERO,
+		[BENCH_CHARGED] = GFP_KERNEL_ACCOUNT,
 	};
 	gfp_t gfp = flags[load->gfp];
 

@@ -8,12 +8,12 @@
 
 static char *set = "quick";
 module_param(set, charp, 0);
-MODULE_PARM_DESC(set, "what to measure: guard, quick, single, many, worst, first, latency, offline or read");
+MODULE_PARM_DESC(set, "what to measure: guard, quick, single, bulk, many, worst, first, latency, offline or read");
 
 /* What make check measures */
 static int bench_guard(void)
 {
-	return bench_quick() ?: bench_first_guarded() ?: bench_ring();
+	return bench_quick() ?: bench_bulk() ?: bench_first_guarded() ?: bench_ring();
 }
 
 static const struct {
@@ -23,6 +23,7 @@ static const struct {
 	{ "guard", bench_guard },
 	{ "quick", bench_quick },
 	{ "single", bench_single },
+	{ "bulk", bench_bulk },
 	{ "many", bench_many },
 	{ "worst", bench_worst },
 	{ "first", bench_first },

@@ -196,7 +196,7 @@ static int count_events(const struct many_case *c)
 
 static int measure(const struct many_case *c)
 {
-	int err = bench_open(BENCH_SIZE);
+	int err = bench_open(BENCH_SIZE, BENCH_KERNEL);
 
 	circle_cpus = c->cpus;
 	if (!err) {

@@ -35,15 +35,20 @@ struct kmem_cache *bench_new_cache(size_t size)
 /**
  * bench_open() - make what a case needs
  * @size: of its objects
+ * @gfp: flags of its allocations
  *
  * The caller must call bench_close() afterwards, even if this fails.
  *
  * Return: 0 or -ENOMEM.
  */
-int bench_open(size_t size)
+int bench_open(size_t size, enum bench_gfp gfp)
 {
+	struct pcslab_heap_attr attr = {
+		.flags = gfp == BENCH_CHARGED ? PCSLAB_HEAP_ACCOUNT : 0
+	};
+
 	bench_order = get_order(size);
-	bench_heap = pcslab_heap_create("bench", NULL);
+	bench_heap = pcslab_heap_create("bench", &attr);
 	bench_cache = bench_new_cache(size);
 	if (IS_ERR(bench_heap))
 		bench_heap = NULL;

@@ -24,7 +24,7 @@ extern struct pcslab_heap *bench_heap;
 extern struct kmem_cache *bench_cache;
 extern unsigned int bench_order;
 
-int bench_open(size_t size);
+int bench_open(size_t size, enum bench_gfp gfp);
 void bench_close(void);
 struct kmem_cache *bench_new_cache(size_t size);
 

@@ -39,6 +39,9 @@ static const struct kind pair = { .what = "pair" };
 static const struct kind large = { .what = "large" };
 static const struct kind atomic = { .what = "atomic", .gfp = BENCH_ATOMIC };
 static const struct kind variable = { .what = "variable", .variable = true };
+/* A heap of a cgroup; the others charge the root cgroup, which costs less. */
+static const struct kind charged = { .what = "charged", .gfp = BENCH_CHARGED };
+
 static const struct kind zeroed = { .what = "zeroed", .gfp = BENCH_ZEROED };
 static const struct kind batch = { .what = "batch", .batch = true };
 static const struct kind lifo = { .what = "batch-lifo", .batch = true, .order = LIFO };
@@ -73,13 +76,14 @@ static const struct single_case quick[] = {
 	{ &pair, 1024 },
 	{ &pair, 4096 },
 	{ &atomic, 64 },
+	{ &charged, 64 },
 	{ &variable, 64 },
 	{ &batch, 64 },
 };
 
 /* These kinds are measured with all sizes; single cases follow below */
 static const struct kind * const kinds[] = {
-	&pair, &variable, &atomic, &zeroed, &batch, &lifo, &scattered,
+	&pair, &variable, &atomic, &charged, &zeroed, &batch, &lifo, &scattered,
 };
 
 static const size_t sizes[] = { 8, 16, 64, 256, 1024, 4096, 8192 };
@@ -228,7 +232,7 @@ static int measure(const struct kind *kind, size_t size, const struct effort *ef
 	bench_least_init(&parts.both);
 	bench_least_init(&parts.fill);
 	bench_least_init(&parts.drain);
-	err = bench_open(size);
+	err = bench_open(size, kind->gfp);
 	while (!err && rounds--)
 		err = one_round(kind, &load, &parts, effort->pairs);
 	bench_close();

@@ -75,6 +75,15 @@ static void compare_large(struct stress_actor *actor, const struct stress_heap *
 	compare(actor, heap, 0, "foreign frees", st->foreign, ORACLE(heap, foreign));
 }
 
+/* The heap never held more pages than its limit. */
+static void compare_pages(struct stress_actor *actor, const struct stress_heap *heap,
+			  const struct pcslab_stats *st)
+{
+	if (st->limit_pages && !st->over_limit)
+		compare(actor, heap, 0, "most pages", st->max_pages,
+			min(st->max_pages, st->limit_pages));
+}
+
 /**
  * stress_compare() - compare all counters of a heap with the oracle
  * @actor: the caller
@@ -86,6 +95,7 @@ void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 {
 	unsigned int i;
 
+	pcslab_rcu_barrier(heap->heap);
 	/* Shrinking finds foreign frees. */
 	if (heap->abused)
 		stress_shrink(actor, heap);
@@ -94,6 +104,7 @@ void stress_compare(struct stress_actor *actor, struct stress_heap *heap,
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++)
 		compare_class(actor, heap, i, &st->class[i]);
 	compare_large(actor, heap, st);
+	compare_pages(actor, heap, st);
 	stress_add(actor, STRESS_COMPARED, 1);
 }
 
@@ -129,6 +140,7 @@ void stress_expect_empty(struct stress_actor *actor, struct stress_heap *heap,
 		compare(actor, heap, class->size, "slabs, empty,", class->slabs, 0);
 		compare(actor, heap, class->size, "pages, empty,", class->pages, 0);
 	}
+	compare(actor, heap, 0, "pages charged, empty,", st->pages, 0);
 }
 
 static void read_once(struct reader *r)

@@ -38,7 +38,7 @@ static void create(unsigned int i)
 	unsigned int j;
 
 	snprintf(name, sizeof(name), "crowd-%u", i);
-	if (stress_heap_init(heap, name, 0)) {
+	if (stress_heap_init(heap, name, 0, 0)) {
 		stress_add(crowd->actor, STRESS_WRONG_RESULT, 1);
 		return;
 	}

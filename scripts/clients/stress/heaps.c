@@ -26,6 +26,9 @@
 /* The zombies that an owner may leave behind at a time, and its heap */
 #define OWNER_HEAPS	16
 
+/* Pages that a heap is limited to */
+#define MAX_LIMIT	200
+
 #define CHECKS		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 #define ANY_FLAGS	(PCSLAB_HEAP_RANDOM | CHECKS)
 
@@ -64,12 +67,14 @@ int stress_oracle_create(struct stress_heap *heap)
  * @heap: filled
  * @name: of the heap
  * @flags: its attributes
+ * @pages: its limit, or 0
  *
  * Return: 0 or an error.
  */
-int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags)
+int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags,
+		     unsigned long pages)
 {
-	struct pcslab_heap_attr attr = { .flags = flags };
+	struct pcslab_heap_attr attr = { .flags = flags, .limit_bytes = pages * PAGE_SIZE };
 	unsigned int cpu;
 
 	strscpy(heap->name, name, sizeof(heap->name));
@@ -156,6 +161,12 @@ static unsigned long any_flags(struct stress_actor *actor)
 	return stress_random(actor, ANY_FLAGS + 1);
 }
 
+/* Half of the heaps have no limit. */
+static unsigned long any_limit(struct stress_actor *actor)
+{
+	return stress_random(actor, 2) * (1 + stress_random(actor, MAX_LIMIT));
+}
+
 static void live_once(struct owner *owner, struct stress_heap *heap)
 {
 	struct stress_actor *actor = owner->actor;
@@ -164,7 +175,7 @@ static void live_once(struct owner *owner, struct stress_heap *heap)
 	char name[PCSLAB_NAME_LEN];
 
 	snprintf(name, sizeof(name), "brief-%u-%u", owner->number, owner->turn++);
-	if (stress_heap_init(heap, name, any_flags(actor))) {
+	if (stress_heap_init(heap, name, any_flags(actor), any_limit(actor))) {
 		stress_add(actor, STRESS_WRONG_RESULT, 1);
 		return;
 	}
@@ -249,7 +260,7 @@ static int make_owner(struct owner *owner, unsigned int number)
 static int make_lasting(struct stress_heap *heap, const char *name, unsigned long flags)
 {
 	heap->lasts = true;
-	return stress_oracle_create(heap) ?: stress_heap_init(heap, name, flags);
+	return stress_oracle_create(heap) ?: stress_heap_init(heap, name, flags, 0);
 }
 
 /**

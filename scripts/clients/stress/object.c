@@ -15,6 +15,7 @@
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -62,14 +63,28 @@ static bool has_content(const void *obj, const struct stress_object *object, siz
 
 /*
  * The alignment of a power of two is itself; of any other size it is the
- * largest power of two that divides the size.
+ * largest power of two that divides the size. vmalloc aligns to pages.
  */
 static bool aligned(const struct stress_object *object)
 {
 	unsigned long align = max_t(unsigned long, object->size & -object->size,
 				    ARCH_KMALLOC_MINALIGN);
 
+	if (is_vmalloc_addr(object->obj))
+		align = PAGE_SIZE;
 	return IS_ALIGNED((unsigned long)object->obj, align);
+}
+
+/* What an object of a size has. */
+static size_t usable_of(const void *obj, size_t size)
+{
+	return is_vmalloc_addr(obj) ? PAGE_ALIGN(size) : size_usable(size);
+}
+
+/* Where the object is counted. */
+static unsigned int index_of(const void *obj, size_t size)
+{
+	return is_vmalloc_addr(obj) ? STRESS_LARGE : size_index(size);
 }
 
 /*
@@ -106,7 +121,7 @@ static void count_call(struct stress_actor *actor, enum stress_number number)
 static void count_alloc(struct stress_actor *actor, struct stress_heap *heap, size_t size,
 			const void *obj)
 {
-	unsigned int index = size_index(size);
+	unsigned int index = index_of(obj, size);
 
 	if (!obj) {
 		this_cpu_inc(heap->counts->fails[index]);
@@ -116,14 +131,15 @@ static void count_alloc(struct stress_actor *actor, struct stress_heap *heap, si
 	}
 	this_cpu_inc(heap->counts->allocs[index]);
 	if (index == STRESS_LARGE)
-		this_cpu_add(heap->counts->large_alloc_bytes, size_usable(size));
+		this_cpu_add(heap->counts->large_alloc_bytes, usable_of(obj, size));
+	stress_add(actor, STRESS_VMALLOCED, is_vmalloc_addr(obj));
 	count_call(actor, STRESS_ALLOCS);
 }
 
 static void count_free(struct stress_actor *actor, const struct stress_object *object)
 {
 	struct stress_counts __percpu *counts = object->heap->counts;
-	unsigned int index = size_index(object->usable);
+	unsigned int index = index_of(object->obj, object->usable);
 
 	this_cpu_inc(counts->frees[index]);
 	if (index == STRESS_LARGE)
@@ -160,6 +176,8 @@ static void *call_alloc(struct stress_actor *actor, struct pcslab_heap *heap, si
 		return pcslab_alloc_array(heap, n, size / n, gfp);
 	case 2:
 		return pcslab_realloc(heap, NULL, size, zero ? gfp | __GFP_ZERO : gfp);
+	case 3:
+		return zero ? pcslab_kvzalloc(heap, size, gfp) : pcslab_kvalloc(heap, size, gfp);
 	default:
 		return zero ? pcslab_zalloc(heap, size, gfp) : pcslab_alloc(heap, size, gfp);
 	}
@@ -178,12 +196,11 @@ void stress_alloc(struct stress_actor *actor, struct stress_heap *heap,
 	gfp_t gfp = any_gfp(actor, !actor->may_sleep || heap->rows);
 	bool zero = !stress_random(actor, 4);
 
-	*object = (struct stress_object){
-		.heap = heap, .size = size, .usable = size_usable(size)
-	};
+	*object = (struct stress_object){ .heap = heap, .size = size };
 	if (heap->rows)
 		stay_here();
 	object->obj = call_alloc(actor, heap->heap, size, gfp, zero);
+	object->usable = usable_of(object->obj, size);
 	count_alloc(actor, heap, size, object->obj);
 	if (heap->rows)
 		may_leave();
@@ -217,7 +234,8 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 
 	if (rows)
 		stay_here();
-	new = pcslab_realloc(heap->heap, old.obj, size, gfp);
+	new = stress_random(actor, 4) ? pcslab_realloc(heap->heap, old.obj, size, gfp) :
+					pcslab_kvrealloc(heap->heap, old.obj, size, gfp);
 	if (!stays) {
 		count_alloc(actor, heap, size, new);
 		if (new)
@@ -236,7 +254,7 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 	object->size = size;
 	if (!stays) {
 		object->heap = heap;
-		object->usable = size_usable(size);
+		object->usable = usable_of(new, size);
 		stress_heap_get(heap);
 		stress_heap_put(old.heap);
 		if (!aligned(object))
@@ -248,6 +266,26 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 	own(actor, object);
 }
 
+/* The beginning of an object that is freed after a grace period. */
+struct freed_later {
+	struct rcu_head rcu;
+};
+
+/*
+ * The CPU that counts the free is not known then, so this is not for heaps with
+ * rows.
+ */
+static bool may_defer(const struct stress_object *object)
+{
+	return !object->heap->rows && object->size >= sizeof(struct freed_later);
+}
+
+static void free_later(struct stress_actor *actor, struct freed_later *obj)
+{
+	pcslab_free_rcu(obj, rcu);
+	stress_add(actor, STRESS_DEFERRED, 1);
+}
+
 /**
  * stress_free() - check an object and free it
  * @actor: the caller
@@ -256,7 +294,7 @@ void stress_realloc(struct stress_actor *actor, struct stress_heap *heap,
 void stress_free(struct stress_actor *actor, struct stress_object *object)
 {
 	struct stress_heap *heap = object->heap;
-	bool by_realloc = !stress_random(actor, 16);
+	u32 way = stress_random(actor, 16);
 	void *result = ZERO_SIZE_PTR;
 
 	if (!object->obj)
@@ -266,9 +304,11 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
 	check_owner(actor, object);
 	if (heap->rows)
 		stay_here();
-	if (by_realloc)
+	if (!way)
 		result = pcslab_realloc(stress_lasting[STRESS_ANYWHERE].heap, object->obj, 0,
 					GFP_NOWAIT);
+	else if (way < 3 && may_defer(object))
+		free_later(actor, object->obj);
 	else
 		pcslab_free(object->obj);
 	count_free(actor, object);
@@ -287,8 +327,11 @@ void stress_free(struct stress_actor *actor, struct stress_object *object)
  */
 static bool may_abuse(const struct stress_object *object)
 {
-	struct page *head = virt_to_head_page(object->obj);
+	struct page *head;
 
+	if (is_vmalloc_addr(object->obj))
+		return false;
+	head = virt_to_head_page(object->obj);
 	return COMPAT_KFREE_DROPS_REF && compound_order(head) &&
 	       (!IS_ENABLED(CONFIG_KASAN) || object->obj == page_address(head));
 }

@@ -184,10 +184,10 @@ something_of_all()
 	# one.
 	[ "$FLAVOUR" = rt ] || of_results "> 0" in_hardirq || return 1
 	[ "$FLAVOUR" != kunit ] || of_results "> 0" nulls_in_interrupt || return 1
-	[ ! -d "$FAIL" ] || of_results "> 0" nulls || return 1
+	[ ! -d "$FAIL" ] || of_results "> 0" nulls vmalloced || return 1
 	[ -e "$KMEMLEAK" ] || of_results "> 0" races || return 1
 	! kfree_drops_references || of_results "> 0" foreign || return 1
-	of_results "> 0" in_task in_softirq crossed reallocs_in_place runs heaps zombies \
+	of_results "> 0" in_task in_softirq crossed deferred reallocs_in_place runs heaps zombies \
 		crowd shrinks shrunk reads compared || return 1
 	[ -s /tmp/cycles ] && [ -s /tmp/read ] && [ -s /tmp/drops ] && [ -s /tmp/hogs ]
 }
@@ -350,6 +350,7 @@ table()
 	row "  objects of that heap handed out twice" "$(result handed_out_twice)"
 	row "allocations that failed" "$(result nulls)"
 	row "  of these in softirq or hardirq" "$(result nulls_in_interrupt)"
+	row "objects from vmalloc" "$(result vmalloced)"
 	if [ -d "$FAIL" ]; then
 		row "failures injected" "$(injected)"
 	else

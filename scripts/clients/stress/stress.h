@@ -30,12 +30,14 @@ enum stress_number {
 	STRESS_ALLOCS,
 	STRESS_FREES,
 	STRESS_REALLOCS,	/* that left the object where it was */
+	STRESS_VMALLOCED,	/* allocated from vmalloc */
 	STRESS_NULLS,
 	STRESS_NULLS_IN_INTERRUPT,
 	STRESS_IN_TASK,		/* allocations and frees, by context */
 	STRESS_IN_SOFTIRQ,
 	STRESS_IN_HARDIRQ,
 	STRESS_CROSSED,		/* objects freed by another CPU */
+	STRESS_DEFERRED,	/* objects freed after a grace period */
 	STRESS_FOREIGN,		/* kfree() of a live object */
 	STRESS_RACES,		/* objects freed by two tasks at once */
 	STRESS_BOTH_COUNTED,	/* of these, both frees counted */
@@ -163,7 +165,8 @@ void stress_free_slots(struct stress_actor *actor);
 
 /* heaps.c */
 int stress_oracle_create(struct stress_heap *heap);
-int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags);
+int stress_heap_init(struct stress_heap *heap, const char *name, unsigned long flags,
+		     unsigned long pages);
 struct stress_heap *stress_any_heap(struct stress_actor *actor);
 void stress_heap_get(struct stress_heap *heap);
 void stress_heap_put(struct stress_heap *heap);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees that wait for an RCU grace period
+ *
+ * pcslab_free_rcu() claims the object first, so that a bad free is refused
+ * before a word is written: an atomic operation moves its state from
+ * PCSLAB_OBJ_LIVE to PCSLAB_OBJ_RCU, or the tag of a large object's page from
+ * pcslab_large_tag to pcslab_rcu_tag. Any other free finds neither and is
+ * refused (badfree.c). Then call_rcu() gets the rcu_head, and its callback
+ * frees the object. Nothing but the rcu_head is needed to find the object: the
+ * page leads to the slab, and the offset in the slab to the object. For one
+ * from vmalloc, the pages below the rcu_head are searched for the first one.
+ *
+ * RCU collects callbacks per CPU and by grace period, and hurries when many
+ * wait (rcutree.qhimark), so nothing is held back or batched here. With
+ * CONFIG_RCU_LAZY and rcutree.enable_rcu_lazy=1 callbacks may wait for ten
+ * seconds. RCU itself flushes them when memory is short or many of them wait,
+ * and kfree_rcu() also holds memory back for seconds. So this does not ask for
+ * a hurry; rcu_barrier() does.
+ *
+ * While an object waits it is live in the statistics, for the audit and for
+ * tracking, and keeps its slab (or pages) and the heap. It is counted in
+ * heap->deferred before call_rcu() and until after it is freed. That is an
+ * atomic counter per heap, whose cache line bounces between CPUs that defer
+ * frees of one heap; no other call uses that line.
+ *
+ * Locks: none. Context: as the public functions say; the callback runs in a
+ * softirq, or in a thread of RCU with softirqs off.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+#include "page.h"
+
+/*
+ * The slab of an object that waits. The object keeps the slab; but forget.c may
+ * have hidden it meanwhile. NULL if there is none: then the page is that of a
+ * large object, or two CPUs freed the object at the same instant.
+ */
+static struct pcslab_slab *slab_of_waiting(const struct page *page)
+{
+	struct pcslab_slab *slab = (struct pcslab_slab *)READ_ONCE(page->private);
+	unsigned long mark = (unsigned long)READ_ONCE(page->lru.next);
+
+	return mark == slab_mark(slab) || mark == hidden_mark(slab) ? slab : NULL;
+}
+
+/* Free the object that contains @addr. Returns its heap. */
+static struct pcslab_heap *free_small(struct pcslab_slab *slab, const void *addr)
+{
+	unsigned int index = ((const char *)addr - slab->base) / slab->class->stride;
+	void *obj = slab->base + index * slab->class->stride;
+	struct pcslab_class *class = slab->class;
+
+	/* The slab may go with the object. */
+	if (!pcslab_free_waiting(slab, obj, &slab->state[index]))
+		pcslab_raced_free(class, obj);
+	return class->heap;
+}
+
+static struct pcslab_heap *free_large(struct page *page)
+{
+	struct pcslab_heap *heap = large_class(page)->heap;
+
+	pcslab_large_free_waiting(page);
+	return heap;
+}
+
+/* The first page of the object that contains @addr, or NULL. */
+static struct page *page_of_waiting(const void *addr)
+{
+	if (is_vmalloc_addr(addr))
+		return pcslab_area_page_around(addr);
+	return virt_to_head_page(addr);
+}
+
+/* Free an object whose grace period has passed. @addr is any address in it. */
+static void free_waiting(const void *addr)
+{
+	struct page *page = page_of_waiting(addr);
+	struct pcslab_slab *slab = page ? slab_of_waiting(page) : NULL;
+	struct pcslab_heap *heap;
+
+	rcu_read_lock();	/* keeps the heap until this has counted */
+	if (slab)
+		heap = free_small(slab, addr);
+	else if (page && page_has_tag(page, &pcslab_rcu_tag))
+		heap = free_large(page);
+	else
+		heap = NULL;
+	/* Release: pairs with the acquire in pcslab_rcu_barrier(). */
+	if (heap)
+		atomic_long_dec_return_release(&heap->deferred);
+	else
+		pcslab_bad_free(addr, _THIS_IP_);
+	rcu_read_unlock();
+}
+
+static void free_head(struct rcu_head *head)
+{
+	free_waiting(head);
+}
+
+static struct pcslab_class *claim_small(const void *obj)
+{
+	struct pcslab_slab *slab = slab_of(obj);
+	u8 *state;
+
+	if (!slab || !find_state(slab, obj, &state) ||
+	    cmpxchg(state, PCSLAB_OBJ_LIVE, PCSLAB_OBJ_RCU) != PCSLAB_OBJ_LIVE)
+		return NULL;
+	return slab->class;
+}
+
+/* Take the object from the caller; false if that is refused. */
+static bool claim(const void *obj, unsigned long caller)
+{
+	struct pcslab_class *class;
+
+	preempt_disable();	/* keeps the slab until the claim pins it */
+	class = claim_small(obj) ?: pcslab_large_wait(obj);
+	preempt_enable();
+	if (class)
+		atomic_long_inc(&class->heap->deferred);
+	else
+		pcslab_bad_free(obj, caller);
+	return class;
+}
+
+void __pcslab_free_rcu(void *obj, struct rcu_head *head)
+{
+	if (!ZERO_OR_NULL_PTR(obj) && claim(obj, _RET_IP_))
+		call_rcu(head, free_head);
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_free_rcu, "PCSLAB");
+
+/**
+ * pcslab_free_rcu_sync() - wait for an RCU grace period and give an object back
+ * @obj: as for pcslab_free()
+ *
+ * pcslab_free_rcu() for objects without a struct rcu_head. The object is
+ * checked and claimed before the wait.
+ *
+ * Context: process. May sleep. pcslab_rcu_barrier() does not wait for this
+ *	call, and destroying the heap meanwhile makes it a zombie.
+ */
+void pcslab_free_rcu_sync(void *obj)
+{
+	might_sleep();
+	if (ZERO_OR_NULL_PTR(obj) || !claim(obj, _RET_IP_))
+		return;
+	pcslab_grace_period();
+	free_waiting(obj);
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_free_rcu_sync, "PCSLAB");
+
+/**
+ * pcslab_rcu_barrier() - wait for deferred frees
+ * @heap: the heap
+ *
+ * When this returns, all objects of the heap are freed that were given to
+ * pcslab_free_rcu() before the call. If no object waits it returns at once,
+ * otherwise it calls rcu_barrier(), which takes a grace period and waits for
+ * all callbacks of the kernel. pcslab_heap_destroy() does this.
+ *
+ * Context: process. May sleep.
+ */
+void pcslab_rcu_barrier(struct pcslab_heap *heap)
+{
+	might_sleep();
+	/*
+	 * An object is counted in pcslab_free_rcu(), which was before this. So
+	 * if this reads 0, it reads the result of the last decrement or of one
+	 * after that, all of which are atomic read-modify-writes. Acquire:
+	 * pairs with the release in free_waiting(), so the frees are seen.
+	 */
+	if (atomic_long_read_acquire(&heap->deferred))
+		rcu_barrier();
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_rcu_barrier, "PCSLAB");
