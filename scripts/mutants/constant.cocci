@@ -52,6 +52,9 @@ position p : script:python() { wanted("named", p) };
 - PCSLAB_OBJ_DEFERRED@p
 + PCSLAB_OBJ_LIVE
 |
+- PCSLAB_OBJ_RCU@p
++ PCSLAB_OBJ_LIVE
+|
 - PCSLAB_OBJ_NONE@p
 + PCSLAB_OBJ_FREE
 |
