@@ -117,10 +117,12 @@ static int name_error(const char *name)
 	return 0;
 }
 
-/* Random bytes, or mostly letters; and flags that are not defined. */
+/* Random bytes, or mostly letters; and a flag above the last one. */
 static void bad_name(struct fuzz *f, struct victim *v)
 {
-	struct pcslab_heap_attr attr = { .flags = BIT(4 + below(f, BITS_PER_LONG - 4)) };
+	struct pcslab_heap_attr attr = {
+		.flags = PCSLAB_HEAP_NO_ACCOUNT << (1 + below(f, BITS_PER_LONG - 5))
+	};
 	unsigned int i, len = below(f, PCSLAB_NAME_LEN + 3), any = below(f, 2);
 	char name[PCSLAB_NAME_LEN + 3] = "";
 	struct pcslab_heap *heap;

@@ -467,10 +467,18 @@ static void destroy_waits(struct kunit *test)
 }
 
 /* A free after destroy is as late as any, and the zombie goes with it. */
+static void expect_heap_goes(struct kunit *test, const char *name)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 500 && strstr(api_summary(test), name); tries++)
+		msleep(20);
+	KUNIT_EXPECT_NULL(test, strstr(api_summary(test), name));
+}
+
 static void zombie_goes(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-rcu-late", NULL);
-	unsigned int tries;
 	struct thing *thing;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
@@ -479,9 +487,7 @@ static void zombie_goes(struct kunit *test)
 	pcslab_heap_destroy(heap);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(api_summary(test), "kunit-rcu-late zombie"));
 	pcslab_free_rcu(thing, rcu);
-	for (tries = 0; tries < 100 && strstr(api_summary(test), "kunit-rcu-late"); tries++)
-		msleep(20);
-	KUNIT_EXPECT_NULL(test, strstr(api_summary(test), "kunit-rcu-late"));
+	expect_heap_goes(test, "kunit-rcu-late");
 }
 
 static int forgotten;
@@ -509,7 +515,7 @@ static void forget_waits(struct kunit *test)
 	reader_leaves();
 	waiter_ends(&waiter);
 	KUNIT_EXPECT_EQ(test, forgotten, 0);
-	KUNIT_EXPECT_NULL(test, strstr(api_summary(test), "kunit-rcu-lost"));
+	expect_heap_goes(test, "kunit-rcu-lost");
 }
 
 static void free_sync(void *obj)

@@ -217,7 +217,7 @@ static void *take_small(struct pcslab_heap *heap, unsigned long index, size_t si
 		return NULL;
 
 	node = pcslab_node_wanted(node);
-	obj = pcslab_cache_alloc(class, gfp, node) ?:
+	obj = pcslab_cache_alloc(class, gfp, node, true) ?:
 	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
 		return NULL;

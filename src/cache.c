@@ -260,12 +260,19 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
 	return supply->slab;
 }
 
-/*
- * Return the next object of this CPU's magazines, after a refill if they are
- * empty. Unless @hand_out it stays there.
+/**
+ * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
+ * @class: class of the object
+ * @gfp: used to allocate a magazine, if the CPU has none, and a slab
+ * @node: node the object must come from, or NUMA_NO_NODE
+ * @hand_out: otherwise the object stays where it is, after a refill if need be
+ *
+ * Return: the object, counted if it is handed out. NULL if this CPU does not
+ *	belong to @node, if the local depot is empty and no pages for a slab are
+ *	available, if this call interrupts another one on this cache, or if the
+ *	cache is out of service.
  */
-static __always_inline void *cache_serve(struct pcslab_class *class, gfp_t gfp, int node,
-					 bool hand_out)
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out)
 {
 	struct supply supply = {};
 	struct pcslab_cache *c;
@@ -294,22 +301,6 @@ static __always_inline void *cache_serve(struct pcslab_class *class, gfp_t gfp, 
 }
 
 /**
- * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
- * @class: class of the object
- * @gfp: used to allocate a magazine, if the CPU has none, and a slab
- * @node: node the object must come from, or NUMA_NO_NODE
- *
- * Return: the object, counted. NULL if this CPU does not belong to @node, if
- *	the local depot is empty and no pages for a slab are available, if this
- *	call interrupts another one on this cache, or if the cache is out of
- *	service.
- */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node)
-{
-	return cache_serve(class, gfp, node, true);
-}
-
-/**
  * pcslab_cache_prepare() - have objects in this CPU's magazine and the depot
  * @class: class of the objects
  *
@@ -321,7 +312,7 @@ bool pcslab_cache_prepare(struct pcslab_class *class)
 	int node = pcslab_home_of(raw_smp_processor_id());
 	struct pcslab_slab *slab;
 
-	cache_serve(class, GFP_KERNEL, NUMA_NO_NODE, false);
+	pcslab_cache_alloc(class, GFP_KERNEL, NUMA_NO_NODE, false);
 	if (!pcslab_depot_lacks_objects(class, node))
 		return true;
 	slab = pcslab_slab_create(class, GFP_KERNEL | __GFP_NOMEMALLOC, node, class->order);

@@ -66,7 +66,7 @@ void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 
 /* cache.c: the magazines of a CPU, and the life of a cache */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node);
+void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out);
 bool pcslab_cache_prepare(struct pcslab_class *class);
 bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
 unsigned long pcslab_cache_drain(struct pcslab_class *class,

@@ -31,11 +31,21 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
 	}
 }
 
-static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
+static __always_inline struct page *get_pages(gfp_t gfp, int node, unsigned int order)
 {
 	if (unlikely(gfp & __GFP_NOFAIL))
 		return wait_for_pages(gfp & ~__GFP_NOFAIL, node, order);
 	return alloc_pages_node(node, gfp | __GFP_COMP, order);
+}
+
+static noinline struct page *get_charged_pages(struct mem_cgroup *memcg, gfp_t gfp, int node,
+					       unsigned int order)
+{
+	struct mem_cgroup *before = set_active_memcg(memcg);
+	struct page *page = get_pages(gfp | __GFP_ACCOUNT, node, order);
+
+	set_active_memcg(before);
+	return page;
 }
 
 /**
@@ -53,15 +63,9 @@ static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
 struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
 			      unsigned int order)
 {
-	struct mem_cgroup *before;
-	struct page *page;
-
-	if (likely(!heap->memcg))
-		return get_pages(gfp, node, order);
-	before = set_active_memcg(heap->memcg);
-	page = get_pages(gfp | __GFP_ACCOUNT, node, order);
-	set_active_memcg(before);
-	return page;
+	if (unlikely(heap->memcg))
+		return get_charged_pages(heap->memcg, gfp, node, order);
+	return get_pages(gfp, node, order);
 }
 
 /*
