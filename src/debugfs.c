@@ -4,6 +4,7 @@
  *
  *   stats			a line per heap and a total
  *   classes			the size classes
+ *   whatis			the last answer of describe.c
  *   fail_pages/, fail_pcslab/	controls of fault injection (fault.c)
  *   heaps/<name>/stats		per class: the sum over all CPUs
  *   heaps/<name>/exact		the same as a cut
@@ -460,6 +461,14 @@ static int classes_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(classes);
 
+static int whatis_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "pcslab whatis version 1\n");
+	pcslab_whatis_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(whatis);
+
 /*
  * Errors of debugfs are ignored, as usual: a heap works without its files.
  * "Unsafe" files are those whose removal waits for nothing but open().
@@ -490,6 +499,7 @@ void __init pcslab_debugfs_init(void)
 	heaps_dir = debugfs_create_dir("heaps", root);
 	debugfs_create_file("stats", 0400, root, NULL, &summary_fops);
 	debugfs_create_file("classes", 0400, root, NULL, &classes_fops);
+	debugfs_create_file("whatis", 0400, root, NULL, &whatis_fops);
 	pcslab_fault_init(root);
 }
 

@@ -50,6 +50,9 @@ static inline const char *pcslab_site_name(const struct pcslab_site *site)
 	return site ? site->name : "unknown";
 }
 
+/* describe.c: what is at an address */
+void pcslab_whatis_show(struct seq_file *m);
+
 /* track.c: which call sites allocated which objects */
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller);

@@ -298,8 +298,8 @@ static inline struct pcslab_class *large_class_of(const void *obj)
 	return page ? large_class(page) : NULL;
 }
 
-/* The class of the large object that contains an address, else NULL. */
-static inline struct pcslab_class *large_class_around(const void *obj)
+/* The first page of the large object that contains an address, else NULL. */
+static inline struct page *large_page_around(const void *obj)
 {
 	struct page *page;
 
@@ -307,6 +307,13 @@ static inline struct pcslab_class *large_class_around(const void *obj)
 		page = pcslab_area_page_around(obj);
 	else if (!page_is_large(page) && !(find_head(&page) && page_is_large(page)))
 		page = NULL;
+	return page;
+}
+
+static inline struct pcslab_class *large_class_around(const void *obj)
+{
+	struct page *page = large_page_around(obj);
+
 	return page ? large_class(page) : NULL;
 }
 

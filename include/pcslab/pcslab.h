@@ -47,7 +47,8 @@
  *   devm_pcslab_memdup(), devm_pcslab_strdup(), devm_pcslab_asprintf(),
  *   devm_pcslab_free()
  * * the size of an object to be allocated: pcslab_size_roundup()
- * * information on a pointer: pcslab_usable_size(), pcslab_heap_of()
+ * * information on a pointer: pcslab_usable_size(), pcslab_heap_of(),
+ *   pcslab_describe()
  * * statistics: pcslab_heap_stats(), pcslab_heap_stats_exact(), and the files
  *   in /sys/kernel/debug/pcslab/
  *
@@ -622,6 +623,7 @@ DEFINE_FREE(pcslab, void *, IS_ERR_OR_NULL(_T) ? (void)0 : pcslab_free(_T))
 #endif
 size_t pcslab_usable_size(const void *obj);
 struct pcslab_heap *pcslab_heap_of(const void *obj);
+size_t pcslab_describe(const void *obj, char *buf, size_t len);
 
 void *devm_pcslab_alloc(struct pcslab_heap *heap, struct device *dev, size_t size,
 			gfp_t gfp) __alloc_size(3);
