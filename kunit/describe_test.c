@@ -154,8 +154,7 @@ static void ask(struct kunit *test, const char *what, int err)
 	KUNIT_ASSERT_NOT_NULL(test, command);
 	KUNIT_EXPECT_EQ_MSG(test, !!run_shell(command), err, "%s", what);
 	kfree(command);
-	KUNIT_ASSERT_GT(test, api_read_file("/sys/kernel/debug/pcslab/whatis", text,
-					    sizeof(text)), 0);
+	KUNIT_ASSERT_GT(test, api_read_file("pcslab/whatis", text, sizeof(text)), 0);
 }
 
 static void file_has_the_answer(struct kunit *test)

@@ -376,7 +376,7 @@ static void within_the_limit(struct kunit *test)
 
 static long unreclaimable(void)
 {
-	return global_node_page_state(NR_SLAB_UNRECLAIMABLE_B);
+	return global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
 }
 
 /*

@@ -31,7 +31,7 @@
 #include "page.h"
 
 /* How long to wait for frees in progress, and for the caches to be emptied. */
-#define TRIES		100
+#define TRIES		1000
 #define PAUSE_MS	10
 
 static DEFINE_MUTEX(forget_lock);
