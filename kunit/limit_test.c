@@ -252,14 +252,13 @@ static void atomic_calls_fail_at_once(struct kunit *test)
 	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
 	struct owner owner = {};
 	struct pcslab_heap *heap = limited(test, 16, &owner);
-	unsigned long flags;
 	unsigned int tries;
 	void *obj;
 
 	leave_idle_memory(test, heap);
-	local_irq_save(flags);
+	rcu_read_lock();
 	obj = pcslab_alloc(heap, 16 * PAGE_SIZE, gfp);
-	local_irq_restore(flags);
+	rcu_read_unlock();
 	KUNIT_EXPECT_NULL(test, obj);
 	KUNIT_EXPECT_EQ(test, fails_of(heap), 1ull);
 	KUNIT_EXPECT_EQ(test, owner.calls, 1u);
@@ -442,7 +441,7 @@ static void no_pages_no_charge(struct kunit *test)
 	pcslab_heap_destroy(heap);
 }
 
-/* The most pages held, when that was, and not again when less are held. */
+/* The most pages held, when that was, and not again when as many are held. */
 static void high_water_mark(struct kunit *test)
 {
 	struct pcslab_heap *heap = pcslab_heap_create(NAME, NULL);
@@ -455,13 +454,17 @@ static void high_water_mark(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st.limit_pages, 0ull);
 	before = ktime_get_boottime_seconds();
 	obj = pcslab_alloc(heap, 32 * PAGE_SIZE, GFP_KERNEL);
-	after = ktime_get_boottime_seconds();
 	pcslab_heap_stats(heap, &st);
+	after = ktime_get_boottime_seconds();
 	KUNIT_EXPECT_EQ(test, st.max_pages, 32ull);
 	KUNIT_EXPECT_GE(test, st.max_pages_time, before);
 	KUNIT_EXPECT_LE(test, st.max_pages_time, after);
-	first = st.max_pages_time;
 	pcslab_free(obj);
+	after = ktime_get_boottime_seconds();
+	pcslab_heap_stats(heap, &st);
+	first = st.max_pages_time;
+	KUNIT_EXPECT_GE(test, first, before);
+	KUNIT_EXPECT_LE(test, first, after);
 	msleep(1500);
 	pcslab_free(pcslab_alloc(heap, 32 * PAGE_SIZE, GFP_KERNEL));
 	pcslab_heap_stats(heap, &st);

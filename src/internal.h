@@ -236,9 +236,8 @@ struct pcslab_plea {
 
 struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
 				   unsigned int order);
-unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp);
-void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned long held,
-		       bool got);
+bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp);
+void pcslab_charge_undo(struct pcslab_heap *heap, unsigned long pages);
 void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages);
 bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea);
 void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);

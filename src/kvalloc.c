@@ -212,13 +212,13 @@ static void *area_get(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node
 /* area_get(), with the heap charged for the pages. */
 static void *area_get_pages(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node)
 {
-	unsigned long held = pcslab_charge(heap, PFN_UP(size), gfp);
 	void *addr;
 
-	if (!held)
+	if (!pcslab_charge(heap, PFN_UP(size), gfp))
 		return NULL;
 	addr = area_get(heap, size, gfp, node);
-	pcslab_charge_end(heap, PFN_UP(size), held, addr);
+	if (!addr)
+		pcslab_charge_undo(heap, PFN_UP(size));
 	return addr;
 }
 

@@ -44,6 +44,10 @@
  * The high-water mark is one word, so that the number of pages and its time
  * always belong together: the pages are above the seconds since boot. Each part
  * ends at its largest value, 256 TiB of 4 KiB pages and eight years.
+ *
+ * It is noted where pages go, because the most pages are those from which a
+ * heap goes down, and a growing heap need not pay for it. A reader takes what
+ * the heap holds now if that is more.
  */
 #define PEAK_TIME_BITS	28
 #define PEAK_TIME_MAX	(BIT_ULL(PEAK_TIME_BITS) - 1)
@@ -56,7 +60,7 @@ static u64 peak_word(u64 pages)
 	return min(pages, PEAK_PAGES_MAX) << PEAK_TIME_BITS | min(now, PEAK_TIME_MAX);
 }
 
-/* The heap holds @pages, including those that other CPUs are just getting. */
+/* The heap held @pages, including those that other CPUs were just getting. */
 static void note_peak(struct pcslab_budget *budget, u64 pages)
 {
 	s64 old = atomic64_read(&budget->peak);
@@ -77,12 +81,12 @@ static void note_peak(struct pcslab_budget *budget, u64 pages)
  * @gfp: with __GFP_NOFAIL the limit is exceeded
  *
  * Compare and exchange, not add and check, because a charge that is taken back
- * again could make another CPU fail that is within the limit. The caller must
- * call pcslab_charge_end().
+ * again could make another CPU fail that is within the limit. If the heap does
+ * not get the pages, the caller must call pcslab_charge_undo().
  *
- * Return: what the heap is charged for in all, or 0 at the limit.
+ * Return: false at the limit.
  */
-unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
+bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
 {
 	struct pcslab_budget *budget = &heap->budget;
 	long held = atomic_long_read(&budget->pages);
@@ -91,11 +95,21 @@ unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t
 	do {
 		fits = held + pages <= READ_ONCE(budget->limit);
 		if (!fits && !(gfp & __GFP_NOFAIL))
-			return 0;
+			return false;
 	} while (!atomic_long_try_cmpxchg(&budget->pages, &held, held + pages));
 	if (!fits)
 		atomic_long_inc(&budget->over_limit);
-	return held + pages;
+	return true;
+}
+
+/**
+ * pcslab_charge_undo() - a heap did not get the pages it was charged for
+ * @heap: the heap
+ * @pages: how many
+ */
+void pcslab_charge_undo(struct pcslab_heap *heap, unsigned long pages)
+{
+	atomic_long_sub(pages, &heap->budget.pages);
 }
 
 /**
@@ -106,23 +120,7 @@ unsigned long pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t
 void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages)
 {
 	/* A full barrier: the pages are gone before others see it. */
-	atomic_long_sub_return(pages, &heap->budget.pages);
-}
-
-/**
- * pcslab_charge_end() - end what pcslab_charge() began
- * @heap: same
- * @pages: same
- * @held: what it returned
- * @got: the heap got the pages; otherwise the charge is taken back
- */
-void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned long held,
-		       bool got)
-{
-	if (got)
-		note_peak(&heap->budget, held);
-	else
-		pcslab_uncharge(heap, pages);
+	note_peak(&heap->budget, atomic_long_fetch_sub(pages, &heap->budget.pages));
 }
 
 /**
@@ -137,13 +135,13 @@ void pcslab_charge_end(struct pcslab_heap *heap, unsigned long pages, unsigned l
 struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
 				   unsigned int order)
 {
-	unsigned long held = pcslab_charge(heap, 1UL << order, gfp);
 	struct page *page;
 
-	if (!held)
+	if (!pcslab_charge(heap, 1UL << order, gfp))
 		return NULL;
 	page = pcslab_pages_get(heap, gfp, node, order);
-	pcslab_charge_end(heap, 1UL << order, held, page);
+	if (!page)
+		pcslab_charge_undo(heap, 1UL << order);
 	return page;
 }
 
@@ -277,9 +275,12 @@ void pcslab_budget_read(struct pcslab_heap *heap, struct pcslab_stats *st)
 {
 	const struct pcslab_budget *budget = &heap->budget;
 	unsigned long limit = READ_ONCE(budget->limit);
-	u64 peak = atomic64_read(&budget->peak);
+	u64 peak;
 
 	st->pages = atomic_long_read(&budget->pages);
+	peak = atomic64_read(&budget->peak);
+	if (st->pages > peak >> PEAK_TIME_BITS)
+		peak = peak_word(st->pages);
 	st->limit_pages = limit == ULONG_MAX ? 0 : limit;
 	st->max_pages = peak >> PEAK_TIME_BITS;
 	st->max_pages_time = peak & PEAK_TIME_MAX;

@@ -216,7 +216,8 @@ struct pcslab_class_stats {
  *	objects
  * @limit_pages: the limit of @pages; 0 if there is none
  * @max_pages: the most pages that it held so far
- * @max_pages_time: when that was, in seconds since boot
+ * @max_pages_time: when it gave the first of these back, in seconds since boot;
+ *	the time of reading while it holds them
  * @over_limit: how often __GFP_NOFAIL exceeded the limit
  */
 struct pcslab_stats {
