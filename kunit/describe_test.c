@@ -23,20 +23,38 @@ static void expect_says(struct kunit *test, const void *addr, const char *words)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, words), "\"%s\" says not %s", text, words);
 }
 
-/* Objects of the first slab of their class, one behind the other */
-static void get_three(struct kunit *test, char *obj[3], size_t size)
+#define MANY	200
+
+static char *many[MANY];
+
+static bool is_one_of_many(const char *obj)
 {
-	char *got[3], *least;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
-		got[i] = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, got[i]);
+	for (i = 0; i < MANY; i++) {
+		if (many[i] == obj)
+			return true;
 	}
-	least = min3(got[0], got[1], got[2]);
-	for (i = 0; i < 3; i++) {
-		KUNIT_ASSERT_LT(test, (size_t)(got[i] - least), 3 * size);
-		obj[(got[i] - least) / size] = got[i];
+	return false;
+}
+
+/* Three objects, one behind the other; among many there are such. */
+static void get_three(struct kunit *test, char *obj[3], size_t size)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < MANY; i++)
+		many[i] = pcslab_alloc(api_heap(test), size, GFP_KERNEL);
+	for (i = 0; i < MANY; i++) {
+		if (is_one_of_many(many[i] - size) && is_one_of_many(many[i] + size))
+			break;
+	}
+	KUNIT_ASSERT_LT(test, i, MANY);
+	for (j = 0; j < 3; j++)
+		obj[j] = many[i] + size * j - size;
+	for (i = 0; i < MANY; i++) {
+		if (many[i] < obj[0] || many[i] > obj[2])
+			pcslab_free(many[i]);
 	}
 }
 
