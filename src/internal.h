@@ -11,6 +11,7 @@
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/numa.h>
 #include <linux/prandom.h>
 #include <linux/seq_file.h>
@@ -21,7 +22,17 @@
 void pcslab_alloc_init(void);
 void *pcslab_alloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		       unsigned long caller);
-int pcslab_node_wanted(int node);
+/*
+ * The node that a caller can have, of any number that it gives, or
+ * NUMA_NO_NODE. As for kmalloc_node(), a node without memory is no preference.
+ */
+static inline int pcslab_node_wanted(int node)
+{
+	if (node < 0 || node >= nr_node_ids || !node_state(node, N_NORMAL_MEMORY))
+		return NUMA_NO_NODE;
+	return node;
+}
+
 bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp);
 void pcslab_count_unaccounted(struct pcslab_heap *heap);
 void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
