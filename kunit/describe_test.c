@@ -23,7 +23,7 @@ static void expect_says(struct kunit *test, const void *addr, const char *words)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, words), "\"%s\" says not %s", text, words);
 }
 
-#define MANY	200
+#define MANY	2048	/* more than a slab has */
 
 static char *many[MANY];
 
@@ -38,7 +38,7 @@ static bool is_one_of_many(const char *obj)
 	return false;
 }
 
-/* Three objects, one behind the other; among many there are such. */
+/* Three objects, one behind the other: a slab that is all live has such. */
 static void get_three(struct kunit *test, char *obj[3], size_t size)
 {
 	unsigned int i, j;
