@@ -317,11 +317,11 @@ static void node_gets_its_own_back(struct kunit *test)
 	before = depot_objects(class, 1);
 
 	move_to(test, near);
-	mine = pcslab_cached(class, pcslab_cache_of(class, near)) + depot_objects(class, 0);
+	mine = pcslab_cached(class, pcslab_cpu_of(class, near)) + depot_objects(class, 0);
 	frees = own_frees(class, near);
 	for (i = 0; i < NODE_OBJECTS; i++)
 		pcslab_free(obj[i]);
-	KUNIT_EXPECT_EQ(test, mine, pcslab_cached(class, pcslab_cache_of(class, near)) +
+	KUNIT_EXPECT_EQ(test, mine, pcslab_cached(class, pcslab_cpu_of(class, near)) +
 				    depot_objects(class, 0));
 	/* Slabs that became empty may have been freed. */
 	KUNIT_EXPECT_GT(test, depot_objects(class, 1), before);
@@ -470,7 +470,7 @@ static void audit_looks_itself(struct kunit *test)
 	WRITE_ONCE(*cached, PCSLAB_OBJ_LIVE);
 	expect_audit(test, "3 0 1");
 	WRITE_ONCE(*cached, PCSLAB_OBJ_CACHED);
-	check_rounds(test, pcslab_cache_of(heap->class[size_index(64)], 0)->loaded->round, live);
+	check_rounds(test, pcslab_cpu_of(heap->class[size_index(64)], 0)->loaded->round, live);
 	pcslab_free(obj);
 	pcslab_free(other);
 	expect_quiet(test, heap);

@@ -515,7 +515,7 @@ static void expect_found(struct kunit *test, const char *key, struct found found
 static void change_states(bool back)
 {
 	struct pcslab_class *class = heap->class[pcslab_class_index(small.size)];
-	struct pcslab_magazine *mag = pcslab_cache_of(class, 0)->loaded;
+	struct pcslab_magazine *mag = pcslab_cpu_of(class, 0)->loaded;
 
 	WRITE_ONCE(*state_of(small.obj[0]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
 	WRITE_ONCE(*state_of(small.obj[1]), back ? PCSLAB_OBJ_LIVE : PCSLAB_OBJ_DEFERRED);
@@ -606,8 +606,8 @@ static void size_classes(struct kunit *test)
 	expect_cell(test, "1664", NULL, "objects", objects_in_slab(&plain));
 	expect_cell(test, "1664", NULL, "unused", bytes % distance(&plain));
 	expect_cell(test, "1664", NULL, "magazine",
-		    pcslab_cache_of(class, 0)->limit -
-		    pcslab_cache_of(class, 0)->loaded->round);
+		    pcslab_cpu_of(class, 0)->limit -
+		    pcslab_cpu_of(class, 0)->loaded->round);
 	give_all(&plain);
 	heap = checked;
 }

@@ -305,7 +305,7 @@ static void cpu_stays_down(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, cpu_online(3));
 		KUNIT_ASSERT_EQ(test, pcslab_heap_stats(heap, &after), 0);
 		expect_same_totals(test, &before, &after);
-		KUNIT_EXPECT_NULL(test, pcslab_cache_of(heap->class[0], 3));
+		KUNIT_EXPECT_NULL(test, pcslab_cpu_of(heap->class[0], 3));
 	}
 	bring_up(test, 3);
 	move_to(test, 3);
@@ -454,12 +454,12 @@ static void fast_path_comes_back(struct kunit *test)
 {
 	struct pcslab_heap *heap = new_heap(test, "fail-fast");
 	struct pcslab_class *class;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 
 	move_to(test, 1);
 	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
 	class = heap->class[size_index(64)];
-	c = pcslab_cache_of(class, 1);
+	c = pcslab_cpu_of(class, 1);
 	fail_heaps(test, "fail-fast");
 	pcslab_free(pcslab_alloc(heap, 64, GFP_KERNEL));
 	KUNIT_EXPECT_PTR_NE(test, READ_ONCE(*per_cpu_ptr(class->caches, 1)), c);

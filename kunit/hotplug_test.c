@@ -106,7 +106,7 @@ static void expect_caches(struct kunit *test, struct pcslab_heap *heap,
 	struct pcslab_class *class;
 
 	pcslab_for_each_class(class, heap)
-		KUNIT_EXPECT_EQ_MSG(test, !!pcslab_cache_of(class, cpu), expected,
+		KUNIT_EXPECT_EQ_MSG(test, !!pcslab_cpu_of(class, cpu), expected,
 				    "CPU %u, class %u", cpu, class->index);
 }
 
@@ -190,7 +190,7 @@ static void one_cpu_left(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, pcslab_heap_stats(keep->heap, &st), 0);
 	class = keep->heap->class[7];
-	cached = pcslab_cached(class, pcslab_cache_of(class, 0));
+	cached = pcslab_cached(class, pcslab_cpu_of(class, 0));
 	KUNIT_EXPECT_EQ(test, st.class[7].cached, cached);
 	free_all(keep);
 	bring_all_up(test);
@@ -351,9 +351,9 @@ static bool all_caches_there(struct pcslab_heap *heap)
 	cpus_read_lock();
 	pcslab_for_each_class(class, heap) {
 		for_each_online_cpu(cpu)
-			there &= !!pcslab_cache_of(class, cpu);
+			there &= !!pcslab_cpu_of(class, cpu);
 		for_each_possible_cpu(cpu)
-			there &= may_have_cache(cpu) || !pcslab_cache_of(class, cpu);
+			there &= may_have_cache(cpu) || !pcslab_cpu_of(class, cpu);
 	}
 	cpus_read_unlock();
 	return there;

@@ -122,7 +122,7 @@ static const void *a_cache(struct fuzz *f, struct victim *v)
 {
 	struct pcslab_slab *slab = slab_of_held(f, v);
 
-	return slab ? pcslab_cache_of(slab->class, any_cpu(f)) : NULL;
+	return slab ? pcslab_cpu_of(slab->class, any_cpu(f)) : NULL;
 }
 
 static const void *a_page(struct fuzz *f, struct victim *v)

@@ -189,11 +189,11 @@ static void no_magazine_is_taken(struct kunit *test)
 	struct pcslab_magazine *freeing, *allocating;
 	struct famine famine;
 	unsigned int noreclaim;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 
 	KUNIT_ASSERT_EQ(test, take_reserved(1, GFP_KERNEL), 0);
 	pcslab_heap_shrink(heap);
-	c = pcslab_cache_of(class_of_64(), 0);
+	c = pcslab_cpu_of(class_of_64(), 0);
 	KUNIT_ASSERT_NULL(test, c->loaded);
 
 	famine_begin(&famine);

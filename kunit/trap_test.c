@@ -77,7 +77,7 @@ static void arm(struct kunit *test, struct kprobe *probe)
 static void trap_in_a_call(struct pcslab_heap *heap, size_t size)
 {
 	unsigned int index = size > PCSLAB_MAX_SIZE ? PCSLAB_LARGE : pcslab_class_index(size);
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 
 	preempt_disable();
 	c = pcslab_this_cache(heap->class[index]);
@@ -397,7 +397,7 @@ static unsigned long sum_row(const struct pcslab_row *row)
 
 static struct rows rows_of(struct pcslab_heap *heap, size_t size)
 {
-	struct pcslab_cache *c = pcslab_cache_of(heap->class[pcslab_class_index(size)], 0);
+	struct pcslab_cpu *c = pcslab_cpu_of(heap->class[pcslab_class_index(size)], 0);
 
 	return (struct rows){
 		.guarded = sum_row(&c->guarded), .unguarded = sum_row(&c->unguarded)
@@ -423,7 +423,7 @@ static void expect_unguarded(struct kunit *test, struct pcslab_heap *heap, size_
 static void called_in_a_call(struct kunit *test)
 {
 	struct pcslab_heap *heap = heap_of_cpu0(test);
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	struct rows rows;
 	size_t size = 64;
 	void *obj;

@@ -128,7 +128,7 @@ static unsigned int doubles(unsigned int n)
 static void hidden_free(struct kunit *test, void *obj, size_t size)
 {
 	struct pcslab_round *round;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 
 	pcslab_free(obj);
 	c = pcslab_this_cache(class_of(size));

@@ -51,7 +51,7 @@ static void fill_magazine(void)
 		pcslab_free(obj[i]);
 }
 
-static void stand_still(struct call *call, struct pcslab_cache *c)
+static void stand_still(struct call *call, struct pcslab_cpu *c)
 {
 	struct pcslab_magazine *loaded = c->loaded;
 	ktime_t end = ktime_add_ms(ktime_get(), PATIENCE);
@@ -71,7 +71,7 @@ static void stand_still(struct call *call, struct pcslab_cache *c)
 static int make_call(void *arg)
 {
 	struct call *call = arg;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 
 	fill_magazine();
 	call->class = pcslab_class_at(heap, pcslab_class_index(SIZE));

@@ -50,12 +50,12 @@ static void add_row(struct pcslab_row *row, bool is_large)
 static void preset(unsigned int index)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, index);
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned int cpu;
 
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		add_row(&c->guarded, index == PCSLAB_LARGE);
 		add_row(&c->unguarded, index == PCSLAB_LARGE);
 	}

@@ -206,7 +206,7 @@ static __always_inline void *take_small(struct pcslab_heap *heap, unsigned long 
 		return NULL;
 
 	node = pcslab_node_wanted(node);
-	obj = pcslab_cache_alloc(class, gfp, node, true) ?:
+	obj = pcslab_cpu_alloc(class, gfp, node, true) ?:
 	      pcslab_depot_alloc(class, gfp, node);
 	if (!obj)
 		return NULL;
@@ -243,7 +243,7 @@ static __always_inline void *alloc_class(struct pcslab_heap *heap, unsigned long
 					 size_t size, gfp_t gfp, bool plain,
 					 unsigned long caller)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	void *obj;
 
 	check_context(gfp);
@@ -432,7 +432,7 @@ static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8
 		return;
 	}
 	hook_free(obj, slab->class->size);
-	if (!pcslab_cache_free(slab, obj, state))
+	if (!pcslab_cpu_free(slab, obj, state))
 		pcslab_depot_free(slab, obj, state);
 }
 
@@ -494,7 +494,7 @@ noinline void pcslab_free_for(const void *obj, unsigned long caller)
 /* Free into this CPU's loaded magazine, if nothing else is needed. */
 static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
 {
-	struct pcslab_cache *c = raw_cpu_read(*slab->caches);
+	struct pcslab_cpu *c = raw_cpu_read(*slab->caches);
 
 	if (unlikely(!guard_enter(c)))
 		return false;

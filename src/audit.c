@@ -98,7 +98,7 @@ static void walk_depot(struct pcslab_depot *depot, struct pcslab_audit *audit)
 	walk_full(depot, audit);
 }
 
-static void walk_cache(struct pcslab_class *class, struct pcslab_cache *c, void *audits)
+static void walk_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *audits)
 {
 	struct pcslab_audit *audit = (struct pcslab_audit *)audits + class->index;
 

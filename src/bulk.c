@@ -29,7 +29,7 @@
  * Hand out objects of the loaded magazine until it is empty or @end is reached.
  * Returns the first place that is not filled.
  */
-static __always_inline void **pop_run(struct pcslab_cache *c, void **objs, void **end)
+static __always_inline void **pop_run(struct pcslab_cpu *c, void **objs, void **end)
 {
 	struct pcslab_round *round = c->top - 1;
 	void **to;
@@ -58,7 +58,7 @@ static noinline size_t zero_run(unsigned long index, void **objs, size_t n)
 static __always_inline size_t take_run(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 				       void **objs, size_t n)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	size_t taken = 0;
 
 	preempt_disable();
@@ -137,7 +137,7 @@ EXPORT_SYMBOL_NS_GPL(pcslab_alloc_bulk, "PCSLAB");
  * loaded magazine does not take one. Returns the place of the first that is not
  * freed.
  */
-static __always_inline void **push_slab(struct pcslab_cache *c, struct pcslab_slab *slab,
+static __always_inline void **push_slab(struct pcslab_cpu *c, struct pcslab_slab *slab,
 					void **obj, void **end)
 {
 	unsigned long base = (unsigned long)slab->base, bytes = PAGE_SIZE << slab->order;
@@ -157,10 +157,10 @@ static __always_inline void **push_slab(struct pcslab_cache *c, struct pcslab_sl
  * The same with all objects of the class of @slab, which has the first one. A
  * slab that was found stays as long as preemption is off.
  */
-static __always_inline void **push_run(struct pcslab_cache *c, struct pcslab_slab *slab,
+static __always_inline void **push_run(struct pcslab_cpu *c, struct pcslab_slab *slab,
 				       void **objs, void **end)
 {
-	struct pcslab_cache * __percpu *caches = slab->caches;
+	struct pcslab_cpu * __percpu *caches = slab->caches;
 	void **obj = objs, **from;
 
 	do {
@@ -180,7 +180,7 @@ static __always_inline void **push_run(struct pcslab_cache *c, struct pcslab_sla
 static __always_inline size_t put_run(void **objs, size_t n)
 {
 	struct pcslab_slab *slab;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	size_t put = 0;
 
 	if (hooks_forbidden())

@@ -60,7 +60,7 @@ static unsigned int cache_verify_mag(struct pcslab_class *class, int node,
  * Slabs have left since the rounds were verified (leave.c). The caller must
  * hold the guard.
  */
-static noinline void cache_verify(struct pcslab_class *class, struct pcslab_cache *c,
+static noinline void cache_verify(struct pcslab_class *class, struct pcslab_cpu *c,
 				  u32 doubts)
 {
 	if (c->loaded)
@@ -68,16 +68,16 @@ static noinline void cache_verify(struct pcslab_class *class, struct pcslab_cach
 			   cache_verify_mag(class, c->node, c->loaded, c->top - c->loaded->round));
 	if (c->spare)
 		WRITE_ONCE(c->nr_spare, cache_verify_mag(class, c->node, c->spare, c->nr_spare));
-	pcslab_cache_trust(class, c, doubts);
+	pcslab_cpu_trust(class, c, doubts);
 }
 
 /*
  * Returns this CPU's cache with the guard held and preemption off, or NULL if
  * it is busy or out of service.
  */
-static struct pcslab_cache *cache_enter(struct pcslab_class *class)
+static struct pcslab_cpu *cache_enter(struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	u32 doubts;
 
 	preempt_disable();
@@ -97,7 +97,7 @@ static struct pcslab_cache *cache_enter(struct pcslab_class *class)
 	return NULL;
 }
 
-static void cache_exit(struct pcslab_cache *c)
+static void cache_exit(struct pcslab_cpu *c)
 {
 	guard_exit(c);
 	preempt_enable();
@@ -109,7 +109,7 @@ static void close_bottom(struct pcslab_magazine *mag)
 	(mag->round - 1)->obj = NULL;
 }
 
-static void cache_load(struct pcslab_class *class, struct pcslab_cache *c,
+static void cache_load(struct pcslab_class *class, struct pcslab_cpu *c,
 		       struct pcslab_magazine *mag, unsigned int n)
 {
 	close_bottom(mag);
@@ -119,7 +119,7 @@ static void cache_load(struct pcslab_class *class, struct pcslab_cache *c,
 }
 
 /* Leave a cache without magazines: it is new, or they were taken away. */
-static void cache_unload(struct pcslab_cache *c)
+static void cache_unload(struct pcslab_cpu *c)
 {
 	WRITE_ONCE(c->loaded, NULL);
 	WRITE_ONCE(c->spare, NULL);
@@ -128,14 +128,14 @@ static void cache_unload(struct pcslab_cache *c)
 	c->limit = no_magazine.round;
 }
 
-static void set_spare(struct pcslab_cache *c, struct pcslab_magazine *mag, unsigned int n)
+static void set_spare(struct pcslab_cpu *c, struct pcslab_magazine *mag, unsigned int n)
 {
 	WRITE_ONCE(c->nr_spare, n);
 	WRITE_ONCE(c->spare, mag);
 }
 
 /* Make @mag the loaded magazine, and the loaded one the spare. */
-static void cache_rotate(struct pcslab_class *class, struct pcslab_cache *c,
+static void cache_rotate(struct pcslab_class *class, struct pcslab_cpu *c,
 			 struct pcslab_magazine *mag, unsigned int n)
 {
 	set_spare(c, c->loaded, c->top - c->loaded->round);
@@ -143,7 +143,7 @@ static void cache_rotate(struct pcslab_class *class, struct pcslab_cache *c,
 }
 
 static struct pcslab_magazine *cache_take_empty(struct pcslab_class *class,
-						struct pcslab_cache *c,
+						struct pcslab_cpu *c,
 						struct pcslab_magazine **fresh)
 {
 	struct pcslab_magazine *mag = *fresh;
@@ -173,7 +173,7 @@ struct supply {
 };
 
 /* Slabs may have left since the depot got the magazine. */
-static void cache_verify_full(struct pcslab_class *class, struct pcslab_cache *c,
+static void cache_verify_full(struct pcslab_class *class, struct pcslab_cpu *c,
 			      struct pcslab_magazine *mag)
 {
 	if (unlikely(mag->verified != c->verified))
@@ -181,7 +181,7 @@ static void cache_verify_full(struct pcslab_class *class, struct pcslab_cache *c
 }
 
 /* The loaded magazine is empty, and the spare is empty or NULL. */
-static void cache_get_full(struct pcslab_class *class, struct pcslab_cache *c,
+static void cache_get_full(struct pcslab_class *class, struct pcslab_cpu *c,
 			   struct supply *supply)
 {
 	struct pcslab_magazine *mag, *second = c->spare;
@@ -198,7 +198,7 @@ static void cache_get_full(struct pcslab_class *class, struct pcslab_cache *c,
 }
 
 /* Refill: called when the loaded magazine is empty. */
-static void cache_refill(struct pcslab_class *class, struct pcslab_cache *c, struct supply *supply)
+static void cache_refill(struct pcslab_class *class, struct pcslab_cpu *c, struct supply *supply)
 {
 	struct pcslab_magazine *mag;
 
@@ -221,7 +221,7 @@ static void cache_refill(struct pcslab_class *class, struct pcslab_cache *c, str
  * would need a new slab every few calls. So the order rises by one with every
  * second slab that a CPU needs without a free in between.
  */
-static unsigned int cache_eagerness(struct pcslab_cache *c)
+static unsigned int cache_eagerness(struct pcslab_cpu *c)
 {
 	u32 frees = c->guarded.frees[0] + c->guarded.frees[1];
 
@@ -234,7 +234,7 @@ static unsigned int cache_eagerness(struct pcslab_cache *c)
 }
 
 /* Record what a refill lacked. */
-static void note_lack(struct pcslab_cache *c, struct supply *supply)
+static void note_lack(struct pcslab_cpu *c, struct supply *supply)
 {
 	supply->wants_mag = !c->loaded;
 	if (supply->wants_mag || supply->slab_given)
@@ -261,7 +261,7 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
 }
 
 /**
- * pcslab_cache_alloc() - allocate from this CPU's magazines, with refill
+ * pcslab_cpu_alloc() - allocate from this CPU's magazines, with refill
  * @class: class of the object
  * @gfp: used to allocate a magazine, if the CPU has none, and a slab
  * @node: node the object must come from, or NUMA_NO_NODE
@@ -272,10 +272,10 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
  *	available, if this call interrupts another one on this cache, or if the
  *	cache is out of service.
  */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out)
+void *pcslab_cpu_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out)
 {
 	struct supply supply = {};
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	void *obj = NULL;
 	bool may;
 
@@ -301,18 +301,18 @@ void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool h
 }
 
 /**
- * pcslab_cache_prepare() - have objects in this CPU's magazine and the depot
+ * pcslab_cpu_prepare() - have objects in this CPU's magazine and the depot
  * @class: class of the objects
  *
  * Context: process. May sleep.
  * Return: false if there is no memory for a slab.
  */
-bool pcslab_cache_prepare(struct pcslab_class *class)
+bool pcslab_cpu_prepare(struct pcslab_class *class)
 {
 	int node = pcslab_home_of(raw_smp_processor_id());
 	struct pcslab_slab *slab;
 
-	pcslab_cache_alloc(class, GFP_KERNEL, NUMA_NO_NODE, false);
+	pcslab_cpu_alloc(class, GFP_KERNEL, NUMA_NO_NODE, false);
 	if (!pcslab_depot_lacks_objects(class, node))
 		return true;
 	slab = pcslab_slab_create(class, GFP_KERNEL | __GFP_NOMEMALLOC, node, class->order);
@@ -322,7 +322,7 @@ bool pcslab_cache_prepare(struct pcslab_class *class)
 }
 
 /* Fill in what a depot must know of a magazine. */
-static struct pcslab_magazine *cache_seal(struct pcslab_cache *c, struct pcslab_magazine *mag,
+static struct pcslab_magazine *cache_seal(struct pcslab_cpu *c, struct pcslab_magazine *mag,
 					  unsigned int n)
 {
 	mag->n = n;
@@ -331,7 +331,7 @@ static struct pcslab_magazine *cache_seal(struct pcslab_cache *c, struct pcslab_
 }
 
 /* Both magazines are full. */
-static bool cache_give_full(struct pcslab_class *class, struct pcslab_cache *c,
+static bool cache_give_full(struct pcslab_class *class, struct pcslab_cpu *c,
 			    struct pcslab_magazine **fresh, bool last,
 			    struct list_head *doomed)
 {
@@ -356,7 +356,7 @@ static bool cache_give_full(struct pcslab_class *class, struct pcslab_cache *c,
  * The loaded magazine is full: make room. Unless this is the @last attempt, a
  * magazine is flushed into the slabs only if the depot has enough.
  */
-static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
+static bool make_room(struct pcslab_class *class, struct pcslab_cpu *c,
 		      struct pcslab_magazine **fresh, bool last,
 		      struct list_head *doomed)
 {
@@ -382,7 +382,7 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
 }
 
 /**
- * pcslab_cache_free() - free into this CPU's magazines
+ * pcslab_cpu_free() - free into this CPU's magazines
  * @slab: slab of the object
  * @obj: the object, claimed
  * @state: its state
@@ -391,12 +391,12 @@ static bool make_room(struct pcslab_class *class, struct pcslab_cache *c,
  *	another node, if there is no memory for a magazine, if this call
  *	interrupts another one on this cache, or if the cache is out of service.
  */
-bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state)
+bool pcslab_cpu_free(struct pcslab_slab *slab, void *obj, u8 *state)
 {
 	struct pcslab_class *class = slab->class;
 	struct pcslab_magazine *fresh = NULL;
 	bool done, last = false;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	LIST_HEAD(doomed);
 
 	for (;;) {
@@ -434,14 +434,14 @@ static void drain_one(struct pcslab_class *class, int node,
 }
 
 /**
- * pcslab_cache_drain() - flush all that a cache holds into the slabs
+ * pcslab_cpu_drain() - flush all that a cache holds into the slabs
  * @class: class of the cache
  * @cache: out of service, or the cache of a dead CPU
  *
  * Context: process.
  * Return: the number of pages that go back to the page allocator.
  */
-unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache *cache)
+unsigned long pcslab_cpu_drain(struct pcslab_class *class, struct pcslab_cpu *cache)
 {
 	LIST_HEAD(doomed);
 
@@ -451,9 +451,9 @@ unsigned long pcslab_cache_drain(struct pcslab_class *class, struct pcslab_cache
 	return pcslab_slabs_leave(&doomed);
 }
 
-static struct pcslab_cache *cache_create(unsigned int cpu, gfp_t gfp)
+static struct pcslab_cpu *cache_create(unsigned int cpu, gfp_t gfp)
 {
-	struct pcslab_cache *cache;
+	struct pcslab_cpu *cache;
 
 	if (pcslab_should_fail(gfp))
 		return NULL;
@@ -469,9 +469,9 @@ static struct pcslab_cache *cache_create(unsigned int cpu, gfp_t gfp)
  * pcslab_caches_free() - free caches that are in no slot yet
  * @cache: the first of a list, or NULL
  */
-void pcslab_caches_free(struct pcslab_cache *cache)
+void pcslab_caches_free(struct pcslab_cpu *cache)
 {
-	struct pcslab_cache *next;
+	struct pcslab_cpu *next;
 
 	for (; cache; cache = next) {
 		next = cache->next;
@@ -487,9 +487,9 @@ void pcslab_caches_free(struct pcslab_cache *cache)
  *	mask; NULL if memory is short. If the mask changes meanwhile,
  *	pcslab_class_publish() refuses the list.
  */
-struct pcslab_cache *pcslab_caches_create(gfp_t gfp)
+struct pcslab_cpu *pcslab_caches_create(gfp_t gfp)
 {
-	struct pcslab_cache *first = NULL, **end = &first;
+	struct pcslab_cpu *first = NULL, **end = &first;
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu) {
@@ -506,18 +506,18 @@ struct pcslab_cache *pcslab_caches_create(gfp_t gfp)
 }
 
 /**
- * pcslab_cache_add() - make the cache of a class for a CPU that comes up
+ * pcslab_cpu_add() - make the cache of a class for a CPU that comes up
  * @class: class of the cache
  * @cpu: the CPU, which has not started yet
  *
  * Context: CPU hotplug held for writing.
  * Return: 0 or -ENOMEM.
  */
-int pcslab_cache_add(struct pcslab_class *class, unsigned int cpu)
+int pcslab_cpu_add(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache *cache;
+	struct pcslab_cpu *cache;
 
-	if (pcslab_cache_of(class, cpu))
+	if (pcslab_cpu_of(class, cpu))
 		return 0;
 	cache = cache_create(cpu, GFP_KERNEL);
 	if (!cache)
@@ -537,14 +537,14 @@ static void add_row(struct pcslab_inherited *to, const struct pcslab_row *from)
  * CPU 0 inherited, with CPU hotplug held for writing; readers hold it for
  * reading.
  */
-static void cache_donate(struct pcslab_cache *from, struct pcslab_inherited *to)
+static void cache_donate(struct pcslab_cpu *from, struct pcslab_inherited *to)
 {
 	add_row(to, &from->guarded);
 	add_row(to, &from->unguarded);
 }
 
 /**
- * pcslab_cache_retire() - empty the cache of a dead CPU, and free it
+ * pcslab_cpu_retire() - empty the cache of a dead CPU, and free it
  * @class: class of the cache
  * @cpu: the CPU
  *
@@ -553,13 +553,13 @@ static void cache_donate(struct pcslab_cache *from, struct pcslab_inherited *to)
  * Context: CPU hotplug held for writing.
  * Return: 0.
  */
-int pcslab_cache_retire(struct pcslab_class *class, unsigned int cpu)
+int pcslab_cpu_retire(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache *cache = pcslab_cache_of(class, cpu);
+	struct pcslab_cpu *cache = pcslab_cpu_of(class, cpu);
 
 	if (!cache)
 		return 0;
-	pcslab_cache_drain(class, cache);
+	pcslab_cpu_drain(class, cache);
 	if (!cpu)
 		return 0;
 	cache_donate(cache, &class->inherited);
@@ -577,5 +577,5 @@ void pcslab_class_free_caches(struct pcslab_class *class)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		kfree(pcslab_cache_of(class, cpu));
+		kfree(pcslab_cpu_of(class, cpu));
 }

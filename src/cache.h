@@ -21,25 +21,25 @@
 #include "arch.h"
 #include "internal.h"
 
-static __always_inline bool guard_enter(struct pcslab_cache *c)
+static __always_inline bool guard_enter(struct pcslab_cpu *c)
 {
 	return !flag_test_and_set(&c->busy);
 }
 
-static __always_inline void guard_exit(struct pcslab_cache *c)
+static __always_inline void guard_exit(struct pcslab_cpu *c)
 {
 	barrier();
 	WRITE_ONCE(c->busy, 0);
 }
 
 /* The object that cache_pop() would hand out, or NULL. */
-static __always_inline void *cache_next(const struct pcslab_cache *c)
+static __always_inline void *cache_next(const struct pcslab_cpu *c)
 {
 	return (c->top - 1)->obj;
 }
 
 /* Hand out the object of the top round. The magazine must not be empty. */
-static __always_inline void cache_pop(struct pcslab_cache *c)
+static __always_inline void cache_pop(struct pcslab_cpu *c)
 {
 	WRITE_ONCE(*(c->top - 1)->state, PCSLAB_OBJ_LIVE);
 	data_race(c->top--);	/* racy readers: it is a gauge */
@@ -48,7 +48,7 @@ static __always_inline void cache_pop(struct pcslab_cache *c)
 
 /* True if the slab belongs to another node than the CPU. */
 static __always_inline bool is_remote(const struct pcslab_slab *slab,
-				      const struct pcslab_cache *c)
+				      const struct pcslab_cpu *c)
 {
 	return static_branch_unlikely(&pcslab_many_nodes) && slab->node != c->node;
 }
@@ -57,7 +57,7 @@ static __always_inline bool is_remote(const struct pcslab_slab *slab,
  * True if an object can go into the loaded magazine: it is live, there is room,
  * and it is of the CPU's node.
  */
-static __always_inline bool cache_takes(const struct pcslab_cache *c,
+static __always_inline bool cache_takes(const struct pcslab_cpu *c,
 					const struct pcslab_slab *slab, const u8 *state)
 {
 	return !unlikely(load_racy(*state) != PCSLAB_OBJ_LIVE || c->top == c->limit ||
@@ -65,7 +65,7 @@ static __always_inline bool cache_takes(const struct pcslab_cache *c,
 }
 
 /* Take an object back, uncounted. The magazine must have room. */
-static __always_inline void cache_put(struct pcslab_cache *c, void *obj, u8 *state)
+static __always_inline void cache_put(struct pcslab_cpu *c, void *obj, u8 *state)
 {
 	struct pcslab_round *round = c->top;
 
@@ -76,7 +76,7 @@ static __always_inline void cache_put(struct pcslab_cache *c, void *obj, u8 *sta
 }
 
 /* Take an object back. The magazine must have room. */
-static __always_inline void cache_push(struct pcslab_cache *c, void *obj, u8 *state)
+static __always_inline void cache_push(struct pcslab_cpu *c, void *obj, u8 *state)
 {
 	cache_put(c, obj, state);
 	/*

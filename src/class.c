@@ -136,7 +136,7 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
  */
 static bool try_to_make(struct pcslab_heap *heap, unsigned int index, gfp_t gfp)
 {
-	struct pcslab_cache *caches;
+	struct pcslab_cpu *caches;
 	struct pcslab_class *class;
 	unsigned long seq;
 

@@ -192,7 +192,7 @@ static int exact_show(struct seq_file *m, void *unused)
 DEFINE_HEAP_FILE(exact);
 
 static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
-		     const struct pcslab_cache *c)
+		     const struct pcslab_cpu *c)
 {
 	struct pcslab_inherited inherited = cpu ? (struct pcslab_inherited){} : class->inherited;
 	struct pcslab_sum own = pcslab_own_sum(class, c);
@@ -222,7 +222,7 @@ static int percpu_show(struct seq_file *m, void *unused)
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
 		pcslab_for_each_class(class, heap)
-			show_row(m, cpu, class, pcslab_cache_of(class, cpu));
+			show_row(m, cpu, class, pcslab_cpu_of(class, cpu));
 	}
 	cpus_read_unlock();
 	return 0;

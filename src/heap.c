@@ -225,14 +225,14 @@ static int heap_register(struct pcslab_heap *heap)
 	return err;
 }
 
-static bool any_cache(const struct pcslab_cache *c, unsigned int cpu)
+static bool any_cache(const struct pcslab_cpu *c, unsigned int cpu)
 {
 	return true;
 }
 
-static void empty_cache(struct pcslab_class *class, struct pcslab_cache *c, void *unused)
+static void empty_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *unused)
 {
-	pcslab_cache_drain(class, c);
+	pcslab_cpu_drain(class, c);
 }
 
 static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap_attr *attr,

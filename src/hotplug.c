@@ -47,7 +47,7 @@ static int cpu_dead(unsigned int cpu)
 	pcslab_defer_finish();
 	if (cpu)
 		pcslab_cpus_set(cpu, false);
-	return visit_classes(pcslab_cache_retire, cpu);
+	return visit_classes(pcslab_cpu_retire, cpu);
 }
 
 static int cpu_prepare(unsigned int cpu)
@@ -55,7 +55,7 @@ static int cpu_prepare(unsigned int cpu)
 	int err;
 
 	pcslab_cpus_set(cpu, true);
-	err = visit_classes(pcslab_cache_add, cpu);
+	err = visit_classes(pcslab_cpu_add, cpu);
 	if (err) {
 		pr_err("no memory for the caches of CPU %u, it stays down\n", cpu);
 		cpu_dead(cpu);

@@ -80,15 +80,15 @@ void pcslab_check_open(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 void pcslab_check_free(struct pcslab_slab *slab, u8 *obj, unsigned long caller);
 
 /* cache.c: the magazines of a CPU, and the life of a cache */
-void *pcslab_cache_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out);
-bool pcslab_cache_prepare(struct pcslab_class *class);
-bool pcslab_cache_free(struct pcslab_slab *slab, void *obj, u8 *state);
-unsigned long pcslab_cache_drain(struct pcslab_class *class,
-				 struct pcslab_cache *cache);
-struct pcslab_cache *pcslab_caches_create(gfp_t gfp);
-void pcslab_caches_free(struct pcslab_cache *cache);
-int pcslab_cache_add(struct pcslab_class *class, unsigned int cpu);
-int pcslab_cache_retire(struct pcslab_class *class, unsigned int cpu);
+void *pcslab_cpu_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out);
+bool pcslab_cpu_prepare(struct pcslab_class *class);
+bool pcslab_cpu_free(struct pcslab_slab *slab, void *obj, u8 *state);
+unsigned long pcslab_cpu_drain(struct pcslab_class *class,
+			       struct pcslab_cpu *cache);
+struct pcslab_cpu *pcslab_caches_create(gfp_t gfp);
+void pcslab_caches_free(struct pcslab_cpu *cache);
+int pcslab_cpu_add(struct pcslab_class *class, unsigned int cpu);
+int pcslab_cpu_retire(struct pcslab_class *class, unsigned int cpu);
 void pcslab_class_free_caches(struct pcslab_class *class);
 
 /* depot.c: magazines and slabs of a node */
@@ -311,21 +311,21 @@ void pcslab_reserves_part(struct pcslab_heap *heap);
 
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
-DECLARE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);	/* has no cache */
+DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */
 DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
-struct pcslab_cache * __percpu *pcslab_slots_create(void);
+struct pcslab_cpu * __percpu *pcslab_slots_create(void);
 void pcslab_slots_init(void);
 void pcslab_cpus_set(unsigned int cpu, bool present);
 unsigned long pcslab_cpus_seq(void);
 int pcslab_home_of(unsigned int cpu);
 void pcslab_slot_set(struct pcslab_class *class, unsigned int cpu,
-		     struct pcslab_cache *cache);
+		     struct pcslab_cpu *cache);
 void pcslab_slot_clear(struct pcslab_class *class, unsigned int cpu);
-bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
+bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cpu *caches,
 			  unsigned long seq);
 bool pcslab_heap_stop(struct pcslab_heap *heap);
 void pcslab_class_doubt(struct pcslab_class *class);
-void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts);
+void pcslab_cpu_trust(struct pcslab_class *class, struct pcslab_cpu *cache, u32 doubts);
 void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
@@ -333,23 +333,23 @@ void pcslab_visit_make(struct pcslab_visit *visit);
 /*
  * The cache that a slot points to, in service or not; @nobody if it has none.
  */
-static inline struct pcslab_cache *pcslab_slot_cache(struct pcslab_cache *slot)
+static inline struct pcslab_cpu *pcslab_slot_cache(struct pcslab_cpu *slot)
 {
 	return (void *)((unsigned long)slot & ~(sizeof(*slot) - 1));
 }
 
 /* This CPU's cache. Preemption must be off. */
-static inline struct pcslab_cache *pcslab_this_cache(struct pcslab_class *class)
+static inline struct pcslab_cpu *pcslab_this_cache(struct pcslab_class *class)
 {
 	return pcslab_slot_cache(raw_cpu_read(*class->caches));
 }
 
 /* The cache of a CPU, or NULL. */
-static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_class *class,
-						   unsigned int cpu)
+static inline struct pcslab_cpu *pcslab_cpu_of(struct pcslab_class *class,
+					       unsigned int cpu)
 {
-	struct pcslab_cache *slot = READ_ONCE(*per_cpu_ptr(class->caches, cpu));
-	struct pcslab_cache *cache = pcslab_slot_cache(slot);
+	struct pcslab_cpu *slot = READ_ONCE(*per_cpu_ptr(class->caches, cpu));
+	struct pcslab_cpu *cache = pcslab_slot_cache(slot);
 
 	/* Racy: a cache may change its node, but has one. */
 	return data_race(cache->node) == NUMA_NO_NODE ? NULL : cache;
@@ -370,7 +370,7 @@ struct pcslab_sum {
 extern unsigned int pcslab_stat_idx;		/* 0 or 1 */
 
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
-				 const struct pcslab_cache *c);
+				 const struct pcslab_cpu *c);
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
 unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
@@ -474,7 +474,7 @@ static inline struct pcslab_row *pcslab_unguarded_row(struct pcslab_class *class
 #define pcslab_gauge(words)	data_race(words)
 
 /* A filter for visits: caches with magazines. */
-static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned int cpu)
+static inline bool pcslab_has_magazines(const struct pcslab_cpu *c, unsigned int cpu)
 {
 	return READ_ONCE(c->loaded) || READ_ONCE(c->spare);
 }
@@ -484,7 +484,7 @@ static inline bool pcslab_has_magazines(const struct pcslab_cache *c, unsigned i
  * magazine, top and loaded may not match; then this may return 0.
  */
 static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
-					    const struct pcslab_cache *c)
+					    const struct pcslab_cpu *c)
 {
 	const struct pcslab_magazine *mag = READ_ONCE(c->loaded);
 	unsigned long n;
@@ -498,7 +498,7 @@ static inline unsigned int pcslab_nr_loaded(const struct pcslab_class *class,
 
 /* Objects in the magazines of a cache. Approximate if the CPU is using it. */
 static inline unsigned int pcslab_cached(const struct pcslab_class *class,
-					 const struct pcslab_cache *c)
+					 const struct pcslab_cpu *c)
 {
 	return pcslab_nr_loaded(class, c) + READ_ONCE(c->nr_spare);
 }

@@ -67,22 +67,22 @@ static DECLARE_DEFERRABLE_WORK(reap_work, reclaim_reap);
  * Number of calls that held the guard, which are all that used a magazine;
  * modulo 2^32.
  */
-static unsigned int nr_calls(const struct pcslab_cache *c)
+static unsigned int nr_calls(const struct pcslab_cpu *c)
 {
 	return READ_ONCE(c->guarded.allocs[0]) + READ_ONCE(c->guarded.allocs[1]) +
 	       READ_ONCE(c->guarded.frees[0]) + READ_ONCE(c->guarded.frees[1]);
 }
 
 /* A cache on the wrong node must lose its magazines before it can move. */
-static bool is_idle(const struct pcslab_cache *c, unsigned int cpu)
+static bool is_idle(const struct pcslab_cpu *c, unsigned int cpu)
 {
 	return READ_ONCE(c->node) != pcslab_home_of(cpu) ||
 	       (READ_ONCE(c->loaded) && nr_calls(c) == READ_ONCE(c->reap_mark));
 }
 
-static void reclaim_drain(struct pcslab_class *class, struct pcslab_cache *c, void *pages)
+static void reclaim_drain(struct pcslab_class *class, struct pcslab_cpu *c, void *pages)
 {
-	*(unsigned long *)pages += pcslab_cache_drain(class, c);
+	*(unsigned long *)pages += pcslab_cpu_drain(class, c);
 }
 
 typedef unsigned long (*depot_fn)(struct pcslab_class *class);
@@ -158,11 +158,11 @@ EXPORT_SYMBOL_NS_GPL(pcslab_heap_shrink, "PCSLAB");
 
 static void remember_calls(struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned int cpu;
 
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		WRITE_ONCE(c->reap_mark, nr_calls(c));
 	}
 }

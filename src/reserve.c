@@ -254,6 +254,6 @@ int pcslab_prepare(struct pcslab_heap *heap, size_t size)
 	class = pcslab_class_at(heap, index) ?: pcslab_class_make(heap, index, GFP_KERNEL);
 	if (!class)
 		return -ENOMEM;
-	return index == PCSLAB_LARGE || pcslab_cache_prepare(class) ? 0 : -ENOMEM;
+	return index == PCSLAB_LARGE || pcslab_cpu_prepare(class) ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_prepare, "PCSLAB");

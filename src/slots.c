@@ -44,17 +44,17 @@
 #include "internal.h"
 #include "lock.h"
 
-static_assert(!(sizeof(struct pcslab_cache) & (sizeof(struct pcslab_cache) - 1)));
-static_assert(offsetof(struct pcslab_cache, busy) == 0);
-static_assert(offsetof(struct pcslab_cache, always_busy) == sizeof(struct pcslab_cache) / 2);
+static_assert(!(sizeof(struct pcslab_cpu) & (sizeof(struct pcslab_cpu) - 1)));
+static_assert(offsetof(struct pcslab_cpu, busy) == 0);
+static_assert(offsetof(struct pcslab_cpu, always_busy) == sizeof(struct pcslab_cpu) / 2);
 
 /* The cache of slots that have none: out of service, and of no node. */
-static struct pcslab_cache nobody __aligned(sizeof(struct pcslab_cache)) = {
+static struct pcslab_cpu nobody __aligned(sizeof(struct pcslab_cpu)) = {
 	.node = NUMA_NO_NODE, .always_busy = 1, .out = true
 };
 
 /* Value of a slot that has no cache. */
-#define NO_CACHE	((struct pcslab_cache *)&nobody.always_busy)
+#define NO_CACHE	((struct pcslab_cpu *)&nobody.always_busy)
 
 /* Longer than an ordinary grace period if all CPUs respond. */
 #define GRACE_JIFFIES	(HZ / 10)
@@ -62,7 +62,7 @@ static struct pcslab_cache nobody __aligned(sizeof(struct pcslab_cache)) = {
 #define HURRY_JIFFIES	(10 * HZ)
 
 struct cpumask pcslab_cpus;
-DEFINE_PER_CPU(struct pcslab_cache *, pcslab_no_slot);
+DEFINE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);
 DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
@@ -87,10 +87,10 @@ void __init pcslab_slots_init(void)
  * Context: process.
  * Return: a slot per CPU and class, all without a cache, or NULL.
  */
-struct pcslab_cache * __percpu *pcslab_slots_create(void)
+struct pcslab_cpu * __percpu *pcslab_slots_create(void)
 {
 	const unsigned int n = PCSLAB_LARGE + 1;
-	struct pcslab_cache * __percpu *slots;
+	struct pcslab_cpu * __percpu *slots;
 	unsigned int cpu;
 
 	slots = __alloc_percpu(n * sizeof(*slots), sizeof(*slots));
@@ -156,20 +156,20 @@ int pcslab_home_of(unsigned int cpu)
  * Point a CPU's slot to its cache, which is in service. Caller holds
  * slots_lock.
  */
-static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
+static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcslab_cpu *cache)
 {
-	struct pcslab_cache *to = cache;
+	struct pcslab_cpu *to = cache;
 
 	if (class->flags & PCSLAB_SLOW || READ_ONCE(class->heap->faulty) ||
 	    want_init_on_free() || cache->verified != class->doubts)
-		to = (struct pcslab_cache *)&cache->always_busy;
+		to = (struct pcslab_cpu *)&cache->always_busy;
 	/* Release: see the top of this file. */
 	smp_store_release(per_cpu_ptr(class->caches, cpu), to);
 }
 
 /* The caller must hold slots_lock and own the cache. */
 static void put_into_service(struct pcslab_class *class, unsigned int cpu,
-			     struct pcslab_cache *cache)
+			     struct pcslab_cpu *cache)
 {
 	if (class->heap->dying)
 		return;
@@ -185,14 +185,14 @@ static void put_into_service(struct pcslab_class *class, unsigned int cpu,
 
 /* The caller must hold slots_lock, unless the heap is dying. */
 static void take_out_of_service(struct pcslab_class *class, unsigned int cpu,
-				struct pcslab_cache *cache)
+				struct pcslab_cpu *cache)
 {
 	WRITE_ONCE(cache->out, true);
 	WRITE_ONCE(*per_cpu_ptr(class->caches, cpu),
-		   (struct pcslab_cache *)&cache->always_busy);
+		   (struct pcslab_cpu *)&cache->always_busy);
 }
 
-static void slots_install(struct pcslab_class *class, unsigned int cpu, struct pcslab_cache *cache)
+static void slots_install(struct pcslab_class *class, unsigned int cpu, struct pcslab_cpu *cache)
 {
 	take_out_of_service(class, cpu, cache);
 	put_into_service(class, cpu, cache);
@@ -207,7 +207,7 @@ static void slots_install(struct pcslab_class *class, unsigned int cpu, struct p
  * Context: CPU hotplug held for writing.
  */
 void pcslab_slot_set(struct pcslab_class *class, unsigned int cpu,
-		     struct pcslab_cache *cache)
+		     struct pcslab_cpu *cache)
 {
 	unsigned long flags;
 
@@ -242,11 +242,11 @@ void pcslab_slot_clear(struct pcslab_class *class, unsigned int cpu)
  * Return: false if the CPUs changed, if the heap has this class already or if
  *	it is destroyed; then the caller keeps @class and @caches.
  */
-bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cache *caches,
+bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cpu *caches,
 			  unsigned long seq)
 {
 	struct pcslab_class **slot = &class->heap->class[class->index];
-	struct pcslab_cache *cache;
+	struct pcslab_cpu *cache;
 	unsigned long flags;
 	bool done = false;
 	unsigned int cpu;
@@ -291,7 +291,7 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
 	/* From here on no cache of this heap is put into service. */
 	pcslab_for_each_class(class, heap) {
 		for_each_cpu(cpu, &pcslab_cpus)
-			take_out_of_service(class, cpu, pcslab_cache_of(class, cpu));
+			take_out_of_service(class, cpu, pcslab_cpu_of(class, cpu));
 	}
 	return first;
 }
@@ -304,7 +304,7 @@ bool pcslab_heap_stop(struct pcslab_heap *heap)
  */
 void pcslab_class_doubt(struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned long flags;
 	unsigned int cpu;
 
@@ -312,7 +312,7 @@ void pcslab_class_doubt(struct pcslab_class *class)
 	/* Release: pairs with the acquire in cache_enter(). */
 	smp_store_release(&class->doubts, class->doubts + 1);
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		/* A CPU that is coming up has no cache yet. */
 		if (c && !READ_ONCE(c->out))
 			point_slot(class, cpu, c);
@@ -321,12 +321,12 @@ void pcslab_class_doubt(struct pcslab_class *class)
 }
 
 /**
- * pcslab_cache_trust() - use a cache's magazines without further verification
+ * pcslab_cpu_trust() - use a cache's magazines without further verification
  * @class: class of the cache
  * @cache: this CPU's, in service, with the guard held
  * @doubts: the class's @doubts, read before the rounds were verified
  */
-void pcslab_cache_trust(struct pcslab_class *class, struct pcslab_cache *cache, u32 doubts)
+void pcslab_cpu_trust(struct pcslab_class *class, struct pcslab_cpu *cache, u32 doubts)
 {
 	unsigned long flags;
 
@@ -342,14 +342,14 @@ typedef bool (*visit_step)(const struct pcslab_visit *visit, struct pcslab_class
 
 static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned long flags;
 	bool any = false;
 	unsigned int cpu;
 
 	flags = pcslab_lock(&slots_lock);
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		if (!visit->wants(c, cpu))
 			continue;
 		take_out_of_service(class, cpu, c);
@@ -362,11 +362,11 @@ static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *cl
 
 static bool visit_class(const struct pcslab_visit *visit, struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned int cpu;
 
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		if (c->visited)
 			visit->fn(class, c, visit->arg);
 	}
@@ -375,13 +375,13 @@ static bool visit_class(const struct pcslab_visit *visit, struct pcslab_class *c
 
 static bool start_class(const struct pcslab_visit *unused, struct pcslab_class *class)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned long flags;
 	unsigned int cpu;
 
 	flags = pcslab_lock(&slots_lock);
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		if (!c->visited)
 			continue;
 		c->visited = false;

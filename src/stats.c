@@ -86,12 +86,12 @@ static unsigned long sum_words(const unsigned long *words, unsigned int parts)
 	return sum;
 }
 
-static unsigned long sum_frees(const struct pcslab_cache *c, unsigned int parts)
+static unsigned long sum_frees(const struct pcslab_cpu *c, unsigned int parts)
 {
 	return sum_words(c->guarded.frees, parts) + sum_words(c->unguarded.frees, parts);
 }
 
-static unsigned long sum_allocs(const struct pcslab_cache *c, unsigned int parts)
+static unsigned long sum_allocs(const struct pcslab_cpu *c, unsigned int parts)
 {
 	return sum_words(c->guarded.allocs, parts) + sum_words(c->unguarded.allocs, parts);
 }
@@ -114,7 +114,7 @@ static struct pcslab_sum sum_of(struct pcslab_class *class, unsigned long allocs
  * Return: the sums, as from pcslab_class_sum().
  */
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
-				 const struct pcslab_cache *c)
+				 const struct pcslab_cpu *c)
 {
 	unsigned long frees = sum_frees(c, OWN);
 
@@ -132,10 +132,10 @@ static struct pcslab_sum class_sum(struct pcslab_class *class, unsigned int part
 		allocs = class->inherited.allocs;
 	}
 	for_each_cpu(cpu, &pcslab_cpus)
-		frees += sum_frees(pcslab_cache_of(class, cpu), parts);
+		frees += sum_frees(pcslab_cpu_of(class, cpu), parts);
 	smp_rmb();	/* pairs with word_inc_release() */
 	for_each_cpu(cpu, &pcslab_cpus)
-		allocs += sum_allocs(pcslab_cache_of(class, cpu), parts);
+		allocs += sum_allocs(pcslab_cpu_of(class, cpu), parts);
 	return sum_of(class, allocs, frees);
 }
 
@@ -154,13 +154,13 @@ struct pcslab_sum pcslab_class_sum(struct pcslab_class *class)
 static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *st)
 {
 	struct pcslab_depot *depot;
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	unsigned int cpu;
 	int node;
 
 	st->objects_per_slab = (PAGE_SIZE << class->order) / class->stride;
 	for_each_cpu(cpu, &pcslab_cpus) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		st->cached += pcslab_cached(class, c);
 	}
 	for_each_node_state(node, N_MEMORY) {

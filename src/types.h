@@ -144,7 +144,7 @@ struct pcslab_inherited {
 };
 
 /**
- * struct pcslab_cache - what one CPU keeps of one class of one heap
+ * struct pcslab_cpu - what one CPU keeps of one class of one heap
  * @busy: the guard: a call on this CPU sets it before it reads the magazine,
  *	and clears it after it has counted; a call that interrupts it must not
  *	touch the rest of this line
@@ -178,7 +178,7 @@ struct pcslab_inherited {
  * interrupts another must not count in the words that the other is just
  * incrementing.
  */
-struct pcslab_cache {
+struct pcslab_cpu {
 	unsigned int busy;
 	int node;
 	struct pcslab_round *top;
@@ -191,7 +191,7 @@ struct pcslab_cache {
 	struct pcslab_row unguarded;
 	union {
 		struct pcslab_magazine *spare;
-		struct pcslab_cache *next;
+		struct pcslab_cpu *next;
 	};
 	u32 verified;
 	u32 frees;
@@ -204,7 +204,7 @@ struct pcslab_cache {
 
 /* Two lines, of which the fast paths use the first only. */
 static_assert(SMP_CACHE_BYTES < 64 ||
-	      sizeof(struct pcslab_cache) == 2 * SMP_CACHE_BYTES);
+	      sizeof(struct pcslab_cpu) == 2 * SMP_CACHE_BYTES);
 
 /**
  * struct pcslab_slab - a run of pages cut into objects of one class
@@ -240,7 +240,7 @@ static_assert(SMP_CACHE_BYTES < 64 ||
 struct pcslab_slab {
 	char *base;
 	unsigned long recip;
-	struct pcslab_cache * __percpu *caches;
+	struct pcslab_cpu * __percpu *caches;
 	int node;
 	struct pcslab_class *class;
 
@@ -323,7 +323,7 @@ struct pcslab_depot {
  * @depot: per node
  */
 struct pcslab_class {
-	struct pcslab_cache * __percpu *caches;
+	struct pcslab_cpu * __percpu *caches;
 	struct pcslab_inherited inherited;
 	unsigned long recip;
 	u32 size;
@@ -349,8 +349,8 @@ struct pcslab_class {
 struct pcslab_visit {
 	struct list_head node;
 	struct pcslab_heap *heap;
-	bool (*wants)(const struct pcslab_cache *c, unsigned int cpu);
-	void (*fn)(struct pcslab_class *class, struct pcslab_cache *c, void *arg);
+	bool (*wants)(const struct pcslab_cpu *c, unsigned int cpu);
+	void (*fn)(struct pcslab_class *class, struct pcslab_cpu *c, void *arg);
 	void *arg;
 };
 
@@ -434,7 +434,7 @@ struct pcslab_budget {
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
-	struct pcslab_cache * __percpu *slots;
+	struct pcslab_cpu * __percpu *slots;
 	char name[PCSLAB_NAME_LEN];
 	struct list_head node;
 	struct hlist_node by_name;

@@ -100,7 +100,7 @@ static u64 sum_words(const unsigned long *words)
 
 u64 own_allocs(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
+	struct pcslab_cpu *c = pcslab_cpu_of(class, cpu);
 
 	return c ? sum_words(c->guarded.allocs) + sum_words(c->unguarded.allocs) : 0;
 }
@@ -108,7 +108,7 @@ EXPORT_SYMBOL_GPL(own_allocs);
 
 u64 own_frees(struct pcslab_class *class, unsigned int cpu)
 {
-	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
+	struct pcslab_cpu *c = pcslab_cpu_of(class, cpu);
 
 	return c ? sum_words(c->guarded.frees) + sum_words(c->unguarded.frees) : 0;
 }

@@ -99,7 +99,7 @@ static void wait_for_leaving(struct pcslab_heap *heap)
 
 static void walk_class(struct pcslab_class *class, struct walk *walk)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	struct pcslab_slab *slab;
 	unsigned int cpu;
 	int node;
@@ -113,7 +113,7 @@ static void walk_class(struct pcslab_class *class, struct walk *walk)
 		walk->rounds += READ_ONCE(class->depot[node].nr_rounds);
 	}
 	for_each_possible_cpu(cpu) {
-		c = pcslab_cache_of(class, cpu);
+		c = pcslab_cpu_of(class, cpu);
 		if (c)
 			walk->rounds += pcslab_cached(class, c);
 	}

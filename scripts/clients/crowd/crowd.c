@@ -243,7 +243,7 @@ static int shrink(unsigned int unused)
 }
 
 /* Calls that this CPU counted without its magazine. */
-static unsigned long nr_unguarded(const struct pcslab_cache *c)
+static unsigned long nr_unguarded(const struct pcslab_cpu *c)
 {
 	return c->unguarded.allocs[0] + c->unguarded.allocs[1] + c->unguarded.frees[0] +
 	       c->unguarded.frees[1];
@@ -255,7 +255,7 @@ static unsigned long nr_unguarded(const struct pcslab_cache *c)
  */
 static int pairs(unsigned int n)
 {
-	struct pcslab_cache *c;
+	struct pcslab_cpu *c;
 	void *objs[BATCH];
 	unsigned int i;
 
@@ -264,7 +264,7 @@ static int pairs(unsigned int n)
 	for (i = 0; i < BATCH; i++)
 		pcslab_free(objs[i]);
 	migrate_disable();
-	c = pcslab_cache_of(paired->class[pcslab_class_index(64)], smp_processor_id());
+	c = pcslab_cpu_of(paired->class[pcslab_class_index(64)], smp_processor_id());
 	slow = nr_unguarded(c);
 	for (i = 0; i < n; i++)
 		pcslab_free(pcslab_alloc(paired, 64, GFP_KERNEL));
