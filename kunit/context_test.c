@@ -30,6 +30,7 @@
 #include "test_compat.h"
 
 #define GOING_CPU	3U
+#define CACHE_SIZE	700
 
 static const struct pcslab_heap_attr checked = {
 	.flags = PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE,
@@ -51,11 +52,13 @@ static const size_t sizes[] = { 64, 64, 1500, 3 * PAGE_SIZE };
 /**
  * struct calls - the calls to make in some context
  * @heap: the heap to use
+ * @cache: a fixed-size cache of @heap
  * @gfp: the flags to use
  * @bad: calls that returned a wrong result
  */
 struct calls {
 	struct pcslab_heap *heap;
+	struct pcslab_cache *cache;
 	gfp_t gfp;
 	unsigned int bad;
 };
@@ -98,6 +101,24 @@ static void call_with_size(struct calls *c, size_t size)
 	pcslab_free_bulk(ARRAY_SIZE(objs), objs);
 }
 
+static void call_cache(struct calls *c)
+{
+	void *objs[8];
+
+	objs[0] = pcslab_cache_alloc(c->cache, c->gfp);
+	objs[1] = pcslab_cache_zalloc(c->cache, c->gfp);
+	objs[2] = pcslab_mempool_alloc(c->gfp, c->cache);
+	check_object(c, objs[0], CACHE_SIZE);
+	check_object(c, objs[1], CACHE_SIZE);
+	check_object(c, objs[2], CACHE_SIZE);
+	pcslab_cache_free(c->cache, objs[0]);
+	pcslab_free(objs[1]);
+	pcslab_mempool_free(objs[2], c->cache);
+	c->bad += pcslab_cache_alloc_bulk(c->cache, c->gfp, ARRAY_SIZE(objs), objs) !=
+		  ARRAY_SIZE(objs);
+	pcslab_cache_free_bulk(c->cache, ARRAY_SIZE(objs), objs);
+}
+
 /* Calls everything that is allowed in any context. */
 static void call_all(void *calls)
 {
@@ -105,6 +126,7 @@ static void call_all(void *calls)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		call_with_size(calls, sizes[i]);
+	call_cache(calls);
 }
 
 static struct pcslab_heap *new_heap(const char *name, const struct pcslab_heap_attr *attr,
@@ -113,7 +135,16 @@ static struct pcslab_heap *new_heap(const char *name, const struct pcslab_heap_a
 	struct pcslab_heap *heap = pcslab_heap_create(name, attr);
 
 	*c = (struct calls){ .heap = heap, .gfp = gfp };
-	return heap;
+	if (IS_ERR(heap))
+		return heap;
+	c->cache = pcslab_cache_create(heap, "cache", CACHE_SIZE, 0, 0, NULL);
+	return IS_ERR(c->cache) ? ERR_CAST(c->cache) : heap;
+}
+
+static void destroy(struct calls *c)
+{
+	pcslab_cache_destroy(c->cache);
+	pcslab_heap_destroy(c->heap);
 }
 
 /* All calls were counted, and nothing is live. */
@@ -244,7 +275,7 @@ static void call_anywhere(struct kunit *test, const struct pcslab_heap_attr *att
 		places[i].fn(&c);
 		places[i].fn(&c);
 		expect_counted(test, &c, places[i].name);
-		pcslab_heap_destroy(c.heap);
+		destroy(&c);
 	}
 }
 
@@ -264,6 +295,7 @@ static void call_process(void *arg)
 	static struct pcslab_stats st;
 	struct pcslab_reserve *reserve;
 	unsigned int *bad = arg;
+	mempool_t *pool;
 	struct calls c;
 
 	if (IS_ERR(new_heap("process", NULL, &c, GFP_KERNEL))) {
@@ -282,7 +314,11 @@ static void call_process(void *arg)
 	pcslab_heap_shrink(c.heap);
 	*bad += c.bad + !!pcslab_heap_stats(c.heap, &st) + !!stats_live(&st);
 	*bad += !!pcslab_heap_stats_exact(c.heap, &st) + !!stats_live(&st);
-	pcslab_heap_destroy(c.heap);
+	pcslab_cache_shrink(c.cache);
+	pool = pcslab_mempool_create(c.heap, 2, 300);
+	*bad += !pool;
+	mempool_destroy(pool);
+	destroy(&c);
 }
 
 static int process_thread(void *bad)
@@ -346,11 +382,11 @@ struct made {
 };
 
 static struct made at_prepare, at_online, at_offline, at_dead;
-static struct pcslab_heap *used_anyway;
+static struct calls used_anyway;
 
 static int make_heaps(struct made *made, const char *when)
 {
-	struct calls c = { .heap = used_anyway, .gfp = GFP_KERNEL };
+	struct calls c = used_anyway;
 	char name[PCSLAB_NAME_LEN];
 
 	made->calls++;
@@ -388,7 +424,7 @@ static int dead(unsigned int cpu)
 	return make_heaps(&at_dead, "dead");
 }
 
-static void expect_made(struct kunit *test, const struct made *made, const char *when)
+static void expect_made(struct kunit *test, struct made *made, const char *when)
 {
 	KUNIT_ASSERT_EQ_MSG(test, made->calls, 1, "%s", when);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_OR_NULL(made->plain.heap), "%s", when);
@@ -397,18 +433,16 @@ static void expect_made(struct kunit *test, const struct made *made, const char 
 	expect_counted(test, &made->plain, when);
 	expect_counted(test, &made->checked, when);
 	expect_counted(test, &made->limited, when);
-	pcslab_heap_destroy(made->plain.heap);
-	pcslab_heap_destroy(made->checked.heap);
-	pcslab_heap_destroy(made->limited.heap);
+	destroy(&made->plain);
+	destroy(&made->checked);
+	destroy(&made->limited);
 }
 
 static void heaps_in_hotplug_callbacks(struct kunit *test)
 {
 	int below, above;
-	struct calls c;
 
-	used_anyway = new_heap("anyway", NULL, &c, GFP_KERNEL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(used_anyway));
+	KUNIT_ASSERT_FALSE(test, IS_ERR(new_heap("anyway", NULL, &used_anyway, GFP_KERNEL)));
 	below = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "pcslab-test:prepare",
 					  prepare, dead);
 	above = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "pcslab-test:online",
@@ -424,9 +458,9 @@ static void heaps_in_hotplug_callbacks(struct kunit *test)
 	expect_made(test, &at_dead, "dead");
 	expect_made(test, &at_prepare, "prepare");
 	expect_made(test, &at_online, "online");
-	call_all(&c);
-	expect_counted(test, &c, "callbacks");
-	pcslab_heap_destroy(used_anyway);
+	call_all(&used_anyway);
+	expect_counted(test, &used_anyway, "callbacks");
+	destroy(&used_anyway);
 }
 
 /*
@@ -507,7 +541,7 @@ static void readers_wait_for_hotplug(struct kunit *test)
 		kthread_stop(reader->task);
 		KUNIT_EXPECT_GT_MSG(test, reader->n, 0, "%s did not wait", reader->path);
 	}
-	pcslab_heap_destroy(c.heap);
+	destroy(&c);
 }
 
 static int forget_made(struct kunit *test)

@@ -87,6 +87,15 @@ static noinline void tell_of_gfp(struct pcslab_heap *heap, gfp_t gfp)
 		       heap->name, &gfp);
 }
 
+/* A slab serves callers of all zones, so its objects are in any. */
+static bool zone_refused(struct pcslab_heap *heap, gfp_t gfp)
+{
+	if (likely(!(gfp & GFP_ZONEMASK & ~__GFP_MOVABLE)))
+		return false;
+	tell_of_gfp(heap, gfp);
+	return true;
+}
+
 /* A page of both DMA zones does not exist, and objects need an address. */
 static bool gfp_refused(struct pcslab_heap *heap, gfp_t gfp)
 {
@@ -146,7 +155,7 @@ bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
 {
 	shadow_unpoison(obj, class->size);
-	if (want_init_on_alloc(gfp))
+	if (pcslab_must_zero(class->flags, gfp))
 		memset(obj, 0, class->size);
 	hook_alloc(obj, size ?: class->size, class->size, gfp);
 	return obj;
@@ -344,6 +353,30 @@ void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 	return take_small(heap, class_index(size), size, gfp, node, caller);
 }
 
+/**
+ * pcslab_alloc_fixed() - allocate from a fixed-size cache, on the slow path
+ * @cache: the cache
+ * @gfp: as for pcslab_cache_alloc()
+ * @caller: as for pcslab_alloc_for()
+ *
+ * Context: as pcslab_alloc().
+ * Return: as pcslab_alloc().
+ */
+void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long caller)
+{
+	struct pcslab_heap *heap = &cache->heap;
+	size_t size = cache->fixed.size;
+	void *obj = NULL;
+
+	if (!zone_refused(heap, gfp) && !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp))
+		obj = take_small(heap, 0, size, gfp & ~__GFP_ACCOUNT, NUMA_NO_NODE, caller);
+	if (!obj)
+		return pcslab_alloc_failed(heap, 0);
+	if (unlikely(gfp & __GFP_ACCOUNT))
+		pcslab_count_unaccounted(heap);
+	return obj;
+}
+
 void *__pcslab_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= PCSLAB_MAX_SIZE))
@@ -415,7 +448,10 @@ static bool free_claim(struct pcslab_slab *slab, u8 *state)
 /* True if a claimed object must be zeroed. Poison has overwritten it. */
 static bool must_zero(const struct pcslab_slab *slab, bool wipe)
 {
-	return want_init_on_free() || (wipe && !(slab->class->flags & PCSLAB_HEAP_POISON));
+	u8 flags = slab->class->flags;
+
+	return (want_init_on_free() && !(flags & PCSLAB_LASTING)) ||
+	       (wipe && !(flags & PCSLAB_HEAP_POISON));
 }
 
 static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8 *state,
@@ -431,7 +467,7 @@ static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8
 		pcslab_defer_slab(slab, state);
 		return;
 	}
-	hook_free(obj, slab->class->size);
+	hook_free(obj, slab->class);
 	if (!pcslab_cpu_free(slab, obj, state))
 		pcslab_depot_free(slab, obj, state);
 }
@@ -491,23 +527,6 @@ noinline void pcslab_free_for(const void *obj, unsigned long caller)
 	free_any(obj, caller, false);
 }
 
-/* Free into this CPU's loaded magazine, if nothing else is needed. */
-static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj, u8 *state)
-{
-	struct pcslab_cpu *c = raw_cpu_read(*slab->caches);
-
-	if (unlikely(!guard_enter(c)))
-		return false;
-	if (!cache_takes(c, slab, state)) {
-		guard_exit(c);
-		return false;
-	}
-	hook_free(obj, slab->class->size);
-	cache_push(c, (void *)obj, state);
-	guard_exit(c);
-	return true;
-}
-
 /*
  * The steps of a free
  *
@@ -516,7 +535,7 @@ static __always_inline bool free_fast(struct pcslab_slab *slab, const void *obj,
  * 2. The offset in the slab leads to the object's state byte, if an object
  *    starts there (page.h: find_state()).
  * 3. The slab's slots lead to this CPU's cache of the class, or to a guard that
- *    is always held (free_fast(); slots.c).
+ *    is always held (cache.h: cache_free(); slots.c).
  * 4. The guard is taken (cache.h: guard_enter()).
  * 5. The object must be live, the magazine must have room, and the object must
  *    be of the CPU's node (cache.h: cache_takes()).
@@ -565,7 +584,7 @@ void pcslab_free(const void *obj)
 
 	preempt_disable();
 	if (unlikely(!find_slab(obj, &slab) || !find_state(slab, obj, &state) ||
-		     !free_fast(slab, obj, state)))
+		     !cache_free(slab, obj, state)))
 		goto slow_preempt;
 	preempt_enable();
 	return;
@@ -660,6 +679,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_usable_size, "PCSLAB");
  * pcslab_heap_of() - the heap an object belongs to
  * @obj: any address
  *
+ * An object of a fixed-size cache belongs to the cache's heap.
+ *
  * Context: any.
  * Return: the heap, or NULL if no live object of pcslab starts at @obj. The
  *	answer holds as long as the object is not freed.
@@ -680,7 +701,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 		class = large_class_of(obj);
 	}
 	if (class)
-		heap = class->heap;
+		heap = pcslab_root(class->heap);
 	preempt_enable();
 	return heap;
 }

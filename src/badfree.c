@@ -51,6 +51,12 @@ static void report_slab(const void *obj, struct pcslab_slab *slab)
 		       obj, slab->class->heap->name, size);
 }
 
+static void tell_caller(unsigned long caller)
+{
+	pr_err("freed by %pS\n", (void *)caller);
+	dump_stack();
+}
+
 static void badfree_report(const void *obj, struct pcslab_slab *slab,
 			   struct pcslab_class *large, unsigned long caller)
 {
@@ -64,8 +70,7 @@ static void badfree_report(const void *obj, struct pcslab_slab *slab,
 		       obj, large->heap->name);
 	else
 		pr_err("bad free of %p: not an object of pcslab\n", obj);
-	pr_err("freed by %pS\n", (void *)caller);
-	dump_stack();
+	tell_caller(caller);
 }
 
 /**
@@ -102,5 +107,30 @@ void pcslab_bad_free(const void *obj, unsigned long caller)
 	badfree_count(slab ? slab->class->heap : large ? large->heap : NULL);
 	if (__ratelimit(&limit))
 		badfree_report(obj, slab, large, caller);
+	preempt_enable();
+}
+
+/**
+ * pcslab_bad_free_fixed() - refuse a free to a fixed-size cache
+ * @cache: the cache
+ * @obj: any address that is not in a slab of @cache
+ * @caller: return address of the call
+ *
+ * Counted as by pcslab_bad_free().
+ */
+void pcslab_bad_free_fixed(struct pcslab_cache *cache, const void *obj, unsigned long caller)
+{
+	struct pcslab_class *class;
+	struct pcslab_slab *slab;
+
+	preempt_disable();	/* keeps what slab_of() finds */
+	slab = slab_of(obj);
+	class = slab ? slab->class : large_class_around(obj);
+	badfree_count(class ? class->heap : NULL);
+	if (__ratelimit(&limit)) {
+		pr_err("bad free of %p: not of cache %s, but %s%s\n", obj, cache->heap.name,
+		       class ? "of heap " : "not of pcslab", class ? class->heap->name : "");
+		tell_caller(caller);
+	}
 	preempt_enable();
 }

@@ -45,30 +45,40 @@ static __always_inline void **pop_run(struct pcslab_cpu *c, void **objs, void **
 }
 
 /* Out of line; otherwise gcc reserves registers for the loop. */
-static noinline size_t zero_run(unsigned long index, void **objs, size_t n)
+static noinline size_t zero_run(size_t size, void **objs, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		memset(objs[i], 0, pcslab_class_size(index));
+		memset(objs[i], 0, size);
 	return n;
+}
+
+/* Take up to @n objects that this CPU has. Returns their number. */
+static __always_inline size_t take_slot(struct pcslab_cpu * __percpu *slot, void **objs, size_t n)
+{
+	struct pcslab_cpu *c;
+	size_t taken = 0;
+
+	preempt_disable();
+	c = raw_cpu_read(*slot);
+	if (likely(guard_enter(c))) {
+		taken = pop_run(c, objs, objs + n) - objs;
+		guard_exit(c);
+	}
+	preempt_enable();
+	return taken;
 }
 
 /* Allocate up to @n objects that this CPU has. Returns their number. */
 static __always_inline size_t take_run(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
 				       void **objs, size_t n)
 {
-	struct pcslab_cpu *c;
-	size_t taken = 0;
+	size_t taken = take_slot(heap->slots + index, objs, n);
 
-	preempt_disable();
-	c = raw_cpu_read(*(heap->slots + index));
-	if (likely(guard_enter(c))) {
-		taken = pop_run(c, objs, objs + n) - objs;
-		guard_exit(c);
-	}
-	preempt_enable();
-	return likely(!want_init_on_alloc(gfp)) ? taken : zero_run(index, objs, taken);
+	if (likely(!want_init_on_alloc(gfp)))
+		return taken;
+	return zero_run(pcslab_class_size(index), objs, taken);
 }
 
 /* True if objects may come from the magazine without the ordinary call. */
@@ -146,7 +156,7 @@ static __always_inline void **push_slab(struct pcslab_cpu *c, struct pcslab_slab
 	do {
 		if (!find_state(slab, *obj, &state) || !cache_takes(c, slab, state))
 			break;
-		hook_free(*obj, slab->class->size);
+		hook_free(*obj, slab->class);
 		cache_put(c, *obj, state);
 		obj++;
 	} while (obj < end && (unsigned long)*obj - base < bytes);
@@ -176,8 +186,11 @@ static __always_inline void **push_run(struct pcslab_cpu *c, struct pcslab_slab 
 	return obj;
 }
 
-/* Free up to @n objects into this CPU's magazine. Returns their number. */
-static __always_inline size_t put_run(void **objs, size_t n)
+/*
+ * Free up to @n objects into this CPU's magazine, those of @cache only unless
+ * that is NULL. Returns their number.
+ */
+static __always_inline size_t put_run(const struct pcslab_cache *cache, void **objs, size_t n)
 {
 	struct pcslab_slab *slab;
 	struct pcslab_cpu *c;
@@ -186,7 +199,7 @@ static __always_inline size_t put_run(void **objs, size_t n)
 	if (hooks_forbidden())
 		return 0;
 	preempt_disable();
-	if (likely(find_slab(objs[0], &slab))) {
+	if (likely(find_slab(objs[0], &slab) && (!cache || slab->caches == cache->heap.slots))) {
 		c = raw_cpu_read(*slab->caches);
 		if (likely(guard_enter(c))) {
 			put = push_run(c, slab, objs, objs + n) - objs;
@@ -205,7 +218,7 @@ static noinline void free_rest(void **objs, size_t n, unsigned long caller)
 	for (; n; n -= put, objs += put) {
 		pcslab_free_for(*objs++, caller);
 		n--;
-		put = n ? put_run(objs, n) : 0;
+		put = n ? put_run(NULL, objs, n) : 0;
 	}
 }
 
@@ -223,9 +236,94 @@ static noinline void free_rest(void **objs, size_t n, unsigned long caller)
  */
 void pcslab_free_bulk(size_t n, void **objs)
 {
-	size_t put = likely(n) ? put_run(objs, n) : 0;
+	size_t put = likely(n) ? put_run(NULL, objs, n) : 0;
 
 	if (unlikely(put < n))
 		free_rest(objs + put, n - put, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_free_bulk, "PCSLAB");
+
+/* Allocate up to @n objects of a fixed-size cache that this CPU has. */
+static __always_inline size_t take_fixed(struct pcslab_cache *cache, gfp_t gfp, void **objs,
+					 size_t n)
+{
+	size_t taken;
+
+	if (HOOKS_ENABLED || unlikely(gfp & PCSLAB_GFP_SPECIAL))
+		return 0;
+	taken = take_slot(cache->heap.slots, objs, n);
+	if (unlikely(pcslab_must_zero(cache->heap.flags, gfp)))
+		return zero_run(cache->fixed.size, objs, taken);
+	return taken;
+}
+
+/* As alloc_rest(). */
+static noinline int alloc_fixed_rest(struct pcslab_cache *cache, gfp_t gfp, size_t n, void **objs,
+				     size_t got, unsigned long caller)
+{
+	for (; got < n; got += take_fixed(cache, gfp, objs + got, n - got)) {
+		objs[got] = pcslab_alloc_fixed(cache, gfp, caller);
+		if (!objs[got]) {
+			pcslab_cache_free_bulk(cache, got, objs);
+			return 0;
+		}
+		got++;
+	}
+	return n;
+}
+
+/**
+ * pcslab_cache_alloc_bulk() - allocate many objects of a cache, all or none
+ * @cache: the cache
+ * @gfp: as for pcslab_cache_alloc()
+ * @n: number of objects
+ * @objs: filled with @n objects
+ *
+ * This is kmem_cache_alloc_bulk(). What pcslab_alloc_bulk() says of failures is
+ * true here too.
+ *
+ * Context: as pcslab_cache_alloc().
+ * Return: @n, or 0 if not all of them could be allocated; then the contents of
+ *	@objs are undefined.
+ */
+int pcslab_cache_alloc_bulk(struct pcslab_cache *cache, gfp_t gfp, size_t n, void **objs)
+{
+	size_t got;
+
+	check_context(gfp);
+	got = take_fixed(cache, gfp, objs, n);
+	return likely(got == n) ? n : alloc_fixed_rest(cache, gfp, n, objs, got, _RET_IP_);
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_cache_alloc_bulk, "PCSLAB");
+
+/* As free_rest(). */
+static noinline void free_fixed_rest(struct pcslab_cache *cache, void **objs, size_t n,
+				     unsigned long caller)
+{
+	size_t put;
+
+	for (; n; n -= put, objs += put) {
+		pcslab_free_fixed(cache, *objs++, caller);
+		n--;
+		put = n ? put_run(cache, objs, n) : 0;
+	}
+}
+
+/**
+ * pcslab_cache_free_bulk() - give many objects of a cache back
+ * @cache: the cache
+ * @n: number of pointers
+ * @objs: pointers as pcslab_cache_free() takes them
+ *
+ * As many calls of pcslab_cache_free(). This is kmem_cache_free_bulk().
+ *
+ * Context: as pcslab_cache_free().
+ */
+void pcslab_cache_free_bulk(struct pcslab_cache *cache, size_t n, void **objs)
+{
+	size_t put = likely(n) ? put_run(cache, objs, n) : 0;
+
+	if (unlikely(put < n))
+		free_fixed_rest(cache, objs + put, n - put, _RET_IP_);
+}
+EXPORT_SYMBOL_NS_GPL(pcslab_cache_free_bulk, "PCSLAB");

@@ -19,6 +19,7 @@
 #include <linux/preempt.h>
 
 #include "arch.h"
+#include "hooks.h"
 #include "internal.h"
 
 static __always_inline bool guard_enter(struct pcslab_cpu *c)
@@ -85,6 +86,23 @@ static __always_inline void cache_push(struct pcslab_cpu *c, void *obj, u8 *stat
 	 * counted.
 	 */
 	word_inc_release(pcslab_word(c->guarded.frees));
+}
+
+/* Free into this CPU's loaded magazine, if nothing else is needed. */
+static __always_inline bool cache_free(struct pcslab_slab *slab, const void *obj, u8 *state)
+{
+	struct pcslab_cpu *c = raw_cpu_read(*slab->caches);
+
+	if (unlikely(!guard_enter(c)))
+		return false;
+	if (!cache_takes(c, slab, state)) {
+		guard_exit(c);
+		return false;
+	}
+	hook_free(obj, slab->class);
+	cache_push(c, (void *)obj, state);
+	guard_exit(c);
+	return true;
 }
 
 #endif /* _PCSLAB_CACHE_H */

@@ -91,7 +91,7 @@ static void restore_gap(struct pcslab_class *class, u8 *obj)
 	u32 gap = class->stride - class->size;
 
 	memset(obj + class->size, REDZONE, gap);
-	shadow_poison(obj + class->size, gap, SHADOW_REDZONE);
+	shadow_trim(obj, class->size, class->stride);
 }
 
 /**

@@ -21,6 +21,8 @@
  */
 #define SLAB_MIN_OBJECTS	2
 #define SLAB_RANDOM_OBJECTS	8
+/* A fixed-size object must fit into a slab of pages of 4 KiB. */
+#define FIXED_MAX_STRIDE	32768
 
 /* Bytes left over at the end of a slab. */
 static unsigned int left_over(u32 stride, unsigned int order)
@@ -73,6 +75,16 @@ static size_t dma_align(u32 size)
 	return min_t(size_t, bucket & -bucket, PCSLAB_DMA_MINALIGN);
 }
 
+/* What follows from the size and the stride, which are filled in. */
+static void class_fit(struct pcslab_class *class, unsigned int flags)
+{
+	class->recip = stride_recip(class->stride);
+	class->capacity = pcslab_magazine_rounds(class->size);
+	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?
+				  SLAB_RANDOM_OBJECTS : SLAB_MIN_OBJECTS);
+	class->min_order = get_order(class->stride);
+}
+
 /**
  * pcslab_class_shape() - compute all that follows from a class's size
  * @class: members that depend on the size are filled
@@ -86,11 +98,35 @@ void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 	class->size = pcslab_class_size(index);
 	class->stride = round_up(class->size + class_redzone(class->size, flags),
 				 dma_align(class->size));
-	class->recip = stride_recip(class->stride);
-	class->capacity = pcslab_magazine_rounds(class->size);
-	class->order = slab_order(class->stride, flags & PCSLAB_HEAP_RANDOM ?
-				  SLAB_RANDOM_OBJECTS : SLAB_MIN_OBJECTS);
-	class->min_order = get_order(class->stride);
+	class_fit(class, flags);
+}
+
+/* Bytes from one object of a fixed-size cache to the next. */
+static size_t fixed_stride(size_t size, size_t align, unsigned int flags)
+{
+	return round_up(size, align) + (flags & PCSLAB_HEAP_REDZONE ? align : 0);
+}
+
+/**
+ * pcslab_fixed_fits() - find out whether a slab can have objects of a size
+ * @size: bytes, any number
+ * @align: their alignment, a power of two
+ *
+ * Slabs are aligned to their size, so @align need not be considered apart.
+ *
+ * Return: false if a slab would be too large.
+ */
+bool pcslab_fixed_fits(size_t size, size_t align)
+{
+	return size <= FIXED_MAX_STRIDE && align <= FIXED_MAX_STRIDE &&
+	       fixed_stride(size, align, PCSLAB_HEAP_REDZONE) <= FIXED_MAX_STRIDE;
+}
+
+static void fixed_shape(struct pcslab_class *class, const struct pcslab_fixed *fixed)
+{
+	class->size = fixed->size;
+	class->stride = fixed_stride(fixed->size, fixed->align, class->flags);
+	class_fit(class, class->flags);
 }
 
 /**
@@ -124,6 +160,8 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 	class->flags = heap->flags;
 	if (index == PCSLAB_LARGE)
 		class->index = index;
+	else if (heap->parent)
+		fixed_shape(class, &pcslab_cache_of(heap)->fixed);
 	else
 		pcslab_class_shape(class, index, heap->flags);
 	pcslab_depot_init(class);

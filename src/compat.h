@@ -36,6 +36,22 @@
 #endif
 
 /*
+ * Flags of a kmem_cache that are hints: 6.5 introduced SLAB_NO_MERGE, 6.9 took
+ * SLAB_MEM_SPREAD away.
+ */
+#ifdef SLAB_NO_MERGE
+#define COMPAT_SLAB_NO_MERGE	SLAB_NO_MERGE
+#else
+#define COMPAT_SLAB_NO_MERGE	0
+#endif
+#ifdef SLAB_MEM_SPREAD
+#define COMPAT_SLAB_MEM_SPREAD	SLAB_MEM_SPREAD
+#else
+#define COMPAT_SLAB_MEM_SPREAD	0
+#endif
+#define COMPAT_SLAB_HINTS	(COMPAT_SLAB_NO_MERGE | COMPAT_SLAB_MEM_SPREAD)
+
+/*
  * 6.8 renamed it; before that MAX_ORDER was the number of orders, not the
  * largest.
  */

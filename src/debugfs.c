@@ -12,6 +12,7 @@
  *   heaps/<name>/audit		per class: what a walk finds
  *   heaps/<name>/pages		pages of the heap, and their limit
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
+ *   heaps/<name>/<cache>/	the same of a fixed-size cache, without pages
  *
  * The first line names the format and its version, the second line the columns.
  * New columns must only be appended. Classes that were never used have no line.
@@ -28,6 +29,7 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "internal.h"
 
@@ -275,7 +277,7 @@ static int audit_show(struct seq_file *m, void *unused)
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (!pcslab_class_at(heap, i))
 			continue;
-		snprintf(name, sizeof(name), "%zu", pcslab_class_size(i));
+		snprintf(name, sizeof(name), "%zu", pcslab_size_at(heap, i));
 		show_audit(m, name, &audits[i]);
 		add_audit(&total, &audits[i]);
 	}
@@ -475,13 +477,15 @@ DEFINE_SHOW_ATTRIBUTE(whatis);
  */
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 {
-	struct dentry *dir = debugfs_create_dir(heap->name, heaps_dir);
+	struct dentry *above = heap->parent ? heap->parent->dir : heaps_dir;
+	struct dentry *dir = debugfs_create_dir(kbasename(heap->name), above);
 
 	debugfs_create_file_unsafe("stats", 0400, dir, heap, &stats_fops);
 	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
-	debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
+	if (!heap->parent)
+		debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;
@@ -491,6 +495,16 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
 {
 	debugfs_create_file_unsafe("reserves", 0400, heap->dir, heap, &reserves_fops);
+}
+
+/* The files of a fixed-size cache are in a directory of its heap's. */
+bool pcslab_is_file_name(const char *name)
+{
+	static const char * const names[] = {
+		"stats", "percpu", "exact", "audit", "pages", "sites", "reserves",
+	};
+
+	return match_string(names, ARRAY_SIZE(names), name) >= 0;
 }
 
 void __init pcslab_debugfs_init(void)

@@ -770,7 +770,7 @@ void pcslab_depot_free_deferred(struct pcslab_slab *slab)
 		/* Acquire: pairs with the release in pcslab_defer_slab(). */
 		if (smp_load_acquire(&slab->state[i]) != PCSLAB_OBJ_DEFERRED)
 			continue;
-		hook_free(slab->base + i * slab->class->stride, slab->class->size);
+		hook_free(slab->base + i * slab->class->stride, slab->class);
 		put_into_slab(depot, slab, &slab->state[i], PCSLAB_OBJ_DEFERRED);
 		/* Release: pairs as in cache_push(). */
 		word_inc_release(pcslab_word(row->frees));

@@ -75,7 +75,7 @@ bool pcslab_fault_wanted(const char *name)
 /* Doubts point the slots of all CPUs anew (slots.c). */
 static void redirect(struct pcslab_heap *heap)
 {
-	bool faulty = pcslab_fault_wanted(heap->name);
+	bool faulty = pcslab_fault_wanted(pcslab_root(heap)->name);
 	struct pcslab_class *class;
 
 	if (heap->faulty == faulty)

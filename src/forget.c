@@ -206,7 +206,7 @@ static int forget_zombies(const char *name)
 
 static int set_forget(const char *value, const struct kernel_param *unused)
 {
-	char name[PCSLAB_NAME_LEN + 1];
+	char name[PCSLAB_FULL_NAME_LEN + 1];
 
 	if (strscpy(name, value, sizeof(name)) < 0)
 		return -EINVAL;

@@ -88,14 +88,18 @@ static bool name_taken(const char *name)
 
 static void heap_free(struct pcslab_heap *heap)
 {
+	struct pcslab_heap *parent = heap->parent;
 	unsigned int i;
 
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
 	free_percpu(heap->slots);
-	mem_cgroup_put(heap->memcg);
+	if (!parent)
+		mem_cgroup_put(heap->memcg);
 	pcslab_reserves_part(heap);
 	kfree(heap);
+	if (parent)
+		pcslab_heap_put(parent);
 }
 
 /*
@@ -218,7 +222,7 @@ static int heap_register(struct pcslab_heap *heap)
 		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
-		heap->faulty = pcslab_fault_wanted(heap->name);
+		heap->faulty = pcslab_fault_wanted(pcslab_root(heap)->name);
 		err = 0;
 	}
 	mutex_unlock(&pcslab_heaps_lock);
@@ -235,23 +239,19 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *
 	pcslab_cpu_drain(class, c);
 }
 
-static struct pcslab_heap *heap_alloc(const char *name, const struct pcslab_heap_attr *attr,
-				      struct module *owner)
+/* A heap with @classes classes, in a structure of @bytes. */
+static struct pcslab_heap *heap_alloc(size_t bytes, unsigned int classes,
+				      const struct pcslab_heap_attr *attr)
 {
-	struct pcslab_heap *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
+	struct pcslab_heap *heap = kzalloc(bytes, GFP_KERNEL);
 
 	if (!heap)
 		return NULL;
-	heap->slots = pcslab_slots_create();
+	heap->slots = pcslab_slots_create(classes);
 	if (!heap->slots) {
 		kfree(heap);
 		return NULL;
 	}
-	strscpy(heap->name, name, sizeof(heap->name));
-	heap->owner = owner;
-	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
-		sizeof(heap->owner_name));
-	heap->flags = pcslab_flags_of(name) | attr->flags;
 	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
@@ -317,9 +317,14 @@ struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_h
 	err = check_name(name) ?: copy_attr(&attr, options, size) ?: check_attr(&attr);
 	if (err)
 		return ERR_PTR(err);
-	heap = heap_alloc(name, &attr, owner);
+	heap = heap_alloc(sizeof(*heap), PCSLAB_LARGE + 1, &attr);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
+	strscpy(heap->name, name, sizeof(heap->name));
+	heap->owner = owner;
+	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
+		sizeof(heap->owner_name));
+	heap->flags = pcslab_flags_of(name) | attr.flags;
 	err = heap_charge(heap, &attr) ?: heap_register(heap);
 	if (err) {
 		heap_free(heap);
@@ -328,6 +333,49 @@ struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_h
 	return heap;
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_heap_create, "PCSLAB");
+
+/**
+ * pcslab_heap_add_cache() - create a fixed-size cache without its class
+ * @parent: the heap it belongs to
+ * @name: its name, not checked yet
+ * @fixed: what its objects are like, checked
+ *
+ * Context: process. May sleep.
+ * Return: the cache, or ERR_PTR: errors of the name as for a heap's; -ENOMEM.
+ */
+struct pcslab_cache *pcslab_heap_add_cache(struct pcslab_heap *parent, const char *name,
+					   const struct pcslab_fixed *fixed)
+{
+	static const struct pcslab_heap_attr no_options;
+	struct pcslab_cache *cache;
+	struct pcslab_heap *heap;
+	int err = check_name(name);
+
+	if (err)
+		return ERR_PTR(err);
+	if (pcslab_is_file_name(name))
+		return ERR_PTR(-EEXIST);
+	heap = heap_alloc(sizeof(*cache), 1, &no_options);
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+	refcount_inc(&parent->refs);
+	heap->parent = parent;
+	cache = pcslab_cache_of(heap);
+	cache->fixed = *fixed;
+	snprintf(heap->name, sizeof(heap->name), "%s/%s", parent->name, name);
+	heap->owner = parent->owner;
+	strscpy(heap->owner_name, parent->owner_name, sizeof(heap->owner_name));
+	heap->flags = parent->flags | fixed->flags;
+	if (heap->flags & PCSLAB_LASTING)
+		heap->flags &= ~PCSLAB_HEAP_POISON;
+	heap->memcg = parent->memcg;
+	err = heap_register(heap);
+	if (err) {
+		heap_free(heap);
+		return ERR_PTR(err);
+	}
+	return cache;
+}
 
 /* Number of live objects of one class. */
 static long class_live(struct pcslab_heap *heap, unsigned int index)
@@ -389,9 +437,40 @@ static void give_name_back(struct pcslab_heap *heap)
 	mutex_unlock(&pcslab_heaps_lock);
 }
 
+/* A cache of a heap that is not destroyed, or NULL. */
+static struct pcslab_heap *left_cache(const struct pcslab_heap *parent)
+{
+	struct pcslab_heap *heap, *found = NULL;
+
+	mutex_lock(&pcslab_heaps_lock);
+	list_for_each_entry(heap, &pcslab_heaps, node) {
+		if (heap->parent == parent && !READ_ONCE(heap->dying)) {
+			found = heap;
+			break;
+		}
+	}
+	mutex_unlock(&pcslab_heaps_lock);
+	return found;
+}
+
+static void destroy_caches(const struct pcslab_heap *parent)
+{
+	struct pcslab_heap *heap;
+
+	while ((heap = left_cache(parent))) {
+		if (!pcslab_cache_of(heap)->for_mempools)
+			pr_warn("heap %s is destroyed before its cache %s\n", parent->name,
+				heap->name);
+		pcslab_heap_destroy(heap);
+	}
+}
+
 /**
  * pcslab_heap_destroy() - destroy a heap
  * @heap: the heap; NULL and error pointers are fine
+ *
+ * Its fixed-size caches must have been destroyed before; those that are left
+ * are reported and destroyed.
  *
  * This waits for objects that were given to pcslab_free_rcu(). Live objects are
  * reported in the log by class, and with pcslab.track=1 by allocating caller.
@@ -411,6 +490,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 
 	if (IS_ERR_OR_NULL(heap))
 		return;
+	destroy_caches(heap);
 	pcslab_rcu_barrier(heap);
 	cpus_read_lock();
 	first = pcslab_heap_stop(heap);

@@ -20,6 +20,7 @@
 #include <linux/sched/mm.h>
 
 #include "lock.h"
+#include "types.h"
 
 /* True if KASAN or kmemleak is configured. */
 #define HOOKS_ENABLED \
@@ -33,16 +34,19 @@ void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 #define SHADOW_REDZONE		0xFC	/* as KASAN_SLAB_REDZONE */
 #define SHADOW_GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 
-/* Without KASAN_VMALLOC the shadow of vmalloc is one page, which is constant. */
+/*
+ * Without KASAN_VMALLOC the shadow of vmalloc is one page, which is constant.
+ * An object begins at a granule, and has the rest of its last one.
+ */
 static inline void shadow_poison(const void *obj, size_t size, u8 why)
 {
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC) || !is_vmalloc_addr(obj))
-		kasan_poison(obj, size, why, false);
+		kasan_poison(obj, round_up(size, SHADOW_GRANULE), why, false);
 }
 
 static inline void shadow_unpoison(const void *obj, size_t size)
 {
-	shadow_poison(obj, round_up(size, SHADOW_GRANULE), 0);
+	shadow_poison(obj, size, 0);
 }
 
 /* Leave @size bytes of an object of @full bytes accessible. */
@@ -97,13 +101,14 @@ static inline void hook_alloc(const void *obj, size_t size, size_t full, gfp_t g
 }
 
 /*
- * Must be called when a caller has given an object back, before another caller
- * can get it.
+ * Must be called when a caller has given an object of @class back, before
+ * another caller can get it.
  */
-static inline void hook_free(const void *obj, size_t full)
+static inline void hook_free(const void *obj, const struct pcslab_class *class)
 {
 	kmemleak_free(obj);
-	shadow_poison(obj, full, SHADOW_FREED);
+	if (HOOKS_ENABLED && !(class->flags & PCSLAB_HEAP_TYPESAFE))
+		shadow_poison(obj, class->size, SHADOW_FREED);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <linux/ctype.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/numa.h>
@@ -37,6 +38,7 @@ bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp);
 void pcslab_count_unaccounted(struct pcslab_heap *heap);
 void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		  unsigned long caller);
+void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long caller);
 void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index);
 typedef void *(*pcslab_alloc_fn)(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 				 unsigned long caller);
@@ -203,11 +205,52 @@ static inline struct pcslab_class *pcslab_class_from(struct pcslab_heap *heap,
 unsigned long pcslab_slabs_leave(struct list_head *doomed);
 void pcslab_leave_wait(void);
 
+/* fixed.c: fixed-size caches */
+void pcslab_free_fixed(struct pcslab_cache *cache, const void *obj, unsigned long caller);
+
+/* The cache whose heap this is, or NULL. */
+static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_heap *heap)
+{
+	return heap->parent ? container_of(heap, struct pcslab_cache, heap) : NULL;
+}
+
+/* The heap that its owner knows: of a fixed-size cache, the one it belongs to. */
+static inline struct pcslab_heap *pcslab_root(struct pcslab_heap *heap)
+{
+	return heap->parent ?: heap;
+}
+
+/* Is it the same heap, or a fixed-size cache of it? */
+static inline bool pcslab_is_of(const struct pcslab_heap *heap, const struct pcslab_heap *root)
+{
+	return heap == root || heap->parent == root;
+}
+
+/* Bytes of an object of a class, which need not be made yet. */
+static inline size_t pcslab_size_at(struct pcslab_heap *heap, unsigned int index)
+{
+	struct pcslab_cache *cache = pcslab_cache_of(heap);
+
+	return cache ? cache->fixed.size : pcslab_class_size(index);
+}
+
+/*
+ * Must an object be zeroed when it is handed out? The rules for objects that
+ * last are those of slab_want_init_on_alloc() in the kernel.
+ */
+static __always_inline bool pcslab_must_zero(u8 flags, gfp_t gfp)
+{
+	if (likely(!(flags & PCSLAB_LASTING)))
+		return want_init_on_alloc(gfp);
+	return !(flags & PCSLAB_HEAP_CTOR) && gfp & __GFP_ZERO;
+}
+
 /* class.c: the size classes of a heap */
 struct pcslab_class *pcslab_class_make(struct pcslab_heap *heap,
 				       unsigned int index, gfp_t gfp);
 void pcslab_class_shape(struct pcslab_class *class, unsigned int index,
 			unsigned int flags);
+bool pcslab_fixed_fits(size_t size, size_t align);
 void pcslab_class_free(struct pcslab_class *class);
 
 /* kvalloc.c: large objects from vmalloc; page.h has what finds them */
@@ -254,11 +297,11 @@ bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcs
 void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);
 void pcslab_budget_read(struct pcslab_heap *heap, struct pcslab_stats *st);
 
-static inline struct pcslab_plea pcslab_plea(const struct pcslab_heap *heap, gfp_t gfp)
+static inline struct pcslab_plea pcslab_plea(struct pcslab_heap *heap, gfp_t gfp)
 {
 	struct pcslab_plea plea = { .wanted = gfp, .gfp = gfp, .step = PCSLAB_PLEA_DONE };
 
-	if (likely(READ_ONCE(heap->budget.limit) == ULONG_MAX))
+	if (likely(READ_ONCE(pcslab_root(heap)->budget.limit) == ULONG_MAX))
 		return plea;
 	plea.step = PCSLAB_PLEA_IDLE;
 	if (gfp & __GFP_NOFAIL)
@@ -278,6 +321,8 @@ extern struct list_head pcslab_heaps;		/* includes zombies; RCU */
 extern struct mutex pcslab_heaps_lock;
 extern struct workqueue_struct *pcslab_wq;
 void pcslab_heap_put(struct pcslab_heap *heap);
+struct pcslab_cache *pcslab_heap_add_cache(struct pcslab_heap *parent, const char *name,
+					   const struct pcslab_fixed *fixed);
 
 /* May a heap's name have this character? */
 static inline bool pcslab_is_name_char(char c)
@@ -302,6 +347,7 @@ int pcslab_heap_forget(struct pcslab_heap *heap);
 /* reclaim.c: free memory goes back to the kernel */
 unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap);
 unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap);
+unsigned long pcslab_family_drain_depots(struct pcslab_heap *heap);
 int pcslab_reclaim_init(void);
 void pcslab_reclaim_exit(void);
 
@@ -313,7 +359,7 @@ void pcslab_reserves_part(struct pcslab_heap *heap);
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */
 DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
-struct pcslab_cpu * __percpu *pcslab_slots_create(void);
+struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n);
 void pcslab_slots_init(void);
 void pcslab_cpus_set(unsigned int cpu, bool present);
 unsigned long pcslab_cpus_seq(void);
@@ -401,6 +447,7 @@ void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits);
 
 /* badfree.c: reports of bad frees */
 void pcslab_bad_free(const void *obj, unsigned long caller);
+void pcslab_bad_free_fixed(struct pcslab_cache *cache, const void *obj, unsigned long caller);
 void pcslab_raced_free(struct pcslab_class *class, const void *obj);
 extern atomic_long_t pcslab_bad_frees;		/* in no heap */
 
@@ -429,6 +476,7 @@ void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
+bool pcslab_is_file_name(const char *name);
 
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS

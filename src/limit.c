@@ -7,7 +7,8 @@
  * charged for, and, without __GFP_NOFAIL, never more than its limit. Slabs and
  * large objects are charged, whoever keeps them: slabs without live objects,
  * slabs on their way out (leave.c), and those that a dead CPU left behind.
- * Metadata is not charged: state bytes, magazines, caches and classes are
+ * The pages of a fixed-size cache are
+ * charged to its heap. Metadata is not charged: state bytes, magazines, caches and classes are
  * memory from kmalloc().
  *
  * An allocation that fails at the limit is tried again. First the heap gives
@@ -88,7 +89,7 @@ static void note_peak(struct pcslab_budget *budget, u64 pages)
  */
 bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
 {
-	struct pcslab_budget *budget = &heap->budget;
+	struct pcslab_budget *budget = &pcslab_root(heap)->budget;
 	long held = atomic_long_read(&budget->pages);
 	bool fits;
 
@@ -109,7 +110,7 @@ bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
  */
 void pcslab_charge_undo(struct pcslab_heap *heap, unsigned long pages)
 {
-	atomic_long_sub(pages, &heap->budget.pages);
+	atomic_long_sub(pages, &pcslab_root(heap)->budget.pages);
 }
 
 /**
@@ -119,8 +120,10 @@ void pcslab_charge_undo(struct pcslab_heap *heap, unsigned long pages)
  */
 void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages)
 {
+	struct pcslab_budget *budget = &pcslab_root(heap)->budget;
+
 	/* A full barrier: the pages are gone before others see it. */
-	note_peak(&heap->budget, atomic_long_fetch_sub(pages, &heap->budget.pages));
+	note_peak(budget, atomic_long_fetch_sub(pages, &budget->pages));
 }
 
 /**
@@ -152,7 +155,7 @@ static void give_back_work(struct work_struct *work)
 	cpus_read_lock();
 	pcslab_heap_drain_caches(heap);
 	cpus_read_unlock();
-	pcslab_heap_drain_depots(heap);
+	pcslab_family_drain_depots(heap);
 	pcslab_heap_put(heap);
 }
 
@@ -187,7 +190,7 @@ static bool give_idle_back(struct pcslab_heap *heap, gfp_t gfp)
 		give_back_later(heap);
 	if (!gfpflags_allow_blocking(gfp))
 		return false;
-	pcslab_heap_drain_depots(heap);
+	pcslab_family_drain_depots(heap);
 	pcslab_leave_wait();
 	pcslab_area_wait();
 	return true;
@@ -210,7 +213,7 @@ static void report(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
 
 /**
  * pcslab_plea_retry() - find out whether to try an allocation again
- * @heap: the heap
+ * @heap: the heap, or that of a fixed-size cache
  * @pages: the fewest pages that the allocation may need
  * @plea: of this allocation, which failed
  *
@@ -221,8 +224,10 @@ static void report(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
  */
 bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea)
 {
-	struct pcslab_budget *budget = &heap->budget;
+	struct pcslab_budget *budget;
 
+	heap = pcslab_root(heap);
+	budget = &heap->budget;
 	switch (plea->step++) {
 	case PCSLAB_PLEA_IDLE:
 		if (give_idle_back(heap, plea->wanted))

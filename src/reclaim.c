@@ -107,9 +107,24 @@ unsigned long pcslab_heap_drain_depots(struct pcslab_heap *heap)
 	return depots_of(heap, pcslab_depot_drain, ULONG_MAX);
 }
 
+/* The same for a heap and its fixed-size caches. */
+unsigned long pcslab_family_drain_depots(struct pcslab_heap *heap)
+{
+	struct pcslab_heap *other;
+	unsigned long pages = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &pcslab_heaps, node) {
+		if (pcslab_is_of(other, heap))
+			pages += pcslab_heap_drain_depots(other);
+	}
+	rcu_read_unlock();
+	return pages;
+}
+
 /**
  * pcslab_heap_drain_caches() - empty the magazines of all CPUs
- * @heap: the heap
+ * @heap: the heap; its fixed-size caches are included
  *
  * Context: process. May sleep. The CPU hotplug lock is held for reading.
  * Return: the number of pages given back.
@@ -118,7 +133,8 @@ unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap)
 {
 	unsigned long pages = 0;
 	struct pcslab_visit visit = {
-		.heap = heap, .wants = pcslab_has_magazines, .fn = reclaim_drain, .arg = &pages
+		.heap = heap, .family = true, .wants = pcslab_has_magazines,
+		.fn = reclaim_drain, .arg = &pages
 	};
 
 	pcslab_visit_announce(&visit);
@@ -131,9 +147,10 @@ unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap)
  * @heap: the heap, not NULL
  *
  * Empties the magazines of all CPUs and gives all slabs without a live object
- * back to the page allocator. The heap continues as if it were new. Allocations
- * and frees may go on meanwhile, and may keep some of the memory. Takes about
- * an RCU grace period if there is a magazine.
+ * back to the page allocator, also those of its fixed-size caches. The heap
+ * continues as if it were new. Allocations and frees may go on meanwhile, and
+ * may keep some of the memory. Takes about an RCU grace period if there is a
+ * magazine.
  *
  * Context: process. May sleep. Takes the CPU hotplug lock for reading, so the
  *	caller must not hold it, and must not be in reclaim.
@@ -149,7 +166,7 @@ unsigned long pcslab_heap_shrink(struct pcslab_heap *heap)
 	cpus_read_lock();
 	pages = pcslab_heap_drain_caches(heap);
 	cpus_read_unlock();
-	pages += pcslab_heap_drain_depots(heap);
+	pages += pcslab_family_drain_depots(heap);
 	pcslab_leave_wait();
 	pcslab_area_wait();
 	return pages;

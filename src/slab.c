@@ -43,6 +43,15 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 	return slab;
 }
 
+static void construct(struct pcslab_slab *slab)
+{
+	struct pcslab_class *class = slab->class;
+	unsigned int i;
+
+	for (i = 0; i < slab->nr; i++)
+		pcslab_cache_of(class->heap)->fixed.ctor(slab->base + i * class->stride);
+}
+
 static void init_states(struct pcslab_slab *slab, unsigned int states)
 {
 	memset(slab->state, PCSLAB_OBJ_FREE, slab->nr);
@@ -95,6 +104,8 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	init_states(slab, states);
 	if (class->flags & PCSLAB_CHECKED)
 		pcslab_check_new(slab);
+	if (class->flags & PCSLAB_HEAP_CTOR)
+		construct(slab);
 	shadow_poison(slab->base, bytes, SHADOW_REDZONE);
 	refcount_inc(&class->heap->refs);
 	pcslab_stamp(page, order, slab_mark(slab), slab);

@@ -83,13 +83,13 @@ void __init pcslab_slots_init(void)
 
 /**
  * pcslab_slots_create() - the slots of a heap
+ * @n: number of its classes, including the large one
  *
  * Context: process.
  * Return: a slot per CPU and class, all without a cache, or NULL.
  */
-struct pcslab_cpu * __percpu *pcslab_slots_create(void)
+struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n)
 {
-	const unsigned int n = PCSLAB_LARGE + 1;
 	struct pcslab_cpu * __percpu *slots;
 	unsigned int cpu;
 
@@ -407,11 +407,12 @@ static bool take_step(visit_step step, const struct pcslab_visit *visit)
 	struct pcslab_heap *heap;
 	bool any = false;
 
-	if (visit->heap)
+	if (visit->heap && !visit->family)
 		return step_heap(step, visit, visit->heap);
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {
-		any |= step_heap(step, visit, heap);
+		if (!visit->heap || pcslab_is_of(heap, visit->heap))
+			any |= step_heap(step, visit, heap);
 		cond_resched();
 	}
 	mutex_unlock(&pcslab_heaps_lock);

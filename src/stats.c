@@ -271,7 +271,7 @@ static void read_rest(struct pcslab_heap *heap, struct pcslab_stats *st)
 
 	st->nr_classes = PCSLAB_NR_CLASSES;
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
-		st->class[i].size = pcslab_class_size(i);
+		st->class[i].size = pcslab_size_at(heap, i);
 		class = pcslab_class_at(heap, i);
 		if (class)
 			read_gauges(class, &st->class[i]);

@@ -14,7 +14,8 @@
  * A class serves one size of one heap; the first allocation of that size makes
  * it. Each CPU has a cache per class: two magazines and the record, which is
  * the counters that the statistics are summed from. Each node has a depot per
- * class. A slab's metadata is never in its pages: pages carry objects only.
+ * class. A slab's metadata is never in its pages: pages carry objects only. A
+ * fixed-size cache, which is something else, is a heap with one class (fixed.c).
  *
  * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
  * slots_lock (slots.c), depot->lock and heap->large_lock. The last three are
@@ -81,6 +82,19 @@ static inline bool pcslab_counts_as_live(u8 state)
 #define PCSLAB_HEAP_TRACK	BIT(7)
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 #define PCSLAB_SLOW		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
+
+/*
+ * Flags of the heap of a fixed-size cache (fixed.c). PCSLAB_HEAP_CTOR: its
+ * objects are constructed, and pcslab writes to none of them after that.
+ * PCSLAB_HEAP_TYPESAFE: readers under RCU may look at a free object. A heap
+ * with any flag of PCSLAB_LASTING has no poison, and frees do not zero.
+ */
+#define PCSLAB_HEAP_CTOR	BIT(5)
+#define PCSLAB_HEAP_TYPESAFE	BIT(6)
+#define PCSLAB_LASTING		(PCSLAB_HEAP_CTOR | PCSLAB_HEAP_TYPESAFE)
+
+/* Bytes of HEAP/NAME, the name of a fixed-size cache in the books */
+#define PCSLAB_FULL_NAME_LEN	(2 * PCSLAB_NAME_LEN)
 
 /**
  * struct pcslab_site - a place that calls pcslab
@@ -342,6 +356,7 @@ struct pcslab_class {
  * struct pcslab_visit - work to be done on caches while they are out of service
  * @node: in the list of waiting visits (slots.c)
  * @heap: visit the caches of this heap, or of every heap if NULL
+ * @family: visit those of the fixed-size caches of @heap too
  * @wants: returns true for each cache to be visited; called with interrupts off
  * @fn: does the work; nobody else uses the cache meanwhile
  * @arg: passed to @fn
@@ -349,6 +364,7 @@ struct pcslab_class {
 struct pcslab_visit {
 	struct list_head node;
 	struct pcslab_heap *heap;
+	bool family;
 	bool (*wants)(const struct pcslab_cpu *c, unsigned int cpu);
 	void (*fn)(struct pcslab_class *class, struct pcslab_cpu *c, void *arg);
 	void *arg;
@@ -397,7 +413,9 @@ struct pcslab_budget {
  *	member, so that the fast path adds no offset
  * @slots: for each class, including the large one, a pointer per possible CPU
  *	(slots.c)
- * @name: as given
+ * @name: as given; of a fixed-size cache, HEAP/NAME
+ * @parent: of a fixed-size cache, the heap it belongs to, referenced; otherwise
+ *	NULL
  * @node: in pcslab_heaps, under pcslab_heaps_lock; freed an RCU grace period
  *	after removal
  * @by_name: in the table of names while the name is taken, under
@@ -405,9 +423,9 @@ struct pcslab_budget {
  * @id: unique; later heaps have larger ones
  * @owner: the module that created the heap; only compared, never followed
  * @owner_name: the module's name, for messages after it is gone
- * @refs: one for the owner, one per slab, object from vmalloc and open file, one
- *	for @large while it
- *	is not empty, one for the work of @budget while it is queued
+ * @refs: one for the owner, one per slab, object from vmalloc, open file and
+ *	fixed-size cache, one for @large while it is not empty, one for the work
+ *	of @budget while it is queued
  * @flags: PCSLAB_HEAP_* and internal ones; constant
  * @dying: destroyed, its caches are out of service for good; under slots_lock
  * @zombie: destroyed while objects were live
@@ -428,14 +446,16 @@ struct pcslab_budget {
  * @large_lock: protects @large and @large_cursor; innermost, interrupts off
  * @large: list of all large objects
  * @large_cursor: position of a walk in @large
- * @budget: its pages, and their limit
+ * @budget: its pages and those of its fixed-size caches, and their limit; that
+ *	of a fixed-size cache is not used
  * @faulty: its calls may be made to fail (fault.c), so all take the slow path;
  *	written under pcslab_heaps_lock
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
 	struct pcslab_cpu * __percpu *slots;
-	char name[PCSLAB_NAME_LEN];
+	char name[PCSLAB_FULL_NAME_LEN];
+	struct pcslab_heap *parent;
 	struct list_head node;
 	struct hlist_node by_name;
 	u64 id;
@@ -465,5 +485,28 @@ struct pcslab_heap {
 	struct pcslab_budget budget;
 	bool faulty;
 };
+
+/* What the creator of a fixed-size cache wants; @flags are PCSLAB_HEAP_*. */
+struct pcslab_fixed {
+	u32 size;
+	u32 align;
+	u8 flags;
+	void (*ctor)(void *obj);
+};
+
+/**
+ * struct pcslab_cache - a fixed-size cache
+ * @heap: has its objects, in a single class. First member, so that freeing the
+ *	heap frees the cache
+ * @fixed: bytes of an object, its alignment, and its constructor or NULL
+ * @for_mempools: made by pcslab_mempool_create(); goes with the heap
+ */
+struct pcslab_cache {
+	struct pcslab_heap heap;
+	struct pcslab_fixed fixed;
+	bool for_mempools;
+};
+
+static_assert(offsetof(struct pcslab_cache, heap) == 0);
 
 #endif /* _PCSLAB_TYPES_H */

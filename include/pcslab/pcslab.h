@@ -34,6 +34,12 @@
  *   pcslab_kvzalloc_node(), pcslab_kvalloc_array(), pcslab_kvcalloc(),
  *   pcslab_kvmemdup(), pcslab_kvrealloc()
  * * many objects at once: pcslab_alloc_bulk(), pcslab_free_bulk()
+ * * objects of one size, as from a kmem_cache: pcslab_cache_create(),
+ *   pcslab_cache_create_usercopy(), pcslab_cache_alloc(),
+ *   pcslab_cache_zalloc(), pcslab_cache_free(), pcslab_cache_alloc_bulk(),
+ *   pcslab_cache_free_bulk(), pcslab_cache_shrink(), pcslab_cache_destroy()
+ * * a mempool of the kernel: pcslab_mempool_create(), and pcslab_mempool_alloc()
+ *   and pcslab_mempool_free() for mempool_create() over a cache
  * * memory that is there before it is needed: pcslab_prepare(),
  *   pcslab_reserve_create(), pcslab_reserve_alloc(), pcslab_reserve_free(),
  *   pcslab_reserve_destroy()
@@ -69,6 +75,7 @@
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
+#include <linux/mempool.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/stdarg.h>
@@ -80,6 +87,7 @@
 #define PCSLAB_VERSION		"0.9.0"
 
 struct device;
+struct pcslab_cache;
 struct pcslab_heap;
 struct pcslab_reserve;
 
@@ -680,6 +688,37 @@ struct pcslab_reserve *pcslab_reserve_create(struct pcslab_heap *heap, size_t si
 void *pcslab_reserve_alloc(struct pcslab_reserve *reserve, gfp_t gfp);
 void pcslab_reserve_free(struct pcslab_reserve *reserve, void *obj);
 void pcslab_reserve_destroy(struct pcslab_reserve *reserve);
+
+struct pcslab_cache *pcslab_cache_create(struct pcslab_heap *heap, const char *name,
+					 unsigned int size, unsigned int align,
+					 slab_flags_t flags, void (*ctor)(void *obj));
+struct pcslab_cache *pcslab_cache_create_usercopy(struct pcslab_heap *heap, const char *name,
+						  unsigned int size, unsigned int align,
+						  slab_flags_t flags, unsigned int useroffset,
+						  unsigned int usersize, void (*ctor)(void *obj));
+void *pcslab_cache_alloc(struct pcslab_cache *cache, gfp_t gfp) __malloc;
+void pcslab_cache_free(struct pcslab_cache *cache, void *obj);
+int pcslab_cache_alloc_bulk(struct pcslab_cache *cache, gfp_t gfp, size_t n, void **objs);
+void pcslab_cache_free_bulk(struct pcslab_cache *cache, size_t n, void **objs);
+unsigned long pcslab_cache_shrink(struct pcslab_cache *cache);
+void pcslab_cache_destroy(struct pcslab_cache *cache);
+
+/**
+ * pcslab_cache_zalloc() - allocate a zeroed object of a cache
+ * @cache: the cache
+ * @gfp: as for pcslab_cache_alloc()
+ *
+ * Context: as pcslab_cache_alloc().
+ * Return: as pcslab_cache_alloc(); zeroed, unless the cache has a constructor.
+ */
+static __always_inline __malloc void *pcslab_cache_zalloc(struct pcslab_cache *cache, gfp_t gfp)
+{
+	return pcslab_cache_alloc(cache, gfp | __GFP_ZERO);
+}
+
+mempool_t *pcslab_mempool_create(struct pcslab_heap *heap, int min_nr, size_t size);
+void *pcslab_mempool_alloc(gfp_t gfp, void *cache);
+void pcslab_mempool_free(void *obj, void *cache);
 
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);
