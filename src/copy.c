@@ -180,7 +180,7 @@ void pcslab_free_const(const void *s)
 EXPORT_SYMBOL_NS_GPL(pcslab_free_const, "PCSLAB");
 
 /**
- * pcslab_vasprintf_for() - allocate a formatted string, for a call of pcslab
+ * __pcslab_vasprintf() - allocate a formatted string, for a call of pcslab
  * @heap: as for pcslab_vasprintf()
  * @gfp: same
  * @fmt: same
@@ -191,8 +191,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_free_const, "PCSLAB");
  * Context: as pcslab_alloc().
  * Return: as pcslab_vasprintf().
  */
-char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
-			   int node, unsigned long caller)
+char *__pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
+			 int node, unsigned long caller)
 {
 	unsigned int len, written;
 	va_list again;
@@ -208,6 +208,7 @@ char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt,
 	WARN(written != len, "%u and %u bytes of the format \"%s\"", len, written, fmt);
 	return copy;
 }
+EXPORT_SYMBOL_NS_GPL(__pcslab_vasprintf, "PCSLAB");
 
 /**
  * pcslab_vasprintf() - allocate a formatted string
@@ -221,7 +222,7 @@ char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt,
  */
 char *pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args)
 {
-	return pcslab_vasprintf_for(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
+	return __pcslab_vasprintf(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_vasprintf, "PCSLAB");
 
@@ -241,7 +242,7 @@ char *pcslab_asprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, ...)
 	char *copy;
 
 	va_start(args, fmt);
-	copy = pcslab_vasprintf_for(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
+	copy = __pcslab_vasprintf(heap, gfp, fmt, args, NUMA_NO_NODE, _RET_IP_);
 	va_end(args);
 	return copy;
 }

@@ -198,7 +198,7 @@ char *devm_pcslab_asprintf(struct pcslab_heap *heap, struct device *dev, gfp_t g
 	if (!entry)
 		return NULL;
 	va_start(args, fmt);
-	s = pcslab_vasprintf_for(heap, gfp, fmt, args, dev_to_node(dev), _RET_IP_);
+	s = __pcslab_vasprintf(heap, gfp, fmt, args, dev_to_node(dev), _RET_IP_);
 	va_end(args);
 	return entry_fill(dev, entry, s);
 }

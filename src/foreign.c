@@ -192,6 +192,7 @@ static struct kprobe probe = {
 };
 
 static bool probed __ro_after_init;
+static bool taken_over;		/* pcslab_adopt.ko sees foreign frees first */
 
 void __init pcslab_foreign_init(void)
 {
@@ -217,8 +218,29 @@ void __exit pcslab_foreign_exit(void)
  */
 bool pcslab_foreign_expected(struct pcslab_heap *heap)
 {
-	return !probed || atomic_long_read(&heap->foreign_seen) !=
+	return !probed || READ_ONCE(taken_over) || atomic_long_read(&heap->foreign_seen) !=
 			  atomic_long_read(&heap->foreign);
 }
+
+/**
+ * __pcslab_take_escapes() - have another module handle foreign frees, or not
+ * @take: true if it does from now on, false if it does no longer
+ *
+ * pcslab_adopt.ko turns such calls into frees, so they must not be reported and
+ * counted as foreign. What it misses is found as if there were no kprobe.
+ *
+ * Context: process. May sleep.
+ */
+void __pcslab_take_escapes(bool take)
+{
+	WRITE_ONCE(taken_over, take);
+	if (!probed)
+		return;
+	if (take)
+		disable_kprobe(&probe);
+	else if (enable_kprobe(&probe))
+		pr_notice("no kprobe on %s any more\n", probe.symbol_name);
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_take_escapes, "PCSLAB");
 
 #endif

@@ -49,7 +49,7 @@ static LLIST_HEAD(gone_heaps);
 
 /* Flags that a caller may pass. */
 #define PCSLAB_HEAP_PAYS	(PCSLAB_HEAP_ACCOUNT | PCSLAB_HEAP_NO_ACCOUNT)
-#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_CHECKED | PCSLAB_HEAP_PAYS)
+#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_SLOW | PCSLAB_HEAP_PAYS)
 
 static int check_name(const char *name)
 {

@@ -47,11 +47,6 @@ void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size,
 void pcslab_free_for(const void *obj, unsigned long caller);
 bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state);
 
-/* copy.c: objects that are filled */
-__printf(3, 0)
-char *pcslab_vasprintf_for(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
-			   int node, unsigned long caller);
-
 /* site.c: where calls come from */
 int pcslab_site_init(void);
 void pcslab_site_exit(void);

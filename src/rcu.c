@@ -24,13 +24,22 @@
  * atomic counter per heap, whose cache line bounces between CPUs that defer
  * frees of one heap; no other call uses that line.
  *
+ * Since 7.x kfree_rcu() may have room for one word only. Objects that come with
+ * such a word (__pcslab_free_rcu_word()) are linked by it into a list, and a
+ * work item takes the list, waits for a grace period and frees them. Queueing
+ * goes through call_rcu(), because a caller may hold any lock. So these objects
+ * wait for two grace periods.
+ *
  * Locks: none. Context: as the public functions say; the callback runs in a
- * softirq, or in a thread of RCU with softirqs off.
+ * softirq, or in a thread of RCU with softirqs off, the work item in a
+ * workqueue of pcslab.
  */
 #include <linux/kernel.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 #include "page.h"
@@ -137,6 +146,45 @@ void __pcslab_free_rcu(void *obj, struct rcu_head *head)
 }
 EXPORT_SYMBOL_NS_GPL(__pcslab_free_rcu, "PCSLAB");
 
+static LLIST_HEAD(words);
+
+static void free_words(struct work_struct *unused)
+{
+	struct llist_node *word = llist_del_all(&words), *next;
+
+	if (!word)
+		return;
+	pcslab_grace_period();
+	for (; word; word = next) {
+		next = word->next;	/* free_waiting() destroys it */
+		free_waiting(word);
+		cond_resched();
+	}
+}
+
+/* INIT_RCU_WORK() has no static form, but the work is all it initializes. */
+static struct rcu_work words_work = { .work = __WORK_INITIALIZER(words_work.work, free_words) };
+
+/**
+ * __pcslab_free_rcu_word() - pcslab_free_rcu() with room for a single word
+ * @obj: as for pcslab_free_rcu()
+ * @word: a word of @obj that readers do not use any more
+ *
+ * Context: as pcslab_free_rcu().
+ */
+void __pcslab_free_rcu_word(void *obj, void *word)
+{
+	if (ZERO_OR_NULL_PTR(obj) || !claim(obj, _RET_IP_))
+		return;
+	/*
+	 * If the list was not empty, the work that takes it has not begun to:
+	 * who made it non-empty has queued the work, or finds it queued.
+	 */
+	if (llist_add(word, &words))
+		queue_rcu_work(pcslab_wq, &words_work);
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_free_rcu_word, "PCSLAB");
+
 /**
  * pcslab_free_rcu_sync() - wait for an RCU grace period and give an object back
  * @obj: as for pcslab_free()
@@ -177,7 +225,10 @@ void pcslab_rcu_barrier(struct pcslab_heap *heap)
 	 * after that, all of which are atomic read-modify-writes. Acquire:
 	 * pairs with the release in free_waiting(), so the frees are seen.
 	 */
-	if (atomic_long_read_acquire(&heap->deferred))
-		rcu_barrier();
+	if (!atomic_long_read_acquire(&heap->deferred))
+		return;
+	rcu_barrier();
+	/* Its callback has queued the work, if there was any. */
+	flush_work(&words_work.work);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_rcu_barrier, "PCSLAB");

@@ -76,10 +76,8 @@ static inline bool pcslab_counts_as_live(u8 state)
 }
 
 /*
- * Internal flags of a heap. PCSLAB_HEAP_TRACK: remember the site of each
- * allocation. Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
+ * Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
  */
-#define PCSLAB_HEAP_TRACK	BIT(7)
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
 #define PCSLAB_SLOW		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
 

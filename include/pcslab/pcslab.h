@@ -114,6 +114,15 @@ struct pcslab_reserve;
 #define PCSLAB_HEAP_REDZONE	BIT(2)
 
 /**
+ * DOC: Call sites
+ *
+ * ``PCSLAB_HEAP_TRACK``
+ *	remembers the call that allocated each object: see
+ *	Documentation/debugfs.rst. With pcslab.track=1 every heap does
+ */
+#define PCSLAB_HEAP_TRACK	BIT(7)
+
+/**
  * DOC: Memory cgroups
  *
  * ``PCSLAB_HEAP_ACCOUNT``
@@ -719,6 +728,19 @@ static __always_inline __malloc void *pcslab_cache_zalloc(struct pcslab_cache *c
 mempool_t *pcslab_mempool_create(struct pcslab_heap *heap, int min_nr, size_t size);
 void *pcslab_mempool_alloc(gfp_t gfp, void *cache);
 void pcslab_mempool_free(void *obj, void *cache);
+
+/*
+ * For pcslab_adopt.ko, which handles calls of kfree() and its kin: an address
+ * may be pcslab's or not, and other modules and the kernel itself may free
+ * objects of heaps with functions of the kernel.
+ */
+bool __pcslab_owns(const void *addr);
+bool __pcslab_try_free(const void *obj);
+void __pcslab_free_rcu_word(void *obj, void *word);
+__printf(3, 0)
+char *__pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
+			 int node, unsigned long caller);
+void __pcslab_take_escapes(bool take);
 
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);
