@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The stand-ins: what adopted modules call instead of the kernel's functions
+ *
+ * An allocation is served by the module's heap; one that pcslab does not serve
+ * as the kernel does (of a zone, or charged to a cgroup) is left to the kernel
+ * and counted in the handle's native. A free of memory that is not pcslab's
+ * goes to the kernel and is counted in foreign.
+ *
+ * Allocating stand-ins end in a jump to pcslab, so that the module is the
+ * caller for it: call sites are the module's. scripts/runs/adopt.run checks
+ * that.
+ *
+ * Each stand-in has the prototype of what it stands for, which the compiler
+ * checks, and the licence class of its export, which scripts/pcslab-adopt
+ * --check does. The module's information says how many arguments each has, from
+ * which the tool knows the register of the handle.
+ *
+ * No locks. Context: as the functions they stand for.
+ */
+#include <linux/bitmap.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "adopt.h"
+#include "compat.h"
+
+#define __STAND_IN(export, ret, name, ...)						\
+	static_assert(__builtin_types_compatible_p(typeof(name), ret (__VA_ARGS__)));	\
+	MODULE_INFO(stand_in, #name "=" __stringify(COUNT_ARGS(__VA_ARGS__)));		\
+	ret pcslab_adopt_##name(__VA_ARGS__, struct adopt_handle *h);			\
+	export(pcslab_adopt_##name);							\
+	ret pcslab_adopt_##name(__VA_ARGS__, struct adopt_handle *h)
+/* For names and parameters that are macros of compat.h. */
+#define STAND_IN(...)		__STAND_IN(EXPORT_SYMBOL, __VA_ARGS__)
+#define STAND_IN_GPL(...)	__STAND_IN(EXPORT_SYMBOL_GPL, __VA_ARGS__)
+
+/* The heap that serves a call, or NULL, which is counted. */
+static __always_inline struct pcslab_heap *heap_for(struct adopt_handle *h, gfp_t gfp)
+{
+	struct pcslab_heap *heap = h->heap;
+
+	if (likely(heap && !(gfp & PCSLAB_GFP_SPECIAL)))
+		return heap;
+	atomic_long_inc(&h->native);
+	return NULL;
+}
+
+static __always_inline void *alloc(size_t size, gfp_t gfp, struct adopt_handle *h)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_alloc(heap, size, gfp) : kmalloc(size, gfp);
+}
+
+static __always_inline void *alloc_node(size_t size, gfp_t gfp, int node,
+					struct adopt_handle *h)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_alloc_node(heap, size, gfp, node) : kmalloc_node(size, gfp, node);
+}
+
+static __always_inline bool free_ours(const void *obj, struct adopt_handle *h)
+{
+	if (likely(__pcslab_try_free(obj)))
+		return true;
+	atomic_long_inc(&h->foreign);
+	return false;
+}
+
+STAND_IN(void *, COMPAT_KMALLOC_CACHE, struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return alloc(size, gfp, h);
+}
+
+STAND_IN(void *, COMPAT_KMALLOC_CACHE_NODE, struct kmem_cache *s, gfp_t gfp, int node, size_t size)
+{
+	return alloc_node(size, gfp, node, h);
+}
+
+STAND_IN(void *, COMPAT_KMALLOC, COMPAT_SIZE, gfp_t gfp)
+{
+	return alloc(size, gfp, h);
+}
+
+STAND_IN(void *, COMPAT_KMALLOC_NODE, COMPAT_SIZE_BUCKET, gfp_t gfp, int node)
+{
+	return alloc_node(size, gfp, node, h);
+}
+
+STAND_IN(void *, COMPAT_KMALLOC_LARGE, size_t size, gfp_t gfp)
+{
+	return alloc(size, gfp, h);
+}
+
+STAND_IN(void *, COMPAT_KMALLOC_LARGE_NODE, size_t size, gfp_t gfp, int node)
+{
+	return alloc_node(size, gfp, node, h);
+}
+
+/* The caller that is named is in the module or calls it; the former counts. */
+STAND_IN(void *, COMPAT_KMALLOC_TRACK, COMPAT_SIZE_BUCKET, gfp_t gfp, int node,
+	 unsigned long caller)
+{
+	return alloc_node(size, gfp, node, h);
+}
+
+/* A size that is a multiple of a power of two is aligned to it. */
+STAND_IN(void *, COMPAT_KVMALLOC, COMPAT_KVMALLOC_PARAMS)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_kvalloc_node(heap, ALIGN(size, COMPAT_ALIGN), gfp, node) :
+		      kvmalloc_node(size, gfp, node);
+}
+
+STAND_IN(void *, COMPAT_KMEMDUP, const void *src, size_t len, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_memdup(heap, src, len, gfp) : kmemdup(src, len, gfp);
+}
+
+#if COMPAT_HAS_MEMDUP_ARRAY
+STAND_IN(void *, kmemdup_array, const void *src, size_t count, size_t size, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_memdup(heap, src, size_mul(size, count), gfp) :
+		      kmemdup_array(src, count, size, gfp);
+}
+#endif
+
+STAND_IN(char *, kmemdup_nul, const char *s, size_t len, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_memdup_nul(heap, s, len, gfp) : kmemdup_nul(s, len, gfp);
+}
+
+STAND_IN(char *, kstrdup, const char *s, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_strdup(heap, s, gfp) : kstrdup(s, gfp);
+}
+
+STAND_IN(char *, kstrndup, const char *s, size_t max, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_strndup(heap, s, max, gfp) : kstrndup(s, max, gfp);
+}
+
+STAND_IN(char *, kvasprintf, gfp_t gfp, const char *fmt, va_list args)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? pcslab_vasprintf(heap, gfp, fmt, args) : kvasprintf(gfp, fmt, args);
+}
+
+/* entry.S makes a va_list and calls the function below. */
+char *pcslab_adopt_kasprintf(gfp_t gfp, const char *fmt, ...);
+static_assert(__same_type(pcslab_adopt_kasprintf, kasprintf));
+MODULE_INFO(stand_in, "kasprintf=variadic");
+EXPORT_SYMBOL(pcslab_adopt_kasprintf);
+
+char *adopt_kasprintf(gfp_t gfp, const char *fmt, va_list args, struct adopt_handle *h,
+		      unsigned long caller);
+char *adopt_kasprintf(gfp_t gfp, const char *fmt, va_list args, struct adopt_handle *h,
+		      unsigned long caller)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? __pcslab_vasprintf(heap, gfp, fmt, args, NUMA_NO_NODE, caller) :
+		      kvasprintf(gfp, fmt, args);
+}
+
+STAND_IN(void *, memdup_user, const void __user *src, size_t len)
+{
+	struct pcslab_heap *heap = heap_for(h, 0);
+
+	return heap ? pcslab_memdup_user(heap, src, len) : memdup_user(src, len);
+}
+
+STAND_IN(void *, memdup_user_nul, const void __user *src, size_t len)
+{
+	struct pcslab_heap *heap = heap_for(h, 0);
+
+	return heap ? pcslab_memdup_user_nul(heap, src, len) : memdup_user_nul(src, len);
+}
+
+STAND_IN(char *, strndup_user, const char __user *s, long n)
+{
+	struct pcslab_heap *heap = heap_for(h, 0);
+
+	return heap ? pcslab_strndup_user(heap, s, n) : strndup_user(s, n);
+}
+
+STAND_IN(unsigned long *, bitmap_alloc, unsigned int nbits, gfp_t gfp)
+{
+	return alloc(BITS_TO_LONGS(nbits) * sizeof(long), gfp, h);
+}
+
+STAND_IN(unsigned long *, bitmap_zalloc, unsigned int nbits, gfp_t gfp)
+{
+	return alloc(BITS_TO_LONGS(nbits) * sizeof(long), gfp | __GFP_ZERO, h);
+}
+
+STAND_IN(unsigned long *, bitmap_alloc_node, unsigned int nbits, gfp_t gfp, int node)
+{
+	return alloc_node(BITS_TO_LONGS(nbits) * sizeof(long), gfp, node, h);
+}
+
+STAND_IN(unsigned long *, bitmap_zalloc_node, unsigned int nbits, gfp_t gfp, int node)
+{
+	return alloc_node(BITS_TO_LONGS(nbits) * sizeof(long), gfp | __GFP_ZERO, node, h);
+}
+
+/*
+ * The kernel's objects stay the kernel's. An object of pcslab that may stay
+ * where it is, but is not aligned as wanted, is left to the hook (hook.c).
+ */
+STAND_IN(void *, COMPAT_KREALLOC, COMPAT_KREALLOC_PARAMS)
+{
+	struct pcslab_heap *heap = NULL;
+
+	if (IS_ALIGNED((unsigned long)obj, COMPAT_ALIGN) &&
+	    (ZERO_OR_NULL_PTR(obj) || __pcslab_owns(obj)))
+		heap = heap_for(h, gfp);
+	return heap ? pcslab_realloc(heap, obj, ALIGN(size, COMPAT_ALIGN), gfp) :
+		      COMPAT_KREALLOC_KERNEL;
+}
+
+STAND_IN(size_t, ksize, const void *obj)
+{
+	return __pcslab_owns(obj) ? pcslab_usable_size(obj) : ksize(obj);
+}
+
+STAND_IN(void, kfree, const void *obj)
+{
+	if (!free_ours(obj, h))
+		kfree(obj);
+}
+
+STAND_IN(void, kvfree, const void *obj)
+{
+	if (!free_ours(obj, h))
+		kvfree(obj);
+}
+
+STAND_IN(void, bitmap_free, const unsigned long *bitmap)
+{
+	if (!free_ours(bitmap, h))
+		kfree(bitmap);
+}
+
+static __always_inline bool free_sensitive(const void *obj, struct adopt_handle *h)
+{
+	if (ZERO_OR_NULL_PTR(obj))
+		return true;
+	if (__pcslab_owns(obj)) {
+		pcslab_free_sensitive(obj);
+		return true;
+	}
+	atomic_long_inc(&h->foreign);
+	return false;
+}
+
+STAND_IN(void, kfree_sensitive, const void *obj)
+{
+	if (!free_sensitive(obj, h))
+		kfree_sensitive(obj);
+}
+
+STAND_IN(void, kvfree_sensitive, const void *obj, size_t len)
+{
+	if (!free_sensitive(obj, h))
+		kvfree_sensitive(obj, len);
+}
+
+/* kfree_bulk() is the one without a cache. */
+STAND_IN(void, kmem_cache_free_bulk, struct kmem_cache *s, size_t n, void **objs)
+{
+	size_t i;
+
+	if (s) {
+		kmem_cache_free_bulk(s, n, objs);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (!free_ours(objs[i], h))
+			kfree(objs[i]);
+	}
+}
+
+STAND_IN_GPL(void, kvfree_call_rcu, COMPAT_RCU_PARAMS)
+{
+	void *obj = compat_rcu_object(head, (void *)x);
+
+	if (!__pcslab_owns(obj)) {
+		atomic_long_inc(&h->foreign);
+		kvfree_call_rcu(head, x);
+	} else if (head) {
+		__pcslab_free_rcu_word(obj, head);
+	} else {
+		pcslab_free_rcu_sync(obj);
+	}
+}
