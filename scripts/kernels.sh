@@ -90,6 +90,43 @@ find_stock_kernel()
 	cached "$key" make_stock_kernel "$key" "$release" "$image=$version" "${packages[@]}"
 }
 
+# Modules of Debian's that adopt.run adopts.
+STOCK_MODULES="brd configfs loop null_blk overlay"
+
+# make_stock_modules PACKAGE=VERSION DIR
+# shellcheck disable=SC2317 # called by cached
+make_stock_modules()
+{
+	local all name
+	temp_dir
+	all=$REPLY
+	fetch_and_unpack "$1" "$all"
+	for name in $STOCK_MODULES; do
+		find "$all" -name "$name.ko*" -exec cp -t "$2" {} +
+	done
+	rm -rf "$all"
+}
+
+# stock_modules VERSION: a directory with the modules above, as they are packaged.
+stock_modules()
+{
+	kernel_row "$1"
+	in_release "$row_release" find_stock_modules
+}
+
+find_stock_modules()
+{
+	local image
+	package_version "$row_image" "${row_suite#-}"
+	depends_on "$row_image" '^linux-image-[0-9]' "$REPLY"
+	image=$REPLY
+	dependency "$image" '^linux-modules-'
+	image=${REPLY:-$image}
+	package_version "$image"
+	cached "modules-of-${image#linux-*-}-${REPLY//[:~]/_}-$(cksum <<<"$STOCK_MODULES" |
+		cut -d' ' -f1)" make_stock_modules "$image=$REPLY"
+}
+
 # headers_packages HEADERS VERSION: prints PACKAGE=VERSION, a line each, of all
 # that modules are built with; the compiler is this machine's, and so is pahole
 # if there is BTF.

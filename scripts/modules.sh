@@ -108,3 +108,38 @@ hash_tree()
 {
 	REPLY=$(cd "$TREE" && source_files "$@" | xargs -d'\n' sha256sum | sha256sum | cut -c1-12)
 }
+
+# make_adopted KERNEL MODULES STOCK NAMES DIR: see below.
+# shellcheck disable=SC2317 # called by cached
+make_adopted()
+{
+	local file name names adopt=("$TREE/scripts/pcslab-adopt" --with "$2/pcslab_adopt.ko")
+	read -ra names <<<"${4//$'\n'/ }"
+	say "adopting ${names[*]}"
+	run_logged adopt "${adopt[@]}" --check "$1/build/Module.symvers" ||
+		die "pcslab_adopt.ko does not fit ${1##*/} (see $LOGS/adopt.log)"
+	for file in "$3"/*; do
+		case $file in
+		*.xz) xz -dc "$file" >"$5/$(basename "$file" .xz)" ;;
+		*) cp "$file" "$5/" ;;
+		esac
+	done
+	cp "$2"/*.ko "$5/"
+	for name in "${names[@]}"; do
+		run_logged adopt "${adopt[@]}" "$5/$name.ko" "$5/$name.ko" ||
+			die "adopting $name failed (see $LOGS/adopt.log)"
+	done
+}
+
+# adopted_for VERSION KERNEL MODULES NAMES: returns a directory with what is in MODULES
+# and the modules of Debian's kernel that adopt.run needs. Those in NAMES are adopted.
+adopted_for()
+{
+	local stock tool
+	stock_modules "$1"
+	stock=$REPLY
+	hash_of "$TREE/scripts/pcslab-adopt"
+	tool=$REPLY
+	hash_of <(echo "$4" && declare -f make_adopted)
+	cached "adopted-${3##*/modules-}-$tool-$REPLY" make_adopted "$2" "$3" "$stock" "$4"
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A module that knows nothing of pcslab, and counts itself what it does
+ *
+ * The parameters say what it does when it is loaded, and how it went.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "outside.h"
+
+static unsigned int allocs, frees;
+module_param(allocs, uint, 0444);
+MODULE_PARM_DESC(allocs, "objects that it allocated");
+module_param(frees, uint, 0444);
+MODULE_PARM_DESC(frees, "objects that it freed itself");
+
+static unsigned int damaged;
+module_param(damaged, uint, 0444);
+MODULE_PARM_DESC(damaged, "objects without the right contents");
+
+static unsigned int leak;
+module_param(leak, uint, 0);
+MODULE_PARM_DESC(leak, "leave that many objects of 200 bytes, and one of each of 3 other kinds");
+
+static char *escape = "";
+module_param(escape, charp, 0);
+MODULE_PARM_DESC(escape, "a function of the kernel that another module calls on objects of this one");
+
+static unsigned int twice;
+module_param(twice, uint, 0);
+MODULE_PARM_DESC(twice, "free an object twice, that often");
+
+/* Before the init function. */
+static char *early;
+
+static int set_early(const char *value, const struct kernel_param *kp)
+{
+	early = kstrdup(value, GFP_KERNEL);
+	allocs++;
+	return early ? 0 : -ENOMEM;
+}
+
+static const struct kernel_param_ops early_ops = { .set = set_early };
+module_param_cb(early, &early_ops, NULL, 0);
+MODULE_PARM_DESC(early, "a string to keep a copy of");
+
+#define OBJECTS	64
+
+/* Tail calls: nothing of this module is on the stack but its caller. */
+static noinline void *get(size_t size)
+{
+	allocs++;
+	return kmalloc(size, GFP_KERNEL);
+}
+
+static noinline void put(const void *obj)
+{
+	frees++;
+	kfree(obj);
+}
+
+static void check(const char *is, const char *wanted)
+{
+	damaged += !is || strcmp(is, wanted);
+	put(is);
+}
+
+static void strings(void)
+{
+	allocs += 6;
+	check(kstrdup("copy", GFP_KERNEL), "copy");
+	check(kstrndup("copy", 2, GFP_KERNEL), "co");
+	check(kmemdup_nul("copy", 3, GFP_KERNEL), "cop");
+	check(kmemdup("copy", 5, GFP_KERNEL), "copy");
+	check(kasprintf(GFP_KERNEL, "%d %s %d %d %d %lx %c", 1, "two", 3, 4, 5,
+			0x123456789aUL, '7'),
+	      "1 two 3 4 5 123456789a 7");
+	check(kasprintf(GFP_ATOMIC, "plain"), "plain");
+}
+
+static void sizes(void)
+{
+	char *objs[OBJECTS];
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		objs[i] = get(8 + i * 97);
+		if (objs[i])
+			memset(objs[i], i, 8 + i * 97);
+	}
+	for (i = 0; i < OBJECTS; i++) {
+		damaged += !objs[i] || objs[i][0] != i || objs[i][7 + i * 97] != i;
+		put(objs[i]);
+	}
+	put(get(20000));
+}
+
+static void grow(void)
+{
+	char *obj = get(30), *more;
+
+	strscpy(obj, "grows", 30);
+	more = krealloc(obj, 3000, GFP_KERNEL);
+	/* A new object and the free of the old one. */
+	allocs++;
+	frees++;
+	check(more, "grows");
+}
+
+static void variants(void)
+{
+	void *objs[2] = { get(40), get(400) };
+
+	kfree_bulk(2, objs);
+	kfree_sensitive(get(500));
+	kvfree(kvmalloc(3 << 20, GFP_KERNEL));
+	kvfree(kvmalloc(300, GFP_KERNEL));
+	frees += 5;
+	allocs += 2;
+}
+
+/* Memory of the kernel, which frees nothing of the heap. */
+static void kernels(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		kfree(kmalloc(64, GFP_KERNEL_ACCOUNT));
+	for (i = 0; i < 7; i++)
+		kfree(outside_alloc(64));
+}
+
+/* More than a struct rcu_head, which is not first. */
+struct waiting {
+	long data[9];
+	struct rcu_head head;
+};
+
+static void deferred(void)
+{
+	struct waiting *waiting;
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		waiting = get(sizeof(*waiting));
+		frees++;
+		kfree_rcu(waiting, head);
+	}
+}
+
+/* Keeps the compiler from jumping to the call, which would be its caller's. */
+static void *lost;
+
+static noinline void leak_here(void)
+{
+	allocs++;
+	WRITE_ONCE(lost, kzalloc(200, GFP_KERNEL));
+}
+
+static noinline void leak_strings(void)
+{
+	allocs += 3;
+	WRITE_ONCE(lost, kstrdup("leaked", GFP_KERNEL));
+	WRITE_ONCE(lost, kasprintf(GFP_KERNEL, "leaked %u times, and this many bytes long", leak));
+	WRITE_ONCE(lost, kvmalloc(30000, GFP_KERNEL));
+}
+
+static int __init adoptee_init(void)
+{
+	unsigned int i;
+
+	sizes();
+	strings();
+	grow();
+	variants();
+	kernels();
+	deferred();
+	for (i = 0; i < leak; i++)
+		leak_here();
+	if (leak)
+		leak_strings();
+	for (i = 0; *escape && i < OBJECTS; i++) {
+		int err = outside_call(escape, get(96 + i));
+
+		if (err)
+			return err;
+	}
+	for (i = 0; i < twice; i++) {
+		void *obj = get(48);
+
+		put(obj);
+		OPTIMIZER_HIDE_VAR(obj);
+		kfree(obj);
+	}
+	return 0;
+}
+
+static void __exit adoptee_exit(void)
+{
+	kfree(early);
+}
+
+module_init(adoptee_init);
+module_exit(adoptee_exit);
+MODULE_DESCRIPTION("A module that knows nothing of pcslab");
+MODULE_LICENSE("GPL");
