@@ -158,6 +158,8 @@ STAND_IN(char *, kstrndup, const char *s, size_t max, gfp_t gfp)
 	return heap ? pcslab_strndup(heap, s, max, gfp) : kstrndup(s, max, gfp);
 }
 
+__printf(2, 0)
+char *pcslab_adopt_kvasprintf(gfp_t gfp, const char *fmt, va_list args, struct adopt_handle *h);
 STAND_IN(char *, kvasprintf, gfp_t gfp, const char *fmt, va_list args)
 {
 	struct pcslab_heap *heap = heap_for(h, gfp);
@@ -171,6 +173,7 @@ static_assert(__same_type(pcslab_adopt_kasprintf, kasprintf));
 MODULE_INFO(stand_in, "kasprintf=variadic");
 EXPORT_SYMBOL(pcslab_adopt_kasprintf);
 
+__printf(2, 0)
 char *adopt_kasprintf(gfp_t gfp, const char *fmt, va_list args, struct adopt_handle *h,
 		      unsigned long caller);
 char *adopt_kasprintf(gfp_t gfp, const char *fmt, va_list args, struct adopt_handle *h,
