@@ -121,7 +121,7 @@ static int name_error(const char *name)
 static void bad_name(struct fuzz *f, struct victim *v)
 {
 	struct pcslab_heap_attr attr = {
-		.flags = PCSLAB_HEAP_NO_ACCOUNT << (1 + below(f, BITS_PER_LONG - 5))
+		.flags = PCSLAB_HEAP_TRACK << (1 + below(f, BITS_PER_LONG - 8))
 	};
 	unsigned int i, len = below(f, PCSLAB_NAME_LEN + 3), any = below(f, 2);
 	char name[PCSLAB_NAME_LEN + 3] = "";

@@ -14,7 +14,7 @@
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
 #include <linux/nodemask.h>
-#include <linux/random.h>
+#include <linux/prandom.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
@@ -652,13 +652,16 @@ static bool storm_goes_on(void)
 
 static void storm_task(void *unused)
 {
+	struct rnd_state rnd;
 	unsigned int i;
 
+	prandom_seed_state(&rnd, task_pid_nr(current));
 	while (storm_goes_on()) {
 		for (i = 0; i < 100; i++) {
-			read_slot(get_random_u32() % SLOTS);
+			read_slot(prandom_u32_state(&rnd) % SLOTS);
 			if (i % 4 == 0)
-				write_slot(get_random_u32() % SLOTS, get_random_u32());
+				write_slot(prandom_u32_state(&rnd) % SLOTS,
+					   prandom_u32_state(&rnd));
 		}
 		cond_resched();
 	}
