@@ -159,7 +159,8 @@ static void all_or_nothing(struct kunit *test)
 	api_fail_pages(test, false);
 	allocs = api_books(test)->class[size_index(1024)].allocs;
 	expect_counts(test, 1024, allocs, allocs, 1);
-	KUNIT_EXPECT_EQ(test, pcslab_alloc_bulk(heap, 1024, GFP_KERNEL | __GFP_HIGHMEM, 10, objs), 0);
+	KUNIT_EXPECT_EQ(test, pcslab_alloc_bulk(heap, 1024, GFP_KERNEL | __GFP_HIGHMEM, 10,
+						objs), 0);
 	KUNIT_EXPECT_EQ(test, pcslab_alloc_bulk(heap, SIZE_MAX, GFP_KERNEL, 10, objs), 0);
 	expect_counts(test, 1024, allocs, allocs, 2);
 	KUNIT_EXPECT_EQ(test, api_books(test)->large_fails, 1);

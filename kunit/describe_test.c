@@ -163,14 +163,16 @@ static void last_call_is_named(struct kunit *test)
 {
 	struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_POISON };
 	struct pcslab_heap *heap = pcslab_heap_create("kunit-whatis", &attr);
+	char words[80];
 	void *obj;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
 	obj = pcslab_alloc(heap, 64, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
-	expect_says(test, obj, "last call: last_call_is_named+");
+	snprintf(words, sizeof(words), "last call: %s+", __func__);
+	expect_says(test, obj, words);
 	pcslab_free(obj);
-	expect_says(test, obj, "last call: last_call_is_named+");
+	expect_says(test, obj, words);
 	pcslab_heap_destroy(heap);
 }
 

@@ -720,7 +720,7 @@ void pcslab_cache_destroy(struct pcslab_cache *cache);
  * Context: as pcslab_cache_alloc().
  * Return: as pcslab_cache_alloc(); zeroed, unless the cache has a constructor.
  */
-static __always_inline __malloc void *pcslab_cache_zalloc(struct pcslab_cache *cache, gfp_t gfp)
+static __always_inline void *pcslab_cache_zalloc(struct pcslab_cache *cache, gfp_t gfp)
 {
 	return pcslab_cache_alloc(cache, gfp | __GFP_ZERO);
 }

@@ -125,11 +125,16 @@ static void variants(void)
 static void kernels(void)
 {
 	unsigned int i;
+	void *obj;
 
-	for (i = 0; i < 5; i++)
-		kfree(kmalloc(64, GFP_KERNEL_ACCOUNT));
-	for (i = 0; i < 7; i++)
-		kfree(outside_alloc(64));
+	for (i = 0; i < 5; i++) {
+		obj = kmalloc(64, GFP_KERNEL_ACCOUNT);
+		kfree(obj);
+	}
+	for (i = 0; i < 7; i++) {
+		obj = outside_alloc(64);
+		kfree(obj);
+	}
 }
 
 /* More than a struct rcu_head, which is not first. */
