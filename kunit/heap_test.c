@@ -140,7 +140,7 @@ static bool goes(struct kunit *test, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 500; i++) {
 		if (!summary_of(test, name))
 			return true;
 		msleep(20);

@@ -23,7 +23,7 @@
 #include "test_compat.h"
 
 #define NMI_HITS	100
-#define NMI_SECONDS	60
+#define NMI_SECONDS	120
 #define NMI_LARGE	(3 * PAGE_SIZE)
 #define NMI_VAST	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
 
