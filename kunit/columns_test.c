@@ -158,13 +158,18 @@ static bool is_word(const char *at, const char *name)
 	return at && !strncmp(at, name, len) && (!at[len] || isspace(at[len]));
 }
 
-/* The index of the column @name: the second line has the names, behind a #. */
+/* The names of the columns, behind a #. */
+static const char *names(void)
+{
+	return strchr(text, '#') + 1;
+}
+
 static int column_of(const char *name)
 {
-	const char *line = strchr(text, '\n') + 1, *at;
+	const char *at;
 	unsigned int i;
 
-	for (i = 0; (at = word(line, i + 1)); i++) {
+	for (i = 0; (at = word(names(), i)); i++) {
 		if (is_word(at, name))
 			return i;
 	}
@@ -226,10 +231,8 @@ static void expect_word(struct kunit *test, const char *first, const char *name,
 /* The file has exactly @n columns. A new column must be tested here. */
 static void expect_columns(struct kunit *test, unsigned int n)
 {
-	const char *line = strchr(text, '\n') + 1;
-
-	KUNIT_EXPECT_NOT_NULL(test, word(line, n));
-	KUNIT_EXPECT_NULL(test, word(line, n + 1));
+	KUNIT_EXPECT_NOT_NULL(test, word(names(), n - 1));
+	KUNIT_EXPECT_NULL(test, word(names(), n));
 }
 
 /* The CPU then goes offline, and CPU 0 inherits its counts. */
@@ -412,16 +415,28 @@ static void expect_counts(struct kunit *test, const char *key, struct row row)
 static void summary(struct kunit *test)
 {
 	read_file(test, "pcslab/stats");
-	expect_columns(test, 14);
+	expect_columns(test, 10);
 	expect_counts(test, NAME, row_of_total());
+	expect_word(test, NAME, "heap", NAME);
+	expect_word(test, NAME, "state", "live");
+	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
+	expect_cell(test, NAME, NULL, "id", heap->id);
+	expect_word(test, "total", "id", "-");
+}
+
+static void errors(struct kunit *test)
+{
+	read_file(test, "pcslab/errors");
+	expect_columns(test, 8);
 	expect_word(test, NAME, "heap", NAME);
 	expect_word(test, NAME, "state", "live");
 	expect_cell(test, NAME, NULL, "bad_frees", BAD_FREES);
 	expect_cell(test, NAME, NULL, "corrupt", CORRUPTIONS);
 	expect_cell(test, NAME, NULL, "foreign", FOREIGN);
 	expect_cell(test, NAME, NULL, "unaccounted", UNACCOUNTED);
-	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
+	expect_cell(test, NAME, NULL, "id", heap->id);
 	expect_word(test, NAME, "owner", module_name(THIS_MODULE));
+	expect_word(test, "total", "id", "-");
 	expect_word(test, "total", "owner", "-");
 }
 
@@ -612,6 +627,34 @@ static void size_classes(struct kunit *test)
 	heap = checked;
 }
 
+static void expect_narrow(struct kunit *test, const char *path)
+{
+	const char *line, *end;
+
+	read_file(test, path);
+	for (line = text; (end = strchr(line, '\n')); line = end + 1)
+		KUNIT_EXPECT_LE_MSG(test, end - line, 80, "%s: %s", path, line);
+}
+
+/* As after months: rows stay within 80 columns, and the words apart. */
+static void long_numbers(struct kunit *test)
+{
+	const unsigned long many = BITS_PER_LONG == 64 ? 234567890123 : 1234567890;
+	struct pcslab_inherited *inherited = &heap->class[pcslab_class_index(64)]->inherited;
+	struct row row = row_of_class(&small, SMALL_CACHED);
+
+	inherited->allocs += many;
+	inherited->frees += many;
+	row.allocs += many;
+	row.frees += many;
+	expect_narrow(test, "pcslab/stats");
+	expect_narrow(test, PATH("percpu"));
+	expect_narrow(test, PATH("stats"));
+	expect_row(test, "64", row);
+	inherited->allocs -= many;
+	inherited->frees -= many;
+}
+
 static int init(struct kunit *test)
 {
 	int err = api_init(test);
@@ -627,10 +670,12 @@ static void leave(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(summary),
+	KUNIT_CASE(errors),
 	KUNIT_CASE(stats),
 	KUNIT_CASE(exact),
 	KUNIT_CASE(percpu),
 	KUNIT_CASE(audit),
+	KUNIT_CASE(long_numbers),
 	KUNIT_CASE(pages),
 	KUNIT_CASE(size_classes),
 	{}

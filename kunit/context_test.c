@@ -475,6 +475,7 @@ static struct reader {
 	char text[8192];
 } readers[] = {
 	{ "pcslab/stats" },
+	{ "pcslab/errors" },
 	{ "pcslab/heaps/read/stats" },
 	{ "pcslab/heaps/read/exact" },
 	{ "pcslab/heaps/read/percpu" },

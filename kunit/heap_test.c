@@ -525,7 +525,7 @@ static void open_file_keeps_heap(struct kunit *test)
 		return;
 	expect_last_reference(test, heap);
 	KUNIT_EXPECT_GT(test, api_read(file, text, sizeof(text)), 0);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n    64 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n   64 "));
 	__fput_sync(file);
 }
 

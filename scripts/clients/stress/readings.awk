@@ -10,10 +10,11 @@
 	next
 }
 /^#/ {
+	sub(/^#/, "")
 	split("", at)
-	for (i = 2; i <= NF; i++)
-		at[$i] = i - 1
-	fields = NF - 1
+	for (i = 1; i <= NF; i++)
+		at[$i] = i
+	fields = NF
 	next
 }
 { wrong = NF != fields }
