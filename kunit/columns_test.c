@@ -655,6 +655,92 @@ static void long_numbers(struct kunit *test)
 	inherited->frees -= many;
 }
 
+/* The value of the first such key from @at on. */
+static void expect_key(struct kunit *test, const char *at, const char *key, u64 value)
+{
+	char quoted[24];
+	unsigned long long shown = ~value;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+	KUNIT_ASSERT_NOT_NULL(test, at);
+	at = strstr(at, quoted);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, at, "no key %s", key);
+	KUNIT_EXPECT_EQ(test, sscanf(at + strlen(quoted), "%llu", &shown), 1);
+	KUNIT_EXPECT_EQ_MSG(test, shown, value, "%s", key);
+}
+
+static void expect_object(struct kunit *test, const char *at, struct row row)
+{
+	expect_key(test, at, "allocs", row.allocs);
+	expect_key(test, at, "frees", row.frees);
+	expect_key(test, at, "live", row.live);
+	expect_key(test, at, "fails", row.fails);
+	expect_key(test, at, "live_bytes", row.live_bytes);
+	expect_key(test, at, "pages", row.pages);
+}
+
+static void expect_class(struct kunit *test, const char *at, const struct mine *mine,
+			 struct row row)
+{
+	expect_object(test, at, row);
+	expect_key(test, at, "objs", objects_in_slab(mine));
+	expect_key(test, at, "cached", row.cached);
+	expect_key(test, at, "depot", row.depot);
+	expect_key(test, at, "slabs", row.slabs);
+}
+
+/* A heap in either file. */
+static const char *expect_heap(struct kunit *test)
+{
+	const char *at = strstr(text, "{\"name\":\"" NAME "\",");
+
+	expect_key(test, text, "version", 1);
+	expect_key(test, text, "page_size", PAGE_SIZE);
+	expect_key(test, at, "id", heap->id);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(at, ",\"state\":\"live\",\"owner\":\""));
+	expect_key(test, at, "bad_frees", BAD_FREES);
+	expect_key(test, at, "corrupt", CORRUPTIONS);
+	expect_key(test, at, "foreign", FOREIGN);
+	expect_key(test, at, "unaccounted", UNACCOUNTED);
+	expect_key(test, at, "deferred", DEFERRED);
+	expect_key(test, at, "pages", row_of_total().pages);
+	expect_key(test, at, "limit", 0);
+	expect_key(test, at, "over_limit", 0);
+	expect_class(test, strstr(at, "{\"size\":64,"), &small,
+		     row_of_class(&small, SMALL_CACHED));
+	expect_class(test, strstr(at, "{\"size\":256,"), &middle,
+		     row_of_class(&middle, MIDDLE_CACHED));
+	expect_object(test, strstr(at, "\"large\":{"), row_of_large());
+	return at;
+}
+
+static void json_of_all(struct kunit *test)
+{
+	read_file(test, "pcslab/json");
+	KUNIT_EXPECT_TRUE(test, strstarts(text, "{\"format\":\"pcslab heaps\","));
+	expect_heap(test);
+	KUNIT_EXPECT_NULL(test, strstr(text, "\"percpu\":"));
+}
+
+static void json(struct kunit *test)
+{
+	const char *at;
+
+	read_file(test, PATH("json"));
+	KUNIT_EXPECT_TRUE(test, strstarts(text, "{\"format\":\"pcslab heap\","));
+	at = strstr(expect_heap(test), "{\"cpu\":0,\"size\":64,");
+	expect_key(test, at, "allocs", small.allocs - small.gone_allocs);
+	expect_key(test, at, "frees", small.frees - small.gone_frees);
+	expect_key(test, at, "inh_allocs", small.gone_allocs);
+	expect_key(test, at, "inh_frees", small.gone_frees);
+	expect_key(test, at, "cached", SMALL_CACHED);
+	at = strstr(text, "{\"cpu\":0,\"size\":0,");
+	expect_key(test, at, "allocs", 0);
+	expect_key(test, at, "frees", large.frees - large.gone_frees);
+	expect_key(test, at, "inh_allocs", 0);
+	expect_key(test, at, "inh_frees", large.gone_frees);
+}
+
 static int init(struct kunit *test)
 {
 	int err = api_init(test);
@@ -676,6 +762,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(percpu),
 	KUNIT_CASE(audit),
 	KUNIT_CASE(long_numbers),
+	KUNIT_CASE(json_of_all),
+	KUNIT_CASE(json),
 	KUNIT_CASE(pages),
 	KUNIT_CASE(size_classes),
 	{}

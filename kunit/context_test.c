@@ -476,10 +476,12 @@ static struct reader {
 } readers[] = {
 	{ "pcslab/stats" },
 	{ "pcslab/errors" },
+	{ "pcslab/json" },
 	{ "pcslab/heaps/read/stats" },
 	{ "pcslab/heaps/read/exact" },
 	{ "pcslab/heaps/read/percpu" },
 	{ "pcslab/heaps/read/audit" },
+	{ "pcslab/heaps/read/json" },
 };
 
 /* Far more than a reader takes that does not have to wait */

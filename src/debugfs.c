@@ -3,7 +3,7 @@
  * The files under /sys/kernel/debug/pcslab/: those of a heap, and their
  * directories
  *
- *   stats, errors		all heaps (summary.c)
+ *   stats, errors, json		all heaps (summary.c)
  *   classes			the size classes
  *   whatis			the last answer of describe.c
  *   fail_pages/, fail_pcslab/	controls of fault injection (fault.c)
@@ -12,12 +12,13 @@
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
  *   heaps/<name>/pages		pages of the heap, and their limit
+ *   heaps/<name>/json		stats and percpu, for programs
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *   heaps/<name>/<cache>/	the same of a fixed-size cache, without pages
  *
  * The first line names the format and its version, the second line the columns.
  * New columns must only be appended. Classes that were never used have no line.
- * table.c knows how all this is written.
+ * table.c and json.c know how all this is written.
  * Documentation/debugfs.rst explains each column.
  *
  * A heap's files are removed when it is destroyed; zombies have no files, only
@@ -387,6 +388,28 @@ static int reserves_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(reserves);
 
+/* Sums and record with one lock, so that they have the same CPUs. */
+static int json_show(struct seq_file *m, void *unused)
+{
+	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
+	struct pcslab_heap *heap = m->private;
+
+	if (!st)
+		return -ENOMEM;
+	pcslab_json_begin(m, "heap");
+	seq_puts(m, ",\"heap\":");
+	cpus_read_lock();
+	pcslab_heap_read(heap, st);
+	pcslab_json_heap(m, heap, st);
+	pcslab_json_cpus(m, heap);
+	cpus_read_unlock();
+	seq_puts(m, "}}\n");
+	kvfree(st);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(json);
+
 static const struct pcslab_column classes_columns[] = {
 	{ "#size", 5 }, { "slab_pages", 10 }, { "objects", 7 }, { "unused", 6 },
 	{ "magazine", 8 },
@@ -444,6 +467,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
 	if (!heap->parent)
 		debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
+	debugfs_create_file_unsafe("json", 0400, dir, heap, &json_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;

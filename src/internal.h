@@ -498,6 +498,12 @@ void pcslab_row_text(struct pcslab_table_row *row, const char *text);
 void pcslab_row_number(struct pcslab_table_row *row, u64 number);
 void pcslab_row_end(struct pcslab_table_row *row);
 
+/* json.c: statistics for programs */
+void pcslab_json_begin(struct seq_file *m, const char *format);
+void pcslab_json_heap(struct seq_file *m, struct pcslab_heap *heap,
+		      const struct pcslab_stats *st);
+void pcslab_json_cpus(struct seq_file *m, struct pcslab_heap *heap);
+
 /* A class that was never used is not shown. */
 static inline bool pcslab_class_used(const struct pcslab_class_stats *st)
 {

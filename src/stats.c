@@ -164,7 +164,7 @@ bool pcslab_cpu_counts(struct pcslab_class *class, unsigned int cpu,
 		       struct pcslab_cpu_counts *counts)
 {
 	struct pcslab_inherited inherited = cpu ? (struct pcslab_inherited){} : class->inherited;
-	struct pcslab_cache *c = pcslab_cache_of(class, cpu);
+	struct pcslab_cpu *c = pcslab_cpu_of(class, cpu);
 	struct pcslab_sum own = pcslab_own_sum(class, c);
 	bool large = class->index == PCSLAB_LARGE;
 

@@ -4,6 +4,7 @@
  *
  *   stats	a line per heap and a total
  *   errors	the same: what the callers of a heap did wrong
+ *   json	all heaps, for programs
  *
  * A read goes on behind the last heap that it showed. So heaps may come and go
  * meanwhile, and any number of them needs little memory.
@@ -177,6 +178,28 @@ static int errors_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* A line for each heap. */
+static int all_json_show(struct seq_file *m, void *v)
+{
+	struct summary *sum = m->private;
+
+	if (v == SEQ_START_TOKEN) {
+		pcslab_json_begin(m, "heaps");
+		seq_printf(m, ",\"bad_frees\":%lu,\"heaps\":[\n",
+			   atomic_long_read(&pcslab_bad_frees));
+		return 0;
+	}
+	if (v == &total_line) {
+		seq_puts(m, "]}\n");
+		return 0;
+	}
+	summary_read(sum, v);
+	seq_puts(m, sum->last ? "," : "");
+	pcslab_json_heap(m, v, &sum->st);
+	seq_puts(m, "}\n");
+	return 0;
+}
+
 #define DEFINE_SUMMARY_FILE(name)					\
 static const struct seq_operations name##_sops = {			\
 	.start	= summary_start,					\
@@ -200,6 +223,7 @@ static const struct file_operations name##_fops = {			\
 
 DEFINE_SUMMARY_FILE(summary);
 DEFINE_SUMMARY_FILE(errors);
+DEFINE_SUMMARY_FILE(all_json);
 
 /**
  * pcslab_summary_add() - make the files
@@ -209,4 +233,5 @@ void __init pcslab_summary_add(struct dentry *root)
 {
 	debugfs_create_file("stats", 0400, root, NULL, &summary_fops);
 	debugfs_create_file("errors", 0400, root, NULL, &errors_fops);
+	debugfs_create_file("json", 0400, root, NULL, &all_json_fops);
 }
