@@ -424,7 +424,7 @@ static void summary(struct kunit *test)
 	expect_word(test, "total", "id", "-");
 }
 
-static void errors(struct kunit *test)
+static void errors_of_callers(struct kunit *test)
 {
 	read_file(test, "pcslab/errors");
 	expect_columns(test, 8);
@@ -660,12 +660,14 @@ static void expect_key(struct kunit *test, const char *at, const char *key, u64 
 {
 	char quoted[24];
 	unsigned long long shown = ~value;
+	int fields;
 
 	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
 	KUNIT_ASSERT_NOT_NULL(test, at);
 	at = strstr(at, quoted);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, at, "no key %s", key);
-	KUNIT_EXPECT_EQ(test, sscanf(at + strlen(quoted), "%llu", &shown), 1);
+	fields = sscanf(at + strlen(quoted), "%llu", &shown);
+	KUNIT_EXPECT_EQ(test, fields, 1);
 	KUNIT_EXPECT_EQ_MSG(test, shown, value, "%s", key);
 }
 
@@ -756,7 +758,7 @@ static void leave(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(summary),
-	KUNIT_CASE(errors),
+	KUNIT_CASE(errors_of_callers),
 	KUNIT_CASE(stats),
 	KUNIT_CASE(exact),
 	KUNIT_CASE(percpu),
