@@ -198,9 +198,9 @@ static char *large_row(struct kunit *test, char *text, size_t size, const char *
 	char *row;
 
 	KUNIT_ASSERT_GT(test, api_read_file(file, text, size), 0);
-	row = strstr(text, "\nlarge ");
+	row = strstr(text, "\n large ");
 	KUNIT_ASSERT_NOT_NULL(test, row);
-	return row + strlen("\nlarge ");
+	return row + strlen("\n large ");
 }
 
 /* Books, files and the walk tell the same. */
