@@ -416,6 +416,9 @@ exported_symbols()
 		# This file exports names that it pastes together.
 		grep -oE '^STANDARD_PARAM_DEF\(\w+' kernel/params.c |
 			sed -E 's/(.*\()(.*)/\1param_ops_\2\n\1param_get_\2\n\1param_set_\2/'
+		# So does this one, for 32-bit x86.
+		[ "$2" != x86 ] || grep -ohE '^ATOMIC64_DECL\(\w+' arch/x86/include/asm/atomic64_32.h |
+			sed -E 's/(.*\()(.*)/\1atomic64_\2_cx8/'
 	) | sed 's/.*(//' | sort -u |
 		awk '{ printf "0x00000000\t%s\tvmlinux\tEXPORT_SYMBOL\t\n", $1 }'
 }
