@@ -14,7 +14,7 @@
 #define LARGE_BYTES	20000
 #define SEED		7
 
-/* A small object, a large one, and one for which no contiguous pages are left */
+/* A small object, a large one, and one that is above the largest order */
 static const size_t sizes[] = { 40, 1000, LARGE_BYTES, API_MAX_LARGE + 1 };
 
 static void *object(struct kunit *test, size_t size)

@@ -38,7 +38,7 @@ static bool is_one_of_many(const char *obj)
 	return false;
 }
 
-/* The distance between objects, which is not their size in heaps with checks. */
+/* The distance between objects: in heaps with checks, more than their size. */
 static size_t stride_of(struct kunit *test, size_t size)
 {
 	return api_heap(test)->class[pcslab_class_index(size)]->stride;

@@ -268,9 +268,9 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
  * @hand_out: otherwise the object stays where it is, after a refill if need be
  *
  * Return: the object, counted if it is handed out. NULL if this CPU does not
- *	belong to @node, if the local depot is empty and no pages for a slab are
- *	available, if this call interrupts another one on this cache, or if the
- *	cache is out of service.
+ *	belong to @node, if the local depot is empty and no pages for a slab
+ *	are available, if this call interrupts another one on this cache, or if
+ *	the cache is out of service.
  */
 void *pcslab_cpu_alloc(struct pcslab_class *class, gfp_t gfp, int node, bool hand_out)
 {

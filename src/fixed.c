@@ -206,7 +206,9 @@ unsigned long pcslab_cache_shrink(struct pcslab_cache *cache)
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_cache_shrink, "PCSLAB");
 
-/* An object of this CPU's magazine, or NULL. KASAN and kmemleak must know it. */
+/*
+ * An object of this CPU's magazine, or NULL. KASAN and kmemleak must know it.
+ */
 static __always_inline void *take_fast(struct pcslab_cache *cache, gfp_t gfp)
 {
 	struct pcslab_cpu *c;

@@ -209,7 +209,7 @@ static inline struct pcslab_cache *pcslab_cache_of(struct pcslab_heap *heap)
 	return heap->parent ? container_of(heap, struct pcslab_cache, heap) : NULL;
 }
 
-/* The heap that its owner knows: of a fixed-size cache, the one it belongs to. */
+/* The heap that the owner knows. A fixed-size cache belongs to such a heap. */
 static inline struct pcslab_heap *pcslab_root(struct pcslab_heap *heap)
 {
 	return heap->parent ?: heap;

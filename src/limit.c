@@ -6,10 +6,9 @@
  * back after they were given back. So a heap never holds more pages than it is
  * charged for, and, without __GFP_NOFAIL, never more than its limit. Slabs and
  * large objects are charged, whoever keeps them: slabs without live objects,
- * slabs on their way out (leave.c), and those that a dead CPU left behind.
- * The pages of a fixed-size cache are
- * charged to its heap. Metadata is not charged: state bytes, magazines, caches and classes are
- * memory from kmalloc().
+ * slabs on their way out (leave.c), and those that a dead CPU left behind. The
+ * pages of a fixed-size cache are charged to its heap. Metadata is not charged:
+ * state bytes, magazines, caches and classes are memory from kmalloc().
  *
  * An allocation that fails at the limit is tried again. First the heap gives
  * its own idle memory back. How far that goes depends on the caller:

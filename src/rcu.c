@@ -212,8 +212,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_free_rcu_sync, "PCSLAB");
  * When this returns, all objects of the heap are freed that were given to
  * pcslab_free_rcu() before the call. If no object waits it returns at once,
  * otherwise it calls rcu_barrier(), which takes a grace period and waits for
- * all callbacks of the kernel. pcslab_heap_destroy() does this. It does not wait
- * for objects of the heap's caches; pcslab_cache_destroy() does.
+ * all callbacks of the kernel. pcslab_heap_destroy() does this. This function
+ * does not wait for objects of the heap's caches; pcslab_cache_destroy() does.
  *
  * Context: process. May sleep.
  */

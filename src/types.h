@@ -15,7 +15,7 @@
  * it. Each CPU has a cache per class: two magazines and the record, which is
  * the counters that the statistics are summed from. Each node has a depot per
  * class. A slab's metadata is never in its pages: pages carry objects only. A
- * fixed-size cache, which is something else, is a heap with one class (fixed.c).
+ * fixed-size cache is something else: a heap with one class (fixed.c).
  *
  * Lock order: CPU hotplug lock > service_lock (slots.c) > pcslab_heaps_lock >
  * slots_lock (slots.c), depot->lock and heap->large_lock. The last three are
@@ -421,9 +421,9 @@ struct pcslab_budget {
  * @id: unique; later heaps have larger ones
  * @owner: the module that created the heap; only compared, never followed
  * @owner_name: the module's name, for messages after it is gone
- * @refs: one for the owner, one per slab, object from vmalloc, open file and
- *	fixed-size cache, one for @large while it is not empty, one for the work
- *	of @budget while it is queued
+ * @refs: one for the owner; one per slab, object from vmalloc, open file and
+ *	fixed-size cache; one for @large while it is not empty; one for the
+ *	work of @budget while it is queued
  * @flags: PCSLAB_HEAP_* and internal ones; constant
  * @dying: destroyed, its caches are out of service for good; under slots_lock
  * @zombie: destroyed while objects were live

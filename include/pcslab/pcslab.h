@@ -38,8 +38,8 @@
  *   pcslab_cache_create_usercopy(), pcslab_cache_alloc(),
  *   pcslab_cache_zalloc(), pcslab_cache_free(), pcslab_cache_alloc_bulk(),
  *   pcslab_cache_free_bulk(), pcslab_cache_shrink(), pcslab_cache_destroy()
- * * a mempool of the kernel: pcslab_mempool_create(), and pcslab_mempool_alloc()
- *   and pcslab_mempool_free() for mempool_create() over a cache
+ * * a mempool of the kernel: pcslab_mempool_create(); for mempool_create() over
+ *   a cache there are pcslab_mempool_alloc() and pcslab_mempool_free()
  * * memory that is there before it is needed: pcslab_prepare(),
  *   pcslab_reserve_create(), pcslab_reserve_alloc(), pcslab_reserve_free(),
  *   pcslab_reserve_destroy()
