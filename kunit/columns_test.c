@@ -158,13 +158,18 @@ static bool is_word(const char *at, const char *name)
 	return at && !strncmp(at, name, len) && (!at[len] || isspace(at[len]));
 }
 
-/* The index of the column @name: the second line has the names, behind a #. */
+/* The names of the columns, behind a #. */
+static const char *names(void)
+{
+	return strchr(text, '#') + 1;
+}
+
 static int column_of(const char *name)
 {
-	const char *line = strchr(text, '\n') + 1, *at;
+	const char *at;
 	unsigned int i;
 
-	for (i = 0; (at = word(line, i + 1)); i++) {
+	for (i = 0; (at = word(names(), i)); i++) {
 		if (is_word(at, name))
 			return i;
 	}
@@ -226,10 +231,8 @@ static void expect_word(struct kunit *test, const char *first, const char *name,
 /* The file has exactly @n columns. A new column must be tested here. */
 static void expect_columns(struct kunit *test, unsigned int n)
 {
-	const char *line = strchr(text, '\n') + 1;
-
-	KUNIT_EXPECT_NOT_NULL(test, word(line, n));
-	KUNIT_EXPECT_NULL(test, word(line, n + 1));
+	KUNIT_EXPECT_NOT_NULL(test, word(names(), n - 1));
+	KUNIT_EXPECT_NULL(test, word(names(), n));
 }
 
 /* The CPU then goes offline, and CPU 0 inherits its counts. */
@@ -412,16 +415,28 @@ static void expect_counts(struct kunit *test, const char *key, struct row row)
 static void summary(struct kunit *test)
 {
 	read_file(test, "pcslab/stats");
-	expect_columns(test, 14);
+	expect_columns(test, 10);
 	expect_counts(test, NAME, row_of_total());
+	expect_word(test, NAME, "heap", NAME);
+	expect_word(test, NAME, "state", "live");
+	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
+	expect_cell(test, NAME, NULL, "id", heap->id);
+	expect_word(test, "total", "id", "-");
+}
+
+static void errors_of_callers(struct kunit *test)
+{
+	read_file(test, "pcslab/errors");
+	expect_columns(test, 8);
 	expect_word(test, NAME, "heap", NAME);
 	expect_word(test, NAME, "state", "live");
 	expect_cell(test, NAME, NULL, "bad_frees", BAD_FREES);
 	expect_cell(test, NAME, NULL, "corrupt", CORRUPTIONS);
 	expect_cell(test, NAME, NULL, "foreign", FOREIGN);
 	expect_cell(test, NAME, NULL, "unaccounted", UNACCOUNTED);
-	expect_cell(test, NAME, NULL, "deferred", DEFERRED);
+	expect_cell(test, NAME, NULL, "id", heap->id);
 	expect_word(test, NAME, "owner", module_name(THIS_MODULE));
+	expect_word(test, "total", "id", "-");
 	expect_word(test, "total", "owner", "-");
 }
 
@@ -612,6 +627,122 @@ static void size_classes(struct kunit *test)
 	heap = checked;
 }
 
+static void expect_narrow(struct kunit *test, const char *path)
+{
+	const char *line, *end;
+
+	read_file(test, path);
+	for (line = text; (end = strchr(line, '\n')); line = end + 1)
+		KUNIT_EXPECT_LE_MSG(test, end - line, 80, "%s: %s", path, line);
+}
+
+/* As after months: rows stay within 80 columns, and the words apart. */
+static void long_numbers(struct kunit *test)
+{
+	const unsigned long many = BITS_PER_LONG == 64 ? 234567890123 : 1234567890;
+	struct pcslab_inherited *inherited = &heap->class[pcslab_class_index(64)]->inherited;
+	struct row row = row_of_class(&small, SMALL_CACHED);
+
+	inherited->allocs += many;
+	inherited->frees += many;
+	row.allocs += many;
+	row.frees += many;
+	expect_narrow(test, "pcslab/stats");
+	expect_narrow(test, PATH("percpu"));
+	expect_narrow(test, PATH("stats"));
+	expect_row(test, "64", row);
+	inherited->allocs -= many;
+	inherited->frees -= many;
+}
+
+/* The value of the first such key from @at on. */
+static void expect_key(struct kunit *test, const char *at, const char *key, u64 value)
+{
+	char quoted[24];
+	unsigned long long shown = ~value;
+	int fields;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+	KUNIT_ASSERT_NOT_NULL(test, at);
+	at = strstr(at, quoted);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, at, "no key %s", key);
+	fields = sscanf(at + strlen(quoted), "%llu", &shown);
+	KUNIT_EXPECT_EQ(test, fields, 1);
+	KUNIT_EXPECT_EQ_MSG(test, shown, value, "%s", key);
+}
+
+static void expect_object(struct kunit *test, const char *at, struct row row)
+{
+	expect_key(test, at, "allocs", row.allocs);
+	expect_key(test, at, "frees", row.frees);
+	expect_key(test, at, "live", row.live);
+	expect_key(test, at, "fails", row.fails);
+	expect_key(test, at, "live_bytes", row.live_bytes);
+	expect_key(test, at, "pages", row.pages);
+}
+
+static void expect_class(struct kunit *test, const char *at, const struct mine *mine,
+			 struct row row)
+{
+	expect_object(test, at, row);
+	expect_key(test, at, "objs", objects_in_slab(mine));
+	expect_key(test, at, "cached", row.cached);
+	expect_key(test, at, "depot", row.depot);
+	expect_key(test, at, "slabs", row.slabs);
+}
+
+/* A heap in either file. */
+static const char *expect_heap(struct kunit *test)
+{
+	const char *at = strstr(text, "{\"name\":\"" NAME "\",");
+
+	expect_key(test, text, "version", 1);
+	expect_key(test, text, "page_size", PAGE_SIZE);
+	expect_key(test, at, "id", heap->id);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(at, ",\"state\":\"live\",\"owner\":\""));
+	expect_key(test, at, "bad_frees", BAD_FREES);
+	expect_key(test, at, "corrupt", CORRUPTIONS);
+	expect_key(test, at, "foreign", FOREIGN);
+	expect_key(test, at, "unaccounted", UNACCOUNTED);
+	expect_key(test, at, "deferred", DEFERRED);
+	expect_key(test, at, "pages", row_of_total().pages);
+	expect_key(test, at, "limit", 0);
+	expect_key(test, at, "over_limit", 0);
+	expect_class(test, strstr(at, "{\"size\":64,"), &small,
+		     row_of_class(&small, SMALL_CACHED));
+	expect_class(test, strstr(at, "{\"size\":256,"), &middle,
+		     row_of_class(&middle, MIDDLE_CACHED));
+	expect_object(test, strstr(at, "\"large\":{"), row_of_large());
+	return at;
+}
+
+static void json_of_all(struct kunit *test)
+{
+	read_file(test, "pcslab/json");
+	KUNIT_EXPECT_TRUE(test, strstarts(text, "{\"format\":\"pcslab heaps\","));
+	expect_heap(test);
+	KUNIT_EXPECT_NULL(test, strstr(text, "\"percpu\":"));
+}
+
+static void json(struct kunit *test)
+{
+	const char *at;
+
+	read_file(test, PATH("json"));
+	KUNIT_EXPECT_TRUE(test, strstarts(text, "{\"format\":\"pcslab heap\","));
+	at = strstr(expect_heap(test), "{\"cpu\":0,\"size\":64,");
+	expect_key(test, at, "allocs", small.allocs - small.gone_allocs);
+	expect_key(test, at, "frees", small.frees - small.gone_frees);
+	expect_key(test, at, "inh_allocs", small.gone_allocs);
+	expect_key(test, at, "inh_frees", small.gone_frees);
+	expect_key(test, at, "cached", SMALL_CACHED);
+	at = strstr(text, "{\"cpu\":0,\"size\":0,");
+	expect_key(test, at, "allocs", 0);
+	expect_key(test, at, "frees", large.frees - large.gone_frees);
+	expect_key(test, at, "inh_allocs", 0);
+	expect_key(test, at, "inh_frees", large.gone_frees);
+}
+
 static int init(struct kunit *test)
 {
 	int err = api_init(test);
@@ -627,10 +758,14 @@ static void leave(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(summary),
+	KUNIT_CASE(errors_of_callers),
 	KUNIT_CASE(stats),
 	KUNIT_CASE(exact),
 	KUNIT_CASE(percpu),
 	KUNIT_CASE(audit),
+	KUNIT_CASE(long_numbers),
+	KUNIT_CASE(json_of_all),
+	KUNIT_CASE(json),
 	KUNIT_CASE(pages),
 	KUNIT_CASE(size_classes),
 	{}

@@ -475,10 +475,13 @@ static struct reader {
 	char text[8192];
 } readers[] = {
 	{ "pcslab/stats" },
+	{ "pcslab/errors" },
+	{ "pcslab/json" },
 	{ "pcslab/heaps/read/stats" },
 	{ "pcslab/heaps/read/exact" },
 	{ "pcslab/heaps/read/percpu" },
 	{ "pcslab/heaps/read/audit" },
+	{ "pcslab/heaps/read/json" },
 };
 
 /* Far more than a reader takes that does not have to wait */

@@ -29,6 +29,9 @@ static const struct {
 	{ "", -EINVAL },
 	{ ".", -EINVAL },
 	{ "..", -EINVAL },
+	{ "#", -EINVAL },
+	{ "#a", -EINVAL },
+	{ "total", -EINVAL },
 	{ "/", -EINVAL },
 	{ "a/b", -EINVAL },
 	{ "/a", -EINVAL },
@@ -43,6 +46,8 @@ static const struct {
 	{ "a23456789012345678901234567890123", -ENAMETOOLONG },
 	{ "a", 0 },
 	{ "...", 0 },
+	{ "totals", 0 },
+	{ "a#", 0 },
 	{ ".a", 0 },
 	{ "kunit-apis", 0 },
 	{ "kunit-ap", 0 },
@@ -520,7 +525,7 @@ static void open_file_keeps_heap(struct kunit *test)
 		return;
 	expect_last_reference(test, heap);
 	KUNIT_EXPECT_GT(test, api_read(file, text, sizeof(text)), 0);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n    64 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n   64 "));
 	__fput_sync(file);
 }
 

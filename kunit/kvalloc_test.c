@@ -198,9 +198,9 @@ static char *large_row(struct kunit *test, char *text, size_t size, const char *
 	char *row;
 
 	KUNIT_ASSERT_GT(test, api_read_file(file, text, size), 0);
-	row = strstr(text, "\n large ");
+	row = strstr(text, "\nlarge ");
 	KUNIT_ASSERT_NOT_NULL(test, row);
-	return row + strlen("\n large ");
+	return row + strlen("\nlarge ");
 }
 
 /* Books, files and the walk tell the same. */

@@ -68,7 +68,7 @@ static void expect_row(struct kunit *test, const char *name, unsigned int object
 	int found;
 
 	KUNIT_ASSERT_GT(test, n, 0);
-	KUNIT_EXPECT_EQ(test, strncmp(text, "pcslab reserves version 1\n#", 27), 0);
+	KUNIT_EXPECT_EQ(test, strncmp(text, "pcslab reserves version 2\n#", 27), 0);
 	for (row = strchr(text, '\n'); row; row = strchr(row, '\n')) {
 		row = skip_spaces(row);
 		if (!strncmp(row, name, strlen(name)))

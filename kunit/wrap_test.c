@@ -156,9 +156,9 @@ static void expect_table(struct kunit *test, const char *path, u64 live)
 {
 	const u64 bytes = live * SIZE, large_bytes = live * LARGE_BYTES;
 
-	expect_row(test, path, "\n    64 ", live, bytes);
-	expect_row(test, path, "\n large ", live, large_bytes);
-	expect_row(test, path, "\n total ", 2 * live, bytes + large_bytes);
+	expect_row(test, path, "\n   64 ", live, bytes);
+	expect_row(test, path, "\nlarge ", live, large_bytes);
+	expect_row(test, path, "\ntotal ", 2 * live, bytes + large_bytes);
 }
 
 /* The sum of all rows of the 64-byte class, modulo a word. */

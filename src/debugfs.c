@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The files under /sys/kernel/debug/pcslab/
+ * The files under /sys/kernel/debug/pcslab/: those of a heap, and their
+ * directories
  *
- *   stats			a line per heap and a total
+ *   stats, errors, json		all heaps (summary.c)
  *   classes			the size classes
  *   whatis			the last answer of describe.c
  *   fail_pages/, fail_pcslab/	controls of fault injection (fault.c)
@@ -11,15 +12,17 @@
  *   heaps/<name>/percpu	per CPU and class: the record itself
  *   heaps/<name>/audit		per class: what a walk finds
  *   heaps/<name>/pages		pages of the heap, and their limit
+ *   heaps/<name>/json		stats and percpu, for programs
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *   heaps/<name>/<cache>/	the same of a fixed-size cache, without pages
  *
  * The first line names the format and its version, the second line the columns.
  * New columns must only be appended. Classes that were never used have no line.
+ * table.c and json.c know how all this is written.
  * Documentation/debugfs.rst explains each column.
  *
  * A heap's files are removed when it is destroyed; zombies have no files, only
- * their line in stats. An open file holds a reference to the heap, so that
+ * their lines in those of all heaps. An open file holds a reference to the heap, so that
  * destroying a heap does not wait for readers, which may be preempted for long.
  * From then on the file cannot be read.
  *
@@ -35,12 +38,7 @@
 
 static struct dentry *root, *heaps_dir;
 
-/* The sums in a line of stats. */
-struct line {
-	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages, deferred;
-};
-
-static void line_add_class(struct line *to, const struct pcslab_class_stats *st)
+static void line_add_class(struct pcslab_line *to, const struct pcslab_class_stats *st)
 {
 	u64 live = st->allocs - st->frees;
 
@@ -55,7 +53,7 @@ static void line_add_class(struct line *to, const struct pcslab_class_stats *st)
 	to->pages += st->pages;
 }
 
-static void line_add_large(struct line *to, const struct pcslab_stats *st)
+static void line_add_large(struct pcslab_line *to, const struct pcslab_stats *st)
 {
 	u64 bytes = st->large_alloc_bytes - st->large_free_bytes;
 
@@ -67,7 +65,12 @@ static void line_add_large(struct line *to, const struct pcslab_stats *st)
 	to->pages += bytes >> PAGE_SHIFT;
 }
 
-static void sum_heap(struct line *to, const struct pcslab_stats *st)
+/**
+ * pcslab_line_add() - add the sums of a heap to a line
+ * @to: the line
+ * @st: the heap's statistics
+ */
+void pcslab_line_add(struct pcslab_line *to, const struct pcslab_stats *st)
 {
 	unsigned int i;
 
@@ -77,46 +80,68 @@ static void sum_heap(struct line *to, const struct pcslab_stats *st)
 	to->deferred += st->deferred;
 }
 
-static void show_line(struct seq_file *m, const struct line *line)
+static const struct pcslab_column heap_columns[] = {
+	{ "#size", 5 }, { "objs", 4 }, { "allocs", 9 }, { "frees", 9 }, { "live", 6 },
+	{ "fails", 5 }, { "live_bytes", 10 }, { "cached", 6 }, { "depot", 5 }, { "slabs", 5 },
+	{ "pages", 6 },
+};
+
+/**
+ * pcslab_line_counts() - show the columns that a heap and a class have in common
+ * @row: where to
+ * @line: what they show
+ */
+void pcslab_line_counts(struct pcslab_table_row *row, const struct pcslab_line *line)
 {
-	seq_printf(m, " %12llu %12llu %9llu %5llu %11llu %7llu %7llu %6llu %6llu\n",
-		   line->allocs, line->frees, line->live, line->fails,
-		   line->live_bytes, line->cached, line->depot, line->slabs,
-		   line->pages);
+	pcslab_row_number(row, line->allocs);
+	pcslab_row_number(row, line->frees);
+	pcslab_row_number(row, line->live);
+	pcslab_row_number(row, line->fails);
+	pcslab_row_number(row, line->live_bytes);
 }
 
-#define LINE_COLUMNS \
-	"       allocs        frees      live fails  live_bytes  cached   depot  slabs  pages\n"
-
-static bool class_used(const struct pcslab_class_stats *st)
+static void show_line(struct seq_file *m, const char *size, const char *objs,
+		      const struct pcslab_line *line)
 {
-	return st->allocs || st->fails || st->slabs;
+	struct pcslab_table_row row = pcslab_row_begin(m, heap_columns);
+
+	pcslab_row_text(&row, size);
+	pcslab_row_text(&row, objs);
+	pcslab_line_counts(&row, line);
+	pcslab_row_number(&row, line->cached);
+	pcslab_row_number(&row, line->depot);
+	pcslab_row_number(&row, line->slabs);
+	pcslab_row_number(&row, line->pages);
+	pcslab_row_end(&row);
+}
+
+static void show_class(struct seq_file *m, const struct pcslab_class_stats *st)
+{
+	struct pcslab_line line = {};
+	char size[12], objs[12];
+
+	line_add_class(&line, st);
+	snprintf(size, sizeof(size), "%u", st->size);
+	snprintf(objs, sizeof(objs), "%u", st->objects_per_slab);
+	show_line(m, size, objs, &line);
 }
 
 static void show_heap(struct seq_file *m, const char *format,
 		      const struct pcslab_stats *st)
 {
-	struct line line, total = {};
+	struct pcslab_line large = {}, total = {};
 	unsigned int i;
 
-	seq_printf(m, "%s\n# size  objs" LINE_COLUMNS, format);
+	pcslab_table_begin(m, format, heap_columns, ARRAY_SIZE(heap_columns));
 	for (i = 0; i < st->nr_classes; i++) {
-		if (!class_used(&st->class[i]))
-			continue;
-		line = (struct line){};
-		line_add_class(&line, &st->class[i]);
-		seq_printf(m, "%6u %5u", st->class[i].size, st->class[i].objects_per_slab);
-		show_line(m, &line);
+		if (pcslab_class_used(&st->class[i]))
+			show_class(m, &st->class[i]);
 	}
-	if (st->large_allocs || st->large_fails) {
-		line = (struct line){};
-		line_add_large(&line, st);
-		seq_printf(m, "%6s %5s", "large", "-");
-		show_line(m, &line);
-	}
-	sum_heap(&total, st);
-	seq_printf(m, "%6s %5s", "total", "-");
-	show_line(m, &total);
+	line_add_large(&large, st);
+	if (large.allocs || large.fails)
+		show_line(m, "large", "-", &large);
+	pcslab_line_add(&total, st);
+	show_line(m, "total", "-", &total);
 }
 
 static int show_stats_by(struct seq_file *m, const char *format,
@@ -181,50 +206,55 @@ static const struct file_operations name##_fops = {			\
 
 static int stats_show(struct seq_file *m, void *unused)
 {
-	return show_stats_by(m, "pcslab stats version 1", pcslab_heap_stats);
+	return show_stats_by(m, "stats", pcslab_heap_stats);
 }
 
 DEFINE_HEAP_FILE(stats);
 
 static int exact_show(struct seq_file *m, void *unused)
 {
-	return show_stats_by(m, "pcslab exact version 1", pcslab_heap_stats_exact);
+	return show_stats_by(m, "exact", pcslab_heap_stats_exact);
 }
 
 DEFINE_HEAP_FILE(exact);
 
-static void show_row(struct seq_file *m, unsigned int cpu, struct pcslab_class *class,
-		     const struct pcslab_cpu *c)
-{
-	struct pcslab_inherited inherited = cpu ? (struct pcslab_inherited){} : class->inherited;
-	struct pcslab_sum own = pcslab_own_sum(class, c);
-	bool large = class->index == PCSLAB_LARGE;
-	char size[8];
+static const struct pcslab_column percpu_columns[] = {
+	{ "#cpu", 4 }, { "size", 5 }, { "allocs", 14 }, { "frees", 14 }, { "inh_allocs", 14 },
+	{ "inh_frees", 14 }, { "cached", 6 },
+};
 
-	if (large)
-		inherited.allocs = 0;	/* bytes; the heap counts allocs */
-	if (!own.allocs && !own.frees && !inherited.allocs && !inherited.frees)
-		return;
-	if (large)
-		strscpy(size, "large", sizeof(size));
+static void show_cpu(struct seq_file *m, unsigned int cpu,
+		     const struct pcslab_cpu_counts *counts)
+{
+	struct pcslab_table_row row = pcslab_row_begin(m, percpu_columns);
+
+	pcslab_row_number(&row, cpu);
+	if (counts->size)
+		pcslab_row_number(&row, counts->size);
 	else
-		snprintf(size, sizeof(size), "%u", class->size);
-	seq_printf(m, "%5u %6s %14lu %14lu %14lu %14lu %7u\n", cpu, size, own.allocs,
-		   own.frees, inherited.allocs, inherited.frees, pcslab_cached(class, c));
+		pcslab_row_text(&row, "large");
+	pcslab_row_number(&row, counts->allocs);
+	pcslab_row_number(&row, counts->frees);
+	pcslab_row_number(&row, counts->inh_allocs);
+	pcslab_row_number(&row, counts->inh_frees);
+	pcslab_row_number(&row, counts->cached);
+	pcslab_row_end(&row);
 }
 
 static int percpu_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_heap *heap = m->private;
+	struct pcslab_cpu_counts counts;
 	struct pcslab_class *class;
 	unsigned int cpu;
 
-	seq_puts(m, "pcslab percpu version 1\n");
-	seq_puts(m, "# cpu   size         allocs          frees     inh_allocs      inh_frees  cached\n");
+	pcslab_table_begin(m, "percpu", percpu_columns, ARRAY_SIZE(percpu_columns));
 	cpus_read_lock();
 	for_each_cpu(cpu, &pcslab_cpus) {
-		pcslab_for_each_class(class, heap)
-			show_row(m, cpu, class, pcslab_cpu_of(class, cpu));
+		pcslab_for_each_class(class, heap) {
+			if (pcslab_cpu_counts(class, cpu, &counts))
+				show_cpu(m, cpu, &counts);
+		}
 	}
 	cpus_read_unlock();
 	return 0;
@@ -232,12 +262,26 @@ static int percpu_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(percpu);
 
+static const struct pcslab_column audit_columns[] = {
+	{ "#size", 5 }, { "slabs", 6 }, { "objects", 10 }, { "live", 9 }, { "cached", 9 },
+	{ "free", 9 }, { "rounds", 9 }, { "deferred", 8 }, { "wrong", 5 },
+};
+
 static void show_audit(struct seq_file *m, const char *name,
 		       const struct pcslab_audit *audit)
 {
-	seq_printf(m, "%6s %7llu %10llu %10llu %9llu %9llu %9llu %8llu %5llu\n", name,
-		   audit->slabs, audit->objects, audit->live, audit->cached,
-		   audit->free, audit->rounds, audit->deferred, audit->wrong);
+	struct pcslab_table_row row = pcslab_row_begin(m, audit_columns);
+
+	pcslab_row_text(&row, name);
+	pcslab_row_number(&row, audit->slabs);
+	pcslab_row_number(&row, audit->objects);
+	pcslab_row_number(&row, audit->live);
+	pcslab_row_number(&row, audit->cached);
+	pcslab_row_number(&row, audit->free);
+	pcslab_row_number(&row, audit->rounds);
+	pcslab_row_number(&row, audit->deferred);
+	pcslab_row_number(&row, audit->wrong);
+	pcslab_row_end(&row);
 }
 
 static void add_audit(struct pcslab_audit *to, const struct pcslab_audit *from)
@@ -272,8 +316,7 @@ static int audit_show(struct seq_file *m, void *unused)
 	large.live = large.objects;
 
 	pcslab_foreign_find(heap);
-	seq_puts(m, "pcslab audit version 1\n");
-	seq_puts(m, "# size   slabs    objects       live    cached      free    rounds deferred wrong\n");
+	pcslab_table_begin(m, "audit", audit_columns, ARRAY_SIZE(audit_columns));
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (!pcslab_class_at(heap, i))
 			continue;
@@ -291,173 +334,111 @@ static int audit_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(audit);
 
+static const struct pcslab_column pages_columns[] = {
+	{ "#pages", 6 }, { "limit", 10 }, { "max_pages", 10 }, { "max_time", 10 },
+	{ "over_limit", 10 },
+};
+
 static int pages_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_stats *st = kvzalloc(sizeof(*st), GFP_KERNEL);
+	struct pcslab_table_row row;
 
 	if (!st)
 		return -ENOMEM;
 	pcslab_budget_read(m->private, st);
-	seq_puts(m, "pcslab pages version 1\n");
-	seq_puts(m, "#  pages      limit  max_pages   max_time over_limit\n");
-	seq_printf(m, "%8llu %10llu %10llu %10llu %10llu\n", st->pages, st->limit_pages,
-		   st->max_pages, st->max_pages_time, st->over_limit);
+	pcslab_table_begin(m, "pages", pages_columns, ARRAY_SIZE(pages_columns));
+	row = pcslab_row_begin(m, pages_columns);
+	pcslab_row_number(&row, st->pages);
+	pcslab_row_number(&row, st->limit_pages);
+	pcslab_row_number(&row, st->max_pages);
+	pcslab_row_number(&row, st->max_pages_time);
+	pcslab_row_number(&row, st->over_limit);
+	pcslab_row_end(&row);
 	kvfree(st);
 	return 0;
 }
 
 DEFINE_HEAP_FILE(pages);
 
+/* The rows are those of track.c. */
+static const struct pcslab_column sites_columns[] = {
+	{ "#objects", 8 }, { "bytes", 12 }, { "site", 0 }, { "module", 0 },
+};
+
 static int sites_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "pcslab sites version 1\n");
-	seq_puts(m, "# objects        bytes allocated by\n");
+	pcslab_table_begin(m, "sites", sites_columns, ARRAY_SIZE(sites_columns));
 	return pcslab_track_show(m, m->private);
 }
 
 DEFINE_HEAP_FILE(sites);
 
+/* The rows are those of reserve.c. */
+static const struct pcslab_column reserves_columns[] = {
+	{ "#size", 5 }, { "objects", 8 }, { "waiting", 8 }, { "site", 0 }, { "module", 0 },
+};
+
 static int reserves_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "pcslab reserves version 1\n");
-	seq_puts(m, "#    size  objects  waiting created by\n");
+	pcslab_table_begin(m, "reserves", reserves_columns, ARRAY_SIZE(reserves_columns));
 	pcslab_reserves_show(m, m->private);
 	return 0;
 }
 
 DEFINE_HEAP_FILE(reserves);
 
-/* Errors of a heap's callers. */
-struct faults {
-	u64 bad_frees, corruptions, foreign, unaccounted;
-};
-
-static void add_faults(struct faults *to, const struct pcslab_stats *st)
+/* Sums and record with one lock, so that they have the same CPUs. */
+static int json_show(struct seq_file *m, void *unused)
 {
-	to->bad_frees += st->bad_frees;
-	to->corruptions += st->corruptions;
-	to->foreign += st->foreign;
-	to->unaccounted += st->unaccounted;
-}
+	struct pcslab_stats *st = kvmalloc(sizeof(*st), GFP_KERNEL);
+	struct pcslab_heap *heap = m->private;
 
-/* State of a reader of the summary. */
-struct summary {
-	struct pcslab_stats st;
-	struct line line, total;
-	struct faults faults;	/* of all heaps so far */
-	u64 last;		/* id of the previous heap */
-	bool done;
-};
-
-/* Stands for the last line, the total. */
-static struct pcslab_heap total_line;
-
-static void show_summary(struct seq_file *m, const char *name, const char *state,
-			 const struct line *line, const struct faults *faults,
-			 const char *owner)
-{
-	seq_printf(m, "%-14s %-6s %9llu %9llu %8lld %5llu %10lld %6llu %9llu %7llu %7llu %s %llu %llu\n",
-		   name, state, line->allocs, line->frees, line->live, line->fails,
-		   line->live_bytes, line->pages, faults->bad_frees, faults->corruptions,
-		   faults->foreign, owner, line->deferred, faults->unaccounted);
-}
-
-static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	struct summary *sum = m->private;
-	struct pcslab_heap *heap = v;
-
-	++*pos;
-	sum->done = v == &total_line;
-	if (sum->done)
-		return NULL;
-	if (v == SEQ_START_TOKEN)
-		return pcslab_heap_after(NULL, 0) ?: &total_line;
-	/* Not in summary_show(), which may be called twice for one heap. */
-	sum->last = heap->id;
-	sum_heap(&sum->total, &sum->st);
-	add_faults(&sum->faults, &sum->st);
-	return pcslab_heap_after(heap, 0) ?: &total_line;
-}
-
-static void *summary_start(struct seq_file *m, loff_t *pos)
-{
-	struct summary *sum = m->private;
-
-	if (sum->done && *pos)
-		return NULL;
-	if (*pos)
-		return pcslab_heap_after(NULL, sum->last) ?: &total_line;
-	*sum = (struct summary){ .faults.bad_frees = atomic_long_read(&pcslab_bad_frees) };
-	return SEQ_START_TOKEN;
-}
-
-static void summary_stop(struct seq_file *m, void *v)
-{
-	if (v && v != SEQ_START_TOKEN && v != &total_line)
-		pcslab_heap_put(v);
-}
-
-static int summary_show(struct seq_file *m, void *v)
-{
-	struct summary *sum = m->private;
-	struct pcslab_heap *heap = v;
-	struct faults faults = {};
-
-	if (v == SEQ_START_TOKEN) {
-		seq_puts(m, "pcslab heaps version 1\n");
-		seq_puts(m, "# heap         state     allocs     frees     live fails live_bytes  pages bad_frees corrupt foreign owner deferred unaccounted\n");
-		return 0;
-	}
-	if (v == &total_line) {
-		show_summary(m, "total", "-", &sum->total, &sum->faults, "-");
-		return 0;
-	}
+	if (!st)
+		return -ENOMEM;
+	pcslab_json_begin(m, "heap");
+	seq_puts(m, ",\"heap\":");
 	cpus_read_lock();
-	pcslab_heap_read(heap, &sum->st);
+	pcslab_heap_read(heap, st);
+	pcslab_json_heap(m, heap, st);
+	pcslab_json_cpus(m, heap);
 	cpus_read_unlock();
-	sum->line = (struct line){};
-	sum_heap(&sum->line, &sum->st);
-	add_faults(&faults, &sum->st);
-	show_summary(m, heap->name, heap->zombie ? "zombie" : "live", &sum->line, &faults,
-		     heap->owner_name);
+	seq_puts(m, "}}\n");
+	kvfree(st);
 	return 0;
 }
 
-static const struct seq_operations summary_sops = {
-	.start	= summary_start,
-	.next	= summary_next,
-	.stop	= summary_stop,
-	.show	= summary_show,
+DEFINE_HEAP_FILE(json);
+
+static const struct pcslab_column classes_columns[] = {
+	{ "#size", 5 }, { "slab_pages", 10 }, { "objects", 7 }, { "unused", 6 },
+	{ "magazine", 8 },
 };
 
-static int summary_open(struct inode *inode, struct file *file)
+static void show_shape(struct seq_file *m, const struct pcslab_class *class)
 {
-	return seq_open_private(file, &summary_sops, sizeof(struct summary));
-}
+	struct pcslab_table_row row = pcslab_row_begin(m, classes_columns);
+	unsigned int bytes = PAGE_SIZE << class->order;
 
-static const struct file_operations summary_fops = {
-	.owner		= THIS_MODULE,
-	.open		= summary_open,
-	.read		= seq_read,
-	.llseek		= seq_lseek,
-	.release	= seq_release_private,
-};
+	pcslab_row_number(&row, class->size);
+	pcslab_row_number(&row, 1U << class->order);
+	pcslab_row_number(&row, bytes / class->stride);
+	pcslab_row_number(&row, bytes % class->stride);
+	pcslab_row_number(&row, class->capacity);
+	pcslab_row_end(&row);
+}
 
 static int classes_show(struct seq_file *m, void *unused)
 {
 	struct pcslab_class class;
-	unsigned int i, bytes;
+	unsigned int i;
 
-	seq_puts(m, "pcslab classes version 1\n");
-	seq_puts(m, "# size slab_pages objects unused magazine\n");
+	pcslab_table_begin(m, "classes", classes_columns, ARRAY_SIZE(classes_columns));
 	for (i = 0; i < PCSLAB_NR_CLASSES; i++) {
 		if (pcslab_class_index(pcslab_class_size(i)) != i)
 			continue;
 		pcslab_class_shape(&class, i, pcslab_flags_of_all());
-		bytes = PAGE_SIZE << class.order;
-		seq_printf(m, "%6u %10u %7u %6u %8u\n", class.size, 1U << class.order,
-			   bytes / class.stride, bytes % class.stride, class.capacity);
+		show_shape(m, &class);
 	}
 	return 0;
 }
@@ -486,6 +467,7 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
 	if (!heap->parent)
 		debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
+	debugfs_create_file_unsafe("json", 0400, dir, heap, &json_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
 	return dir;
@@ -511,7 +493,7 @@ void __init pcslab_debugfs_init(void)
 {
 	root = debugfs_create_dir("pcslab", NULL);
 	heaps_dir = debugfs_create_dir("heaps", root);
-	debugfs_create_file("stats", 0400, root, NULL, &summary_fops);
+	pcslab_summary_add(root);
 	debugfs_create_file("classes", 0400, root, NULL, &classes_fops);
 	debugfs_create_file("whatis", 0400, root, NULL, &whatis_fops);
 	pcslab_fault_init(root);

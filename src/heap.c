@@ -60,8 +60,12 @@ static int check_name(const char *name)
 	len = strnlen(name, PCSLAB_NAME_LEN);
 	if (len == PCSLAB_NAME_LEN)
 		return -ENAMETOOLONG;
-	/* The name becomes a directory and a column. */
-	if (!strcmp(name, ".") || !strcmp(name, ".."))
+	/*
+	 * The name becomes a directory and the first column of a table, where
+	 * # begins the names of the columns, and total the last row.
+	 */
+	if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "total") ||
+	    name[0] == '#')
 		return -EINVAL;
 	for (i = 0; i < len; i++) {
 		if (!pcslab_is_name_char(name[i]))

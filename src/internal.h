@@ -58,6 +58,8 @@ static inline const char *pcslab_site_name(const struct pcslab_site *site)
 	return site ? site->name : "unknown";
 }
 
+void pcslab_site_show(struct seq_file *m, const char *name);
+
 /* describe.c: what is at an address */
 void pcslab_whatis_show(struct seq_file *m);
 
@@ -410,8 +412,17 @@ struct pcslab_sum {
 
 extern unsigned int pcslab_stat_idx;		/* 0 or 1 */
 
+/* A row of the record. */
+struct pcslab_cpu_counts {
+	u32 size;		/* 0: large objects */
+	unsigned long allocs, frees, inh_allocs, inh_frees;
+	unsigned int cached;
+};
+
 struct pcslab_sum pcslab_own_sum(struct pcslab_class *class,
 				 const struct pcslab_cpu *c);
+bool pcslab_cpu_counts(struct pcslab_class *class, unsigned int cpu,
+		       struct pcslab_cpu_counts *counts);
 struct pcslab_sum pcslab_class_sum(struct pcslab_class *class);
 unsigned long pcslab_large_allocs(struct pcslab_heap *heap);
 void pcslab_heap_read(struct pcslab_heap *heap, struct pcslab_stats *st);
@@ -466,12 +477,56 @@ static inline bool pcslab_foreign_expected(struct pcslab_heap *heap)
 }
 #endif
 
+/* table.c: tables in debugfs */
+struct pcslab_column {
+	const char *name;
+	int width;		/* negative: aligned to the left */
+};
+
+struct pcslab_table_row {
+	struct seq_file *m;
+	const struct pcslab_column *column;	/* of the next cell */
+	size_t start;		/* offset of the row in the file */
+	int stop;		/* where the last cell should have ended */
+};
+
+void pcslab_table_begin(struct seq_file *m, const char *format,
+			const struct pcslab_column *columns, unsigned int nr);
+struct pcslab_table_row pcslab_row_begin(struct seq_file *m,
+					 const struct pcslab_column *columns);
+void pcslab_row_text(struct pcslab_table_row *row, const char *text);
+void pcslab_row_number(struct pcslab_table_row *row, u64 number);
+void pcslab_row_end(struct pcslab_table_row *row);
+
+/* json.c: statistics for programs */
+void pcslab_json_begin(struct seq_file *m, const char *format);
+void pcslab_json_heap(struct seq_file *m, struct pcslab_heap *heap,
+		      const struct pcslab_stats *st);
+void pcslab_json_cpus(struct seq_file *m, struct pcslab_heap *heap);
+
+/* A class that was never used is not shown. */
+static inline bool pcslab_class_used(const struct pcslab_class_stats *st)
+{
+	return st->allocs || st->fails || st->slabs;
+}
+
 /* debugfs.c */
 void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
 bool pcslab_is_file_name(const char *name);
+
+/* The sums in a line of a table. */
+struct pcslab_line {
+	u64 allocs, frees, fails, live, live_bytes, cached, depot, slabs, pages, deferred;
+};
+
+void pcslab_line_add(struct pcslab_line *to, const struct pcslab_stats *st);
+void pcslab_line_counts(struct pcslab_table_row *row, const struct pcslab_line *line);
+
+/* summary.c: the files of all heaps */
+void pcslab_summary_add(struct dentry *root);
 
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS

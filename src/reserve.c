@@ -200,13 +200,13 @@ void pcslab_reserves_show(struct seq_file *m, struct pcslab_heap *heap)
 	mutex_lock(&reserves_lock);
 	list_for_each_entry(reserve, &heap->reserves, node) {
 		nr = data_race(reserve->pool.curr_nr);	/* a gauge */
-		seq_printf(m, "%9zu %8d %8d %s\n", reserve->size, reserve->pool.min_nr, nr,
-			   pcslab_site_name(reserve->creator));
+		seq_printf(m, "%5zu %8d %8d ", reserve->size, reserve->pool.min_nr, nr);
+		pcslab_site_show(m, pcslab_site_name(reserve->creator));
 		objects += reserve->pool.min_nr;
 		waiting += nr;
 	}
 	mutex_unlock(&reserves_lock);
-	seq_printf(m, "%9s %8lu %8lu - -\n", "total", objects, waiting);
+	seq_printf(m, "%5s %8lu %8lu - -\n", "total", objects, waiting);
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/stringhash.h>
@@ -165,6 +166,16 @@ struct pcslab_site *pcslab_site(unsigned long address)
 	/* Release: pairs with the acquire above. */
 	smp_store_release(&caller->epoch, now);
 	return site;
+}
+
+/**
+ * pcslab_site_show() - show a site as two columns, place and module
+ * @m: the file
+ * @name: of the site
+ */
+void pcslab_site_show(struct seq_file *m, const char *name)
+{
+	seq_printf(m, "%s%s\n", name, strchr(name, ' ') ? "" : " -");
 }
 
 /* Only loading a module brings new names. */

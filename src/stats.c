@@ -151,6 +151,35 @@ struct pcslab_sum pcslab_class_sum(struct pcslab_class *class)
 	return class_sum(class, ALL);
 }
 
+/**
+ * pcslab_cpu_counts() - read the row of a CPU in the record
+ * @class: the class
+ * @cpu: the CPU
+ * @counts: to be filled
+ *
+ * Context: the CPU hotplug lock is held for reading.
+ * Return: false if everything is 0.
+ */
+bool pcslab_cpu_counts(struct pcslab_class *class, unsigned int cpu,
+		       struct pcslab_cpu_counts *counts)
+{
+	struct pcslab_inherited inherited = cpu ? (struct pcslab_inherited){} : class->inherited;
+	struct pcslab_cpu *c = pcslab_cpu_of(class, cpu);
+	struct pcslab_sum own = pcslab_own_sum(class, c);
+	bool large = class->index == PCSLAB_LARGE;
+
+	*counts = (struct pcslab_cpu_counts){
+		.size = large ? 0 : class->size,
+		.allocs = own.allocs,
+		.frees = own.frees,
+		/* Of large objects these are bytes; the heap counts allocs. */
+		.inh_allocs = large ? 0 : inherited.allocs,
+		.inh_frees = inherited.frees,
+		.cached = pcslab_cached(class, c),
+	};
+	return counts->allocs || counts->frees || counts->inh_allocs || counts->inh_frees;
+}
+
 static void read_gauges(struct pcslab_class *class, struct pcslab_class_stats *st)
 {
 	struct pcslab_depot *depot;

@@ -193,6 +193,12 @@ void pcslab_track_report(struct pcslab_heap *heap)
 	kvfree(table);
 }
 
+static void show_row(struct seq_file *m, const struct row *row, const char *name)
+{
+	seq_printf(m, "%8llu %12llu ", row->objects, row->bytes);
+	pcslab_site_show(m, name);
+}
+
 /**
  * pcslab_track_show() - print the same as lines of a file
  * @m: the file
@@ -208,11 +214,9 @@ int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
 	if (!table)
 		return -ENOMEM;
 	for (i = 0; i < table->nr; i++)
-		seq_printf(m, "%10llu %12llu %s\n", table->row[i].objects,
-			   table->row[i].bytes, pcslab_site_name(table->row[i].site));
+		show_row(m, &table->row[i], pcslab_site_name(table->row[i].site));
 	if (table->others.objects)
-		seq_printf(m, "%10llu %12llu others\n", table->others.objects,
-			   table->others.bytes);
+		show_row(m, &table->others, "others");
 	kvfree(table);
 	return 0;
 }

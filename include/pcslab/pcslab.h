@@ -263,7 +263,8 @@ struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_h
 
 /**
  * pcslab_heap_create_for() - create a heap in the name of a module
- * @name: 1 to 31 printable ASCII characters without '/'; copied
+ * @name: 1 to 31 printable ASCII characters without '/', the first not '#', and
+ *	not "total"; copied
  * @attr: options, or NULL for the defaults
  * @owner: the module the heap belongs to, or NULL for the kernel itself; if the
  *	module is unloaded before it destroyed the heap, pcslab reports that and

@@ -1,12 +1,12 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0
 # Reads tables of pcslab in the guest. The second line of a table names its
-# columns (`# size objs allocs ...`), so new columns do no harm.
+# columns (`#size objs allocs ...`), so new columns do no harm.
 
 # AWK functions for all of the functions below.
 # shellcheck disable=SC2016 # the dollars are awk's
 TABLE='
-NR == 2 { for (i = 2; i <= NF; i++) at[$i] = i - 1 }
+NR == 2 { sub(/^#/, ""); for (i = 1; i <= NF; i++) at[$i] = i }
 function col(name) { return $(at[name]) }
 function commas(n,  s) {
 	while (n >= 1000) {
