@@ -398,6 +398,7 @@ static void greedy_heap_and_others(struct kunit *test)
 {
 	struct pcslab_heap *greedy = pcslab_heap_create("kunit-greedy", NULL);
 	unsigned long n, m;
+	unsigned int tries = 0;
 	u64 reclaimable;
 	void *all;
 
@@ -413,16 +414,18 @@ static void greedy_heap_and_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st.class[pcslab_class_index(8192)].fails, 1);
 	free_all(all);
 	KUNIT_EXPECT_EQ(test, serve(heap, 10000, GFP_KERNEL), 10000);
-	msleep(500);	/* pages go some grace periods later */
 
 	/*
 	 * Expect as much again, except for what other caches hold; KASAN and
-	 * kmemleak keep a lot.
+	 * kmemleak keep a lot. Pages go some grace periods after the frees.
 	 */
-	all = take_all(greedy, 8192, &m);
-	/* With highmem the kernel may find enough elsewhere the first time. */
-	KUNIT_EXPECT_LT(test, pages_of(heap), reclaimable);
-	free_all(all);
+	do {
+		msleep(500);
+		all = take_all(greedy, 8192, &m);
+		/* With highmem the kernel may find enough elsewhere the first time. */
+		KUNIT_EXPECT_LT(test, pages_of(heap), reclaimable);
+		free_all(all);
+	} while (!IS_ENABLED(CONFIG_KASAN) && m <= n - n / 10 && ++tries < 10);
 	kunit_info(test, "%lu objects of 8 KiB, then %lu; %llu pages reclaimable elsewhere, %llu left\n",
 		   n, m, reclaimable, pages_of(heap));
 	if (!IS_ENABLED(CONFIG_KASAN))
