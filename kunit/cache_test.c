@@ -182,7 +182,7 @@ static void books_are_its_own(struct kunit *test)
 	expect_quiet(test, &cache->heap);
 	KUNIT_EXPECT_GT(test, api_read_file("pcslab/heaps/kunit-api/" NAME "/exact", text,
 					    sizeof(text)), 0);
-	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n   100 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "\n  100 "));
 	pcslab_free(objs[1]);		/* as kfree() takes objects of a kmem_cache */
 	pcslab_cache_free(cache, objs[2]);
 	expect_counts(test, cache, 3, 3, 0);

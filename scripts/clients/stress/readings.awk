@@ -4,7 +4,7 @@
 # columns than its table, more frees than allocations, a live that is not the
 # difference. In the heap raced, objects are freed twice, so anything is allowed
 # in it and in the total, which includes it. JSON is for others.
-/^[{,\]]/ { next }
+/^[]{,]/ { next }
 /^pcslab [a-z]+ version/ {
 	files++
 	format = $2

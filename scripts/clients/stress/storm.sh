@@ -280,7 +280,7 @@ cpus_obey()
 
 readings_hold()
 {
-	cat /tmp/misread
+	cut -c1-300 /tmp/misread
 	[ "$(lines misread)" -eq 0 ] && of_results "== 0" fell negative
 }
 
