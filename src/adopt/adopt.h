@@ -21,14 +21,35 @@
 #define _PCSLAB_ADOPT_H
 
 #include <linux/atomic.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 
 #include <pcslab/pcslab.h>
 
 /*
- * "PCSLABA1". It changes with struct adopt_handle, and with what stubs do.
+ * "PCSLABA2". It changes with struct adopt_handle, and with what stubs do.
  */
-#define ADOPT_MAGIC	0x3141424c41534350ULL
+#define ADOPT_MAGIC	0x3241424c41534350ULL
+
+/* What is counted, but does not come from a heap. */
+enum adopt_kind {
+	ADOPT_SLAB,
+	ADOPT_VMALLOC,
+	ADOPT_PAGES,
+	ADOPT_DMA,
+	ADOPT_PERCPU,
+	ADOPT_KINDS
+};
+
+/**
+ * struct adopt_counts - counters of a module and a CPU
+ * @allocs: objects that the kernel gave
+ * @frees: objects that the module gave back
+ * @bytes: of the former, minus those of the latter where a free has a size
+ */
+struct adopt_counts {
+	long allocs[ADOPT_KINDS], frees[ADOPT_KINDS], bytes[ADOPT_KINDS];
+};
 
 /**
  * struct adopt_handle - what the tool adds to a module
@@ -37,6 +58,7 @@
  * @mod: the module; the loader relocates it
  * @native: allocations through stand-ins that were left to the kernel
  * @foreign: frees through stand-ins of memory that is not pcslab's
+ * @counts: of what does not come from a heap
  *
  * The tool knows this layout.
  */
@@ -46,7 +68,26 @@ struct adopt_handle {
 	struct module *mod;
 	atomic_long_t native;
 	atomic_long_t foreign;
+	struct adopt_counts __percpu *counts;
 };
+
+/*
+ * Counts @n objects of @bytes together. A preempted caller may go on on another
+ * CPU: only the sum over all CPUs has a meaning.
+ */
+static __always_inline void adopt_count_allocs(struct adopt_handle *h, enum adopt_kind kind,
+					       size_t n, size_t bytes)
+{
+	this_cpu_add(h->counts->allocs[kind], n);
+	this_cpu_add(h->counts->bytes[kind], bytes);
+}
+
+static __always_inline void adopt_count_frees(struct adopt_handle *h, enum adopt_kind kind,
+					      size_t n, size_t bytes)
+{
+	this_cpu_add(h->counts->frees[kind], n);
+	this_cpu_sub(h->counts->bytes[kind], bytes);
+}
 
 /* books.c */
 extern bool adopt_track;
@@ -54,6 +95,12 @@ int adopt_books_init(void);
 void adopt_books_exit(void);
 void adopt_count_escape(const void *obj);
 unsigned long adopt_other_escapes(void);
+
+/* counted.c */
+struct seq_file;
+void adopt_show_counts(struct seq_file *m, const char *module,
+		       const struct adopt_handle *h);
+void adopt_report_counts(const char *module, const struct adopt_handle *h);
 
 /* hook.c */
 int adopt_hooks_init(void);

@@ -49,7 +49,7 @@ bool adopt_track = true;
 static LIST_HEAD(modules);
 static DEFINE_MUTEX(books_lock);
 static atomic_long_t other_escapes;
-static struct dentry *file;
+static struct dentry *file, *counted_file;
 
 /**
  * adopt_count_escape() - count a free by the kernel
@@ -123,8 +123,12 @@ static int come(struct module *mod, struct adopt_handle *handle)
 		return -ENOEXEC;
 	}
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
-	if (!a)
+	handle->counts = alloc_percpu(struct adopt_counts);
+	if (!a || !handle->counts) {
+		free_percpu(handle->counts);
+		kfree(a);
 		return -ENOMEM;
+	}
 	strscpy(a->name, mod->name, sizeof(a->name));
 	name_heap(a->heap_name, mod->name);
 	a->handle = handle;
@@ -171,9 +175,11 @@ static void go(struct module *mod)
 	pr_info("%s goes: %ld allocations left to the kernel, %ld frees of foreign memory, %ld objects freed by the kernel\n",
 		a->name, atomic_long_read(&a->handle->native),
 		atomic_long_read(&a->handle->foreign), atomic_long_read(&a->escaped));
+	adopt_report_counts(a->name, a->handle);
 	mutex_lock(&books_lock);
 	list_del_rcu(&a->list);
 	mutex_unlock(&books_lock);
+	free_percpu(a->handle->counts);
 	pcslab_heap_destroy(a->heap);
 	kfree_rcu(a, rcu);
 }
@@ -204,7 +210,7 @@ static int adopted_show(struct seq_file *m, void *unused)
 	struct adopted *a;
 
 	seq_puts(m, "pcslab adopted version 1\n");
-	seq_puts(m, "# module heap native foreign escaped\n");
+	seq_puts(m, "#module heap native foreign escaped\n");
 	mutex_lock(&books_lock);
 	list_for_each_entry(a, &modules, list)
 		seq_printf(m, "%s %s %ld %ld %ld\n", a->name, a->heap ? a->heap_name : "-",
@@ -215,6 +221,20 @@ static int adopted_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(adopted);
+
+static int counted_show(struct seq_file *m, void *unused)
+{
+	struct adopted *a;
+
+	seq_puts(m, "pcslab counted version 1\n");
+	seq_puts(m, "#module kind allocs frees live bytes\n");
+	mutex_lock(&books_lock);
+	list_for_each_entry(a, &modules, list)
+		adopt_show_counts(m, a->name, a->handle);
+	mutex_unlock(&books_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(counted);
 
 int __init adopt_books_init(void)
 {
@@ -227,6 +247,7 @@ int __init adopt_books_init(void)
 	/* As usual, errors of debugfs are ignored. */
 	dir = debugfs_lookup("pcslab", NULL);
 	file = debugfs_create_file("adopted", 0400, dir, NULL, &adopted_fops);
+	counted_file = debugfs_create_file("counted", 0400, dir, NULL, &counted_fops);
 	dput(dir);
 	return 0;
 }
@@ -234,6 +255,7 @@ int __init adopt_books_init(void)
 /* Adopted modules pin this one: the list is empty. */
 void adopt_books_exit(void)
 {
+	debugfs_remove(counted_file);
 	debugfs_remove(file);
 	unregister_module_notifier(&notifier);
 }

@@ -25,6 +25,8 @@
 #define COMPAT_KMALLOC_TRACK		__kmalloc_node_track_caller
 #define COMPAT_KVMALLOC			kvmalloc_node
 #define COMPAT_KMEMDUP			kmemdup
+#define COMPAT_NOPROF(name)		name
+#define COMPAT_GET_FREE_PAGES		__get_free_pages
 #else
 #define COMPAT_KMALLOC_CACHE		__kmalloc_cache_noprof
 #define COMPAT_KMALLOC_CACHE_NODE	__kmalloc_cache_node_noprof
@@ -35,6 +37,8 @@
 #define COMPAT_KMALLOC_TRACK		__kmalloc_node_track_caller_noprof
 #define COMPAT_KVMALLOC			__kvmalloc_node_noprof
 #define COMPAT_KMEMDUP			kmemdup_noprof
+#define COMPAT_NOPROF(name)		name##_noprof
+#define COMPAT_GET_FREE_PAGES		get_free_pages_noprof
 #endif
 
 #ifdef DECL_TOKEN_PARAMS
@@ -72,6 +76,22 @@
 #define COMPAT_KREALLOC			krealloc_noprof
 #else
 #define COMPAT_KREALLOC			krealloc_node_align_noprof
+#endif
+
+/* 6.10 put one function behind both that allocate for each CPU. */
+#define COMPAT_HAS_PCPU_ALLOC	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0))
+
+/* 7.0 replaced one of the two that allocate pages of a node by the other. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define COMPAT_PAGES_NODE		COMPAT_NOPROF(__alloc_pages)
+#define COMPAT_PAGES_NODE_PARAMS	gfp_t gfp, unsigned int order, int node, nodemask_t *nodes
+#define COMPAT_PAGES_NODE_KERNEL	__alloc_pages(gfp, order, node, nodes)
+#define COMPAT_BULK			int
+#else
+#define COMPAT_PAGES_NODE		alloc_pages_node_noprof
+#define COMPAT_PAGES_NODE_PARAMS	int node, gfp_t gfp, unsigned int order
+#define COMPAT_PAGES_NODE_KERNEL	alloc_pages_node(node, gfp, order)
+#define COMPAT_BULK			bool
 #endif
 
 /* 6.8 added it. */

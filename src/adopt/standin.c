@@ -11,11 +11,6 @@
  * caller for it: call sites are the module's. scripts/runs/adopt.run checks
  * that.
  *
- * Each stand-in has the prototype of what it stands for, which the compiler
- * checks, and the licence class of its export, which scripts/pcslab-adopt
- * --check does. The module's information says how many arguments each has, from
- * which the tool knows the register of the handle.
- *
  * No locks. Context: as the functions they stand for.
  */
 #include <linux/bitmap.h>
@@ -29,16 +24,7 @@
 
 #include "adopt.h"
 #include "compat.h"
-
-#define __STAND_IN(export, ret, name, ...)						\
-	static_assert(__builtin_types_compatible_p(typeof(name), ret (__VA_ARGS__)));	\
-	MODULE_INFO(stand_in, #name "=" __stringify(COUNT_ARGS(__VA_ARGS__)));		\
-	ret pcslab_adopt_##name(__VA_ARGS__, struct adopt_handle *h);			\
-	export(pcslab_adopt_##name);							\
-	ret pcslab_adopt_##name(__VA_ARGS__, struct adopt_handle *h)
-/* For names and parameters that are macros of compat.h. */
-#define STAND_IN(...)		__STAND_IN(EXPORT_SYMBOL, __VA_ARGS__)
-#define STAND_IN_GPL(...)	__STAND_IN(EXPORT_SYMBOL_GPL, __VA_ARGS__)
+#include "standin.h"
 
 /* The heap that serves a call, or NULL, which is counted. */
 static __always_inline struct pcslab_heap *heap_for(struct adopt_handle *h, gfp_t gfp)
@@ -288,12 +274,13 @@ STAND_IN(void, kvfree_sensitive, const void *obj, size_t len)
 		kvfree_sensitive(obj, len);
 }
 
-/* kfree_bulk() is the one without a cache. */
+/* kfree_bulk() is the one without a cache; the other one is counted only. */
 STAND_IN(void, kmem_cache_free_bulk, struct kmem_cache *s, size_t n, void **objs)
 {
 	size_t i;
 
 	if (s) {
+		adopt_count_frees(h, ADOPT_SLAB, n, n * kmem_cache_size(s));
 		kmem_cache_free_bulk(s, n, objs);
 		return;
 	}

@@ -4,9 +4,13 @@
  *
  * The parameters say what it does when it is loaded, and how it went.
  */
+#include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 
 #include "outside.h"
 
@@ -27,6 +31,14 @@ MODULE_PARM_DESC(leak, "leave that many objects of 200 bytes, and one of each of
 static char *escape = "";
 module_param(escape, charp, 0);
 MODULE_PARM_DESC(escape, "a function of the kernel that another module calls on objects of this one");
+
+static unsigned int keep;
+module_param(keep, uint, 0);
+MODULE_PARM_DESC(keep, "until it goes, keep that many objects of a kmem_cache and areas of vmalloc()");
+
+static bool lose;
+module_param(lose, bool, 0);
+MODULE_PARM_DESC(lose, "do not give the areas back when it goes");
 
 static unsigned int twice;
 module_param(twice, uint, 0);
@@ -155,6 +167,65 @@ static void deferred(void)
 	}
 }
 
+#define BULK	16
+#define KEPT	8
+
+static struct kmem_cache *cache;
+static void *kept[KEPT], *areas[KEPT];
+
+/* 3 + BULK + @keep objects, 5 + @keep areas, 3 + 3 times pages, 2 times percpu. */
+static int of_the_kernel(void)
+{
+	void *objs[BULK];
+	unsigned int i;
+	void *obj;
+
+	cache = kmem_cache_create("adoptee", 72, 0, SLAB_ACCOUNT, NULL);
+	if (!cache)
+		return -ENOMEM;
+	for (i = 0; i < 3; i++) {
+		obj = i ? kmem_cache_zalloc(cache, GFP_KERNEL) :
+			  kmem_cache_alloc_node(cache, GFP_KERNEL, 0);
+		damaged += !obj || i && memchr_inv(obj, 0, 72);
+		kmem_cache_free(cache, obj);
+	}
+	if (kmem_cache_alloc_bulk(cache, GFP_KERNEL, BULK, objs))
+		kmem_cache_free_bulk(cache, BULK, objs);
+	vfree(vmalloc(10000));
+	vfree(vzalloc(20000));
+	vfree(__vmalloc(30000, GFP_KERNEL));
+	vfree(vmalloc_node(40000, 0));
+	vfree(vmalloc_array(5, 10000));
+	vfree(NULL);
+	free_page(__get_free_page(GFP_KERNEL));
+	free_pages(get_zeroed_page(GFP_KERNEL), 0);
+	free_pages_exact(alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL), 3 * PAGE_SIZE);
+	__free_pages(alloc_pages(GFP_KERNEL, 2), 2);
+	__free_pages(alloc_pages_node(0, GFP_KERNEL, 1), 1);
+	__free_page(alloc_page(GFP_KERNEL));
+	free_percpu(alloc_percpu(u64));
+	free_percpu(__alloc_percpu_gfp(24, 8, GFP_KERNEL | __GFP_ZERO));
+	for (i = 0; i < keep && i < KEPT; i++) {
+		kept[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		areas[i] = vmalloc(5000);
+		damaged += !kept[i] || !areas[i];
+	}
+	return 0;
+}
+
+static void give_back(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < KEPT; i++) {
+		if (kept[i])
+			kmem_cache_free(cache, kept[i]);
+		if (!lose)
+			vfree(areas[i]);
+	}
+	kmem_cache_destroy(cache);
+}
+
 /* Keeps the compiler from jumping to the call, which would be its caller's. */
 static void *lost;
 
@@ -182,6 +253,8 @@ static int __init adoptee_init(void)
 	variants();
 	kernels();
 	deferred();
+	if (of_the_kernel())
+		return -ENOMEM;
 	for (i = 0; i < leak; i++)
 		leak_here();
 	if (leak)
@@ -189,8 +262,10 @@ static int __init adoptee_init(void)
 	for (i = 0; *escape && i < OBJECTS; i++) {
 		int err = outside_call(escape, get(96 + i));
 
-		if (err)
+		if (err) {
+			give_back();
 			return err;
+		}
 	}
 	for (i = 0; i < twice; i++) {
 		void *obj = get(48);
@@ -204,6 +279,7 @@ static int __init adoptee_init(void)
 
 static void __exit adoptee_exit(void)
 {
+	give_back();
 	kfree(early);
 }
 
