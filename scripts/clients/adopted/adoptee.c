@@ -186,7 +186,7 @@ static int of_the_kernel(void)
 	for (i = 0; i < 3; i++) {
 		obj = i ? kmem_cache_zalloc(cache, GFP_KERNEL) :
 			  kmem_cache_alloc_node(cache, GFP_KERNEL, 0);
-		damaged += !obj || i && memchr_inv(obj, 0, 72);
+		damaged += !obj || (i && memchr_inv(obj, 0, 72));
 		kmem_cache_free(cache, obj);
 	}
 	if (kmem_cache_alloc_bulk(cache, GFP_KERNEL, BULK, objs))
