@@ -91,7 +91,8 @@ find_stock_kernel()
 }
 
 # Modules of Debian's that adopt.run adopts.
-STOCK_MODULES="brd configfs loop null_blk overlay"
+STOCK_MODULES="8021q bonding brd bridge configfs dummy fat garp ifb ip_tunnel ipip llc loop mrp
+nls_ascii nls_cp437 null_blk overlay sit stp tls tun tunnel4 veth vfat"
 
 # make_stock_modules PACKAGE=VERSION DIR
 # shellcheck disable=SC2317 # called by cached

@@ -72,8 +72,8 @@ struct adopt_handle {
 };
 
 /*
- * Counts @n objects of @bytes together. A preempted caller may go on on another
- * CPU: only the sum over all CPUs has a meaning.
+ * Counts @n objects of @bytes together. A preempted caller may continue on
+ * another CPU: only the sum over all CPUs has a meaning.
  */
 static __always_inline void adopt_count_allocs(struct adopt_handle *h, enum adopt_kind kind,
 					       size_t n, size_t bytes)
