@@ -269,6 +269,10 @@ size_t pcslab_large_size(const void *obj);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
 
+/* page.c: getting pages; page.h has what is written into them */
+struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
+			      unsigned int order);
+
 /* limit.c: the pages of a heap */
 /*
  * An allocation that may be tried again at the limit of its heap. The fields
@@ -285,14 +289,58 @@ struct pcslab_plea {
 	} step;
 };
 
-struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
-				   unsigned int order);
-bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp);
 void pcslab_charge_undo(struct pcslab_heap *heap, unsigned long pages);
 void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages);
 bool pcslab_plea_retry(struct pcslab_heap *heap, unsigned long pages, struct pcslab_plea *plea);
 void pcslab_budget_init(struct pcslab_heap *heap, const struct pcslab_heap_attr *attr);
 void pcslab_budget_read(struct pcslab_heap *heap, struct pcslab_stats *st);
+
+/*
+ * Charge a heap for pages that it is about to get; with __GFP_NOFAIL the limit
+ * is exceeded. Returns false at the limit. If the heap does not get the pages,
+ * the caller must call pcslab_charge_undo().
+ *
+ * Compare and exchange, not add and check, because a charge that is taken back
+ * again could make another CPU fail that is within the limit. Inline, because
+ * objects of 4 KiB need a slab for at most eight of them.
+ */
+static __always_inline bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages,
+					  gfp_t gfp)
+{
+	struct pcslab_budget *budget = &pcslab_root(heap)->budget;
+	long held = atomic_long_read(&budget->pages);
+	bool fits;
+
+	do {
+		fits = held + pages <= READ_ONCE(budget->limit);
+		if (unlikely(!fits) && !(gfp & __GFP_NOFAIL))
+			return false;
+	} while (unlikely(!atomic_long_try_cmpxchg(&budget->pages, &held, held + pages)));
+	if (unlikely(!fits))
+		atomic_long_inc(&budget->over_limit);
+	return true;
+}
+
+/*
+ * Get compound pages that a heap is charged for, and its cgroup. With
+ * __GFP_NOFAIL the limit is exceeded. Returns the first page, or NULL: there
+ * are no pages, or the heap is at its limit.
+ */
+static __always_inline struct page *
+pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node, unsigned int order)
+{
+	struct page *page;
+
+	if (!pcslab_charge(heap, 1UL << order, gfp))
+		return NULL;
+	if (likely(!heap->memcg && !(gfp & __GFP_NOFAIL)))
+		page = alloc_pages_node(node, gfp | __GFP_COMP, order);
+	else
+		page = pcslab_pages_get(heap, gfp, node, order);
+	if (unlikely(!page))
+		pcslab_charge_undo(heap, 1UL << order);
+	return page;
+}
 
 static inline struct pcslab_plea pcslab_plea(struct pcslab_heap *heap, gfp_t gfp)
 {

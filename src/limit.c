@@ -75,34 +75,6 @@ static void note_peak(struct pcslab_budget *budget, u64 pages)
 }
 
 /**
- * pcslab_charge() - charge a heap for pages that it is about to get
- * @heap: the heap
- * @pages: how many
- * @gfp: with __GFP_NOFAIL the limit is exceeded
- *
- * Compare and exchange, not add and check, because a charge that is taken back
- * again could make another CPU fail that is within the limit. If the heap does
- * not get the pages, the caller must call pcslab_charge_undo().
- *
- * Return: false at the limit.
- */
-bool pcslab_charge(struct pcslab_heap *heap, unsigned long pages, gfp_t gfp)
-{
-	struct pcslab_budget *budget = &pcslab_root(heap)->budget;
-	long held = atomic_long_read(&budget->pages);
-	bool fits;
-
-	do {
-		fits = held + pages <= READ_ONCE(budget->limit);
-		if (!fits && !(gfp & __GFP_NOFAIL))
-			return false;
-	} while (!atomic_long_try_cmpxchg(&budget->pages, &held, held + pages));
-	if (!fits)
-		atomic_long_inc(&budget->over_limit);
-	return true;
-}
-
-/**
  * pcslab_charge_undo() - a heap did not get the pages it was charged for
  * @heap: the heap
  * @pages: how many
@@ -123,28 +95,6 @@ void pcslab_uncharge(struct pcslab_heap *heap, unsigned long pages)
 
 	/* A full barrier: the pages are gone before others see it. */
 	note_peak(budget, atomic_long_fetch_sub(pages, &budget->pages));
-}
-
-/**
- * pcslab_heap_get_pages() - get compound pages that a heap is charged for
- * @heap: the heap
- * @gfp: as for pcslab_pages_get(); with __GFP_NOFAIL the limit is exceeded
- * @node: same
- * @order: same
- *
- * Return: as pcslab_pages_get(); NULL at the heap's limit.
- */
-struct page *pcslab_heap_get_pages(struct pcslab_heap *heap, gfp_t gfp, int node,
-				   unsigned int order)
-{
-	struct page *page;
-
-	if (!pcslab_charge(heap, 1UL << order, gfp))
-		return NULL;
-	page = pcslab_pages_get(heap, gfp, node, order);
-	if (!page)
-		pcslab_charge_undo(heap, 1UL << order);
-	return page;
 }
 
 static void give_back_work(struct work_struct *work)

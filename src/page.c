@@ -13,13 +13,18 @@
 #include <linux/vmstat.h>
 
 #include "compat.h"
+#include "internal.h"
 #include "page.h"
 
 unsigned long pcslab_span __read_mostly;
 unsigned long pcslab_slab_tag, pcslab_hidden_tag;
 unsigned long pcslab_large_tag, pcslab_vmalloc_tag, pcslab_rcu_tag, pcslab_deferred_tag;
 
-static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int order)
+/*
+ * The page allocator warns about __GFP_NOFAIL with an order above 1, and btrfs
+ * does use both.
+ */
+static struct page *wait_for_pages(gfp_t gfp, int node, unsigned int order)
 {
 	struct page *page;
 
@@ -31,41 +36,36 @@ static noinline struct page *wait_for_pages(gfp_t gfp, int node, unsigned int or
 	}
 }
 
-static __always_inline struct page *get_pages(gfp_t gfp, int node, unsigned int order)
+static struct page *get_pages(gfp_t gfp, int node, unsigned int order)
 {
-	if (unlikely(gfp & __GFP_NOFAIL))
+	if (gfp & __GFP_NOFAIL)
 		return wait_for_pages(gfp & ~__GFP_NOFAIL, node, order);
 	return alloc_pages_node(node, gfp | __GFP_COMP, order);
 }
 
-static noinline struct page *get_charged_pages(struct mem_cgroup *memcg, gfp_t gfp, int node,
-					       unsigned int order)
-{
-	struct mem_cgroup *before = set_active_memcg(memcg);
-	struct page *page = get_pages(gfp | __GFP_ACCOUNT, node, order);
-
-	set_active_memcg(before);
-	return page;
-}
-
 /**
- * pcslab_pages_get() - get compound pages
- * @heap: the heap they are for; its cgroup is charged
- * @gfp: the caller's
+ * pcslab_pages_get() - get compound pages for a cgroup or with __GFP_NOFAIL
+ * @heap: the heap they are for; its cgroup, if it has one, is charged
+ * @gfp: the caller's; with __GFP_NOFAIL the pages are waited for
  * @node: node, or NUMA_NO_NODE
  * @order: get 2^@order pages
  *
- * With __GFP_NOFAIL this retries itself, because the page allocator warns about
- * that flag with an order above 1, and btrfs does use both.
+ * pcslab_heap_get_pages() gets all others.
  *
  * Return: the first page; NULL if there is none and @gfp has no __GFP_NOFAIL.
  */
 struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
 			      unsigned int order)
 {
-	if (unlikely(heap->memcg))
-		return get_charged_pages(heap->memcg, gfp, node, order);
-	return get_pages(gfp, node, order);
+	struct mem_cgroup *before;
+	struct page *page;
+
+	if (!heap->memcg)
+		return get_pages(gfp, node, order);
+	before = set_active_memcg(heap->memcg);
+	page = get_pages(gfp | __GFP_ACCOUNT, node, order);
+	set_active_memcg(before);
+	return page;
 }
 
 /*
@@ -114,8 +114,9 @@ void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner)
 {
 	span_cover(page_address(page) + (PAGE_SIZE << order));
-	page_account(page, 1L << order);
 	pcslab_mark(page, mark, owner);
+	/* Last, so that the compiler need not save registers for after it. */
+	page_account(page, 1L << order);
 }
 
 static unsigned int put_back(struct page *page, int lacking, bool accounted)

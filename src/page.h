@@ -93,8 +93,6 @@ struct pcslab_area {
 #define PAGE_HAS_NOTE	1UL
 #define PAGE_HAS_AREA	2UL
 
-struct page *pcslab_pages_get(struct pcslab_heap *heap, gfp_t gfp, int node,
-			      unsigned int order);
 void pcslab_stamp(struct page *page, unsigned int order, unsigned long mark,
 		  void *owner);
 void pcslab_hide(const struct pcslab_slab *slab);
