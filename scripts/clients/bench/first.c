@@ -38,8 +38,8 @@
 #define MOST		10000
 #define TURN		10
 
-/* Rounds of create-first */
-#define CREATED		4
+/* Rounds of create-first; a tick is in some of them. */
+#define CREATED		12
 
 /*
  * Two grace periods, after which slabs and heaps are gone: in milliseconds, and
