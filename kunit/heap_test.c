@@ -9,6 +9,7 @@
  * shown_as_zombie, pins_pcslab and goes_with_the_last_object, and the suite
  * track, with the cases reported_by_site and one_site_alone; and unload.run.
  */
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/interrupt.h>
@@ -354,6 +355,7 @@ static void frees_race_with_destroy(struct kunit *test)
  */
 struct sleeper {
 	struct task_struct *task;
+	struct completion runs;
 	void *obj[SLEEPER_OBJECTS];
 };
 
@@ -362,6 +364,7 @@ static int free_slowly(void *arg)
 	struct sleeper *sleeper = arg;
 	unsigned int i;
 
+	complete(&sleeper->runs);
 	for (i = 0; i < SLEEPER_OBJECTS; i++) {
 		pcslab_free(sleeper->obj[i]);
 		if (i % 8 == 0)
@@ -385,6 +388,7 @@ static void destroy_among_sleepers(struct kunit *test, struct sleeper *sleepers)
 			sleeper->obj[k] = pcslab_alloc(heap, left[k % 4], GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, sleeper->obj[k]);
 		}
+		init_completion(&sleeper->runs);
 		sleeper->task = kthread_create(free_slowly, sleeper, "pcslab-sleeper/%u", i);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(sleeper->task));
 		kthread_bind(sleeper->task, cpu);
@@ -394,6 +398,9 @@ static void destroy_among_sleepers(struct kunit *test, struct sleeper *sleepers)
 	}
 	for (i = 0; i < SLEEPERS; i++)
 		wake_up_process(sleepers[i].task);
+	/* A task that is stopped before it runs frees nothing. */
+	for (i = 0; i < SLEEPERS; i++)
+		wait_for_completion(&sleepers[i].runs);
 	usleep_range(2000, 4000);
 	pcslab_heap_destroy(heap);
 	for (i = 0; i < SLEEPERS; i++)
