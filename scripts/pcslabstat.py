@@ -60,6 +60,8 @@ def read_text(path):
             return file.read()
     except OSError as error:
         raise Trouble(explain(path, error)) from error
+    except UnicodeDecodeError as error:
+        raise Trouble("%s is no text" % path) from error
 
 
 def parse(text, path, name, version):
@@ -88,11 +90,13 @@ def heap_files(path, name, file):
     Heaps come and go, and one that goes while it is read gives EIO."""
     texts = {}
     directory = os.path.join(path, "heaps")
-    for heap in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-        if name is not None and heap != name:
+    for where, _, files in sorted(os.walk(directory)):
+        # Of a heap, or of a cache: HEAP/CACHE.
+        heap = os.path.relpath(where, directory)
+        if file not in files or (name is not None and heap != name):
             continue
         try:
-            with open(os.path.join(directory, heap, file), encoding="utf-8") as opened:
+            with open(os.path.join(where, file), encoding="utf-8") as opened:
                 texts[heap] = opened.read()
         except OSError:
             continue

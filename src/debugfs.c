@@ -483,7 +483,7 @@ void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
 bool pcslab_is_file_name(const char *name)
 {
 	static const char * const names[] = {
-		"stats", "percpu", "exact", "audit", "pages", "sites", "reserves",
+		"stats", "percpu", "exact", "audit", "pages", "json", "sites", "reserves",
 	};
 
 	return match_string(names, ARRAY_SIZE(names), name) >= 0;

@@ -47,6 +47,8 @@ struct adopted {
 
 bool adopt_track = true;
 static LIST_HEAD(modules);
+/* Where modules count that have gone: their parameters are freed after that. */
+static DEFINE_PER_CPU(struct adopt_counts, gone);
 static DEFINE_MUTEX(books_lock);
 static atomic_long_t other_escapes;
 static struct dentry *file, *counted_file;
@@ -158,11 +160,13 @@ static struct adopted *find(struct module *mod)
 }
 
 /*
- * The module's code no longer runs. Objects that wait for RCU are waited for
+ * The module's exit function has run. What is freed with its parameters is
+ * freed later: such calls need counters and no heap. Objects that wait for RCU are waited for
  * before anything is said, because their frees are escapes, too.
  */
 static void go(struct module *mod)
 {
+	struct adopt_counts __percpu *counts;
 	struct adopted *a;
 
 	mutex_lock(&books_lock);
@@ -179,7 +183,11 @@ static void go(struct module *mod)
 	mutex_lock(&books_lock);
 	list_del_rcu(&a->list);
 	mutex_unlock(&books_lock);
-	free_percpu(a->handle->counts);
+	counts = a->handle->counts;
+	a->handle->heap = NULL;
+	a->handle->counts = &gone;
+	synchronize_rcu();
+	free_percpu(counts);
 	pcslab_heap_destroy(a->heap);
 	kfree_rcu(a, rcu);
 }

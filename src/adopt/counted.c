@@ -8,7 +8,8 @@
  * the kernel's, and is only counted: in the module's calls, by kind.
  *
  * What the kernel frees for the module is not seen, as the pages of a page
- * cache, or objects of a mempool. So the difference of allocations and frees is
+ * cache, or objects of a mempool; nor is a free by another name, as kfree() of
+ * an object of a kmem_cache. So the difference of allocations and frees is
  * what is live, or what others have freed; it is negative if the module frees
  * what others have allocated.
  *
@@ -203,6 +204,11 @@ COUNTED(void *, COMPAT_NOPROF(vcalloc), size_t n, size_t size)
 	return counted(h, ADOPT_VMALLOC, vcalloc(n, size), size_mul(n, size));
 }
 
+COUNTED(void *, COMPAT_NOPROF(__vcalloc), size_t n, size_t size, gfp_t gfp)
+{
+	return counted(h, ADOPT_VMALLOC, __vcalloc(n, size, gfp), size_mul(n, size));
+}
+
 /* An object of the heap may be from vmalloc(), if kvmalloc() was asked for it. */
 COUNTED(void, vfree, const void *addr)
 {
@@ -258,7 +264,8 @@ COUNTED(void, free_pages, unsigned long addr, unsigned int order)
 
 COUNTED(void, free_pages_exact, void *addr, size_t size)
 {
-	adopt_count_frees(h, ADOPT_PAGES, 1, PAGE_ALIGN(size));
+	if (addr)
+		adopt_count_frees(h, ADOPT_PAGES, 1, PAGE_ALIGN(size));
 	free_pages_exact(addr, size);
 }
 

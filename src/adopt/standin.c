@@ -101,9 +101,14 @@ STAND_IN(void *, COMPAT_KMALLOC_TRACK, COMPAT_SIZE_BUCKET, gfp_t gfp, int node,
 STAND_IN(void *, COMPAT_KVMALLOC, COMPAT_KVMALLOC_PARAMS)
 {
 	struct pcslab_heap *heap = heap_for(h, gfp);
+	void *obj;
 
-	return heap ? pcslab_kvalloc_node(heap, ALIGN(size, COMPAT_ALIGN), gfp, node) :
-		      kvmalloc_node(size, gfp, node);
+	if (likely(heap))
+		return pcslab_kvalloc_node(heap, ALIGN(size, COMPAT_ALIGN), gfp, node);
+	obj = kvmalloc_node(size, gfp, node);
+	if (is_vmalloc_addr(obj))
+		adopt_count_allocs(h, ADOPT_VMALLOC, 1, size);
+	return obj;
 }
 
 STAND_IN(void *, COMPAT_KMEMDUP, const void *src, size_t len, gfp_t gfp)
@@ -240,8 +245,11 @@ STAND_IN(void, kfree, const void *obj)
 
 STAND_IN(void, kvfree, const void *obj)
 {
-	if (!free_ours(obj, h))
-		kvfree(obj);
+	if (free_ours(obj, h))
+		return;
+	if (is_vmalloc_addr(obj))
+		adopt_count_frees(h, ADOPT_VMALLOC, 1, 0);
+	kvfree(obj);
 }
 
 STAND_IN(void, bitmap_free, const unsigned long *bitmap)

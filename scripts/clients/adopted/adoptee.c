@@ -143,7 +143,7 @@ static void kernels(void)
 		obj = kmalloc(64, GFP_KERNEL_ACCOUNT);
 		kfree(obj);
 	}
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 6; i++) {
 		obj = outside_alloc(64);
 		kfree(obj);
 	}
@@ -191,7 +191,7 @@ static int of_the_kernel(void)
 	}
 	if (kmem_cache_alloc_bulk(cache, GFP_KERNEL, BULK, objs))
 		kmem_cache_free_bulk(cache, BULK, objs);
-	vfree(vmalloc(10000));
+	kvfree(vmalloc(10000));	/* foreign memory, as in kernels() */
 	vfree(vzalloc(20000));
 	vfree(__vmalloc(30000, GFP_KERNEL));
 	vfree(vmalloc_node(40000, 0));
