@@ -99,10 +99,12 @@ class Errors(Files):
 
     def test_wrong_arguments(self):
         for arguments in (("--delay", "-1"), ("--json", "--csv"), ("--sort", "?"),
-                          ("--delay", "0")):
-            self.assertEqual(call("pcslabtop", *arguments)[0], 2, arguments)
-        for arguments in ((), ("wait", "0"), ("wait", "1", "-n", "0"), ("diff", "one")):
-            self.assertEqual(call("pcslab-leaks", *arguments)[0], 2, arguments)
+                          ("--delay", "0"), ("--once", "--delay", "nan")):
+            self.assertEqual(call("pcslabtop", "--path", self.path, *arguments)[0], 2, arguments)
+        for arguments in ((), ("wait", "0"), ("wait", "nan"), ("wait", "inf"),
+                          ("wait", "1", "-n", "0"), ("diff", "one")):
+            self.assertEqual(call("pcslab-leaks", "--path", self.path, *arguments)[0], 2,
+                             arguments)
 
 
 class Top(Files):
@@ -180,6 +182,14 @@ class Top(Files):
                              [["" if value is None else str(value) for value in row.values()]
                               for row in data["rows"]])
 
+    def test_cache(self):
+        """Its files are in a directory of its heap's."""
+        directory = os.path.join(self.path, "heaps", HEAP)
+        shutil.copytree(directory, os.path.join(self.dir, "copy"))
+        shutil.move(os.path.join(self.dir, "copy"), os.path.join(directory, "cache"))
+        rows = self.rows("sites")
+        self.assertEqual({row["heap"] for row in rows}, {HEAP, HEAP + "/cache"})
+
     def test_one_heap(self):
         self.args.heap = "no such heap"
         for view in self.top.VIEWS:
@@ -254,6 +264,13 @@ class Leaks(Files):
             json.dump(data, file)
         self.trouble("different boots", "pcslab-leaks", "diff", *self.files[:2])
         self.trouble("not", "pcslab-leaks", "diff", self.files[0], os.path.join(self.path, "json"))
+        del data["sites"]
+        with open(self.files[1], "w", encoding="utf-8") as file:
+            json.dump(data, file)
+        self.trouble("damaged", "pcslab-leaks", "diff", *self.files[:2])
+        with open(self.files[1], "wb") as file:
+            file.write(b"\xff\xfe")
+        self.trouble("is no text", "pcslab-leaks", "diff", *self.files[:2])
 
 
 class Export(Files):
@@ -315,6 +332,8 @@ class Export(Files):
         self.assertEqual(sorted(os.listdir(self.dir)), ["pcslab", "pcslab.prom"])
         self.trouble("No such file", "pcslab-export", "--path", self.path, "-o",
                      os.path.join(self.dir, "none", "pcslab.prom"))
+        self.trouble("directory", "pcslab-export", "--path", self.path, "-o", self.path)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["pcslab", "pcslab.prom"])
 
 
 class Terminal(unittest.TestCase):
