@@ -26,6 +26,7 @@
  * the CPU only reads the clock, and the cycles it misses were used by others.
  */
 #include <linux/delay.h>
+#include <linux/gfp.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
@@ -335,10 +336,28 @@ static u64 timed_cache(bool merged)
 	return get_cycles() - start;
 }
 
+/*
+ * The kernel gets pages for this CPU by the dozen. Whether that happens in a
+ * round, and in each, depends on what has happened before.
+ */
+static void have_free_pages(void)
+{
+	struct page *page[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(page); i++)
+		page[i] = alloc_page(GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(page); i++) {
+		if (page[i])
+			__free_page(page[i]);
+	}
+}
+
 static int create_once(struct bench_least *least, bool merged)
 {
 	int err;
 
+	have_free_pages();
 	objs[0][0] = NULL;
 	bench_least_take(least, BENCH_PCSLAB, timed_heap());
 	pcslab_free(objs[0][0]);
