@@ -22,9 +22,9 @@
  * Documentation/debugfs.rst explains each column.
  *
  * A heap's files are removed when it is destroyed; zombies have no files, only
- * their lines in those of all heaps. An open file holds a reference to the heap, so that
- * destroying a heap does not wait for readers, which may be preempted for long.
- * From then on the file cannot be read.
+ * their lines in those of all heaps. An open file holds a reference to the
+ * heap, so that destroying a heap does not wait for readers, which may be
+ * preempted for long. From then on the file cannot be read.
  *
  * Context: process. Locks: CPU hotplug lock > pcslab_heaps_lock.
  */
@@ -38,7 +38,12 @@
 
 static struct dentry *root, *heaps_dir;
 
-static void line_add_class(struct pcslab_line *to, const struct pcslab_class_stats *st)
+/**
+ * pcslab_line_add_class() - add a size class to a line
+ * @to: the line
+ * @st: the class's statistics
+ */
+void pcslab_line_add_class(struct pcslab_line *to, const struct pcslab_class_stats *st)
 {
 	u64 live = st->allocs - st->frees;
 
@@ -53,7 +58,12 @@ static void line_add_class(struct pcslab_line *to, const struct pcslab_class_sta
 	to->pages += st->pages;
 }
 
-static void line_add_large(struct pcslab_line *to, const struct pcslab_stats *st)
+/**
+ * pcslab_line_add_large() - add the large objects of a heap to a line
+ * @to: the line
+ * @st: the heap's statistics
+ */
+void pcslab_line_add_large(struct pcslab_line *to, const struct pcslab_stats *st)
 {
 	u64 bytes = st->large_alloc_bytes - st->large_free_bytes;
 
@@ -75,8 +85,8 @@ void pcslab_line_add(struct pcslab_line *to, const struct pcslab_stats *st)
 	unsigned int i;
 
 	for (i = 0; i < st->nr_classes; i++)
-		line_add_class(to, &st->class[i]);
-	line_add_large(to, st);
+		pcslab_line_add_class(to, &st->class[i]);
+	pcslab_line_add_large(to, st);
 	to->deferred += st->deferred;
 }
 
@@ -87,7 +97,7 @@ static const struct pcslab_column heap_columns[] = {
 };
 
 /**
- * pcslab_line_counts() - show the columns that a heap and a class have in common
+ * pcslab_line_counts() - show the columns that heaps and classes share
  * @row: where to
  * @line: what they show
  */
@@ -120,7 +130,7 @@ static void show_class(struct seq_file *m, const struct pcslab_class_stats *st)
 	struct pcslab_line line = {};
 	char size[12], objs[12];
 
-	line_add_class(&line, st);
+	pcslab_line_add_class(&line, st);
 	snprintf(size, sizeof(size), "%u", st->size);
 	snprintf(objs, sizeof(objs), "%u", st->objects_per_slab);
 	show_line(m, size, objs, &line);
@@ -137,7 +147,7 @@ static void show_heap(struct seq_file *m, const char *format,
 		if (pcslab_class_used(&st->class[i]))
 			show_class(m, &st->class[i]);
 	}
-	line_add_large(&large, st);
+	pcslab_line_add_large(&large, st);
 	if (large.allocs || large.fails)
 		show_line(m, "large", "-", &large);
 	pcslab_line_add(&total, st);

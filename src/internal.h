@@ -571,6 +571,8 @@ struct pcslab_line {
 };
 
 void pcslab_line_add(struct pcslab_line *to, const struct pcslab_stats *st);
+void pcslab_line_add_class(struct pcslab_line *to, const struct pcslab_class_stats *st);
+void pcslab_line_add_large(struct pcslab_line *to, const struct pcslab_stats *st);
 void pcslab_line_counts(struct pcslab_table_row *row, const struct pcslab_line *line);
 
 /* summary.c: the files of all heaps */

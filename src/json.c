@@ -44,32 +44,37 @@ static void show_number(struct seq_file *m, const char *key, u64 value)
 	seq_printf(m, ",\"%s\":%llu", key, value);
 }
 
+static void show_counts(struct seq_file *m, const struct pcslab_line *line)
+{
+	show_number(m, "allocs", line->allocs);
+	show_number(m, "frees", line->frees);
+	show_number(m, "live", line->live);
+	show_number(m, "fails", line->fails);
+	show_number(m, "live_bytes", line->live_bytes);
+}
+
 static void show_class(struct seq_file *m, const struct pcslab_class_stats *st)
 {
+	struct pcslab_line line = {};
+
+	pcslab_line_add_class(&line, st);
 	seq_printf(m, "{\"size\":%u,\"objs\":%u", st->size, st->objects_per_slab);
-	show_number(m, "allocs", st->allocs);
-	show_number(m, "frees", st->frees);
-	show_number(m, "live", st->allocs - st->frees);
-	show_number(m, "fails", st->fails);
-	show_number(m, "live_bytes", (st->allocs - st->frees) * st->size);
-	show_number(m, "cached", st->cached);
-	show_number(m, "depot", st->depot);
-	show_number(m, "slabs", st->slabs);
-	show_number(m, "pages", st->pages);
+	show_counts(m, &line);
+	show_number(m, "cached", line.cached);
+	show_number(m, "depot", line.depot);
+	show_number(m, "slabs", line.slabs);
+	show_number(m, "pages", line.pages);
 	seq_putc(m, '}');
 }
 
 static void show_large(struct seq_file *m, const struct pcslab_stats *st)
 {
-	u64 bytes = st->large_alloc_bytes - st->large_free_bytes;
+	struct pcslab_line line = {};
 
+	pcslab_line_add_large(&line, st);
 	seq_puts(m, "\"large\":{\"size\":0");
-	show_number(m, "allocs", st->large_allocs);
-	show_number(m, "frees", st->large_frees);
-	show_number(m, "live", st->large_allocs - st->large_frees);
-	show_number(m, "fails", st->large_fails);
-	show_number(m, "live_bytes", bytes);
-	show_number(m, "pages", bytes >> PAGE_SHIFT);
+	show_counts(m, &line);
+	show_number(m, "pages", line.pages);
 	seq_putc(m, '}');
 }
 
