@@ -422,7 +422,7 @@ static void greedy_heap_and_others(struct kunit *test)
 	do {
 		msleep(500);
 		all = take_all(greedy, 8192, &m);
-		/* With highmem the kernel may find enough elsewhere the first time. */
+		/* With highmem the first call may find enough elsewhere. */
 		KUNIT_EXPECT_LT(test, pages_of(heap), reclaimable);
 		free_all(all);
 	} while (!IS_ENABLED(CONFIG_KASAN) && m <= n - n / 10 && ++tries < 10);

@@ -160,9 +160,9 @@ static struct adopted *find(struct module *mod)
 }
 
 /*
- * The module's exit function has run. What is freed with its parameters is
- * freed later: such calls need counters and no heap. Objects that wait for RCU are waited for
- * before anything is said, because their frees are escapes, too.
+ * The module's exit function has run. What belongs to its parameters is freed
+ * later: these calls need counters, but no heap. Objects that wait for RCU are
+ * waited for before anything is reported, because their frees are escapes, too.
  */
 static void go(struct module *mod)
 {

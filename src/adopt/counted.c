@@ -209,7 +209,7 @@ COUNTED(void *, COMPAT_NOPROF(__vcalloc), size_t n, size_t size, gfp_t gfp)
 	return counted(h, ADOPT_VMALLOC, __vcalloc(n, size, gfp), size_mul(n, size));
 }
 
-/* An object of the heap may be from vmalloc(), if kvmalloc() was asked for it. */
+/* An object of the heap may be an area, if kvmalloc() allocated it. */
 COUNTED(void, vfree, const void *addr)
 {
 	if (!addr || __pcslab_try_free(addr))

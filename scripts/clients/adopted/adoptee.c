@@ -173,7 +173,10 @@ static void deferred(void)
 static struct kmem_cache *cache;
 static void *kept[KEPT], *areas[KEPT];
 
-/* 3 + BULK + @keep objects, 5 + @keep areas, 3 + 3 times pages, 2 times percpu. */
+/*
+ * Gets 3 + BULK + keep objects of a kmem_cache, 5 + keep areas, pages six
+ * times, and per-CPU memory twice. Gives back all but what it keeps.
+ */
 static int of_the_kernel(void)
 {
 	void *objs[BULK];
