@@ -16,6 +16,7 @@
 #include "arch.h"
 #include "cache.h"
 #include "compat.h"
+#include "event.h"
 #include "hooks.h"
 #include "internal.h"
 #include "lock.h"
@@ -49,12 +50,14 @@ static __always_inline unsigned long class_index(size_t size)
  * pcslab_alloc_failed() - count a failed allocation
  * @heap: the heap
  * @index: index of the class
+ * @caller: return address of the call
  *
  * Context: any.
  * Return: NULL.
  */
-void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index)
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index, unsigned long caller)
 {
+	pcslab_event_fail(heap, index == PCSLAB_LARGE ? 0 : pcslab_size_at(heap, index), caller);
 	preempt_disable();
 	atomic_long_inc(&pcslab_heap_counters(heap)->fails[index]);
 	preempt_enable();
@@ -183,8 +186,11 @@ static void *take_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 {
 	void *obj = pcslab_large_alloc(heap, size, gfp, pcslab_node_wanted(node));
 
-	if (obj && heap->flags & PCSLAB_HEAP_TRACK)
+	if (!obj)
+		return NULL;
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
+	pcslab_event_alloc(heap, obj, size, PAGE_SIZE << get_order(size), gfp, node, caller);
 	return obj;
 }
 
@@ -197,7 +203,7 @@ static void *alloc_pages_of(struct pcslab_heap *heap, size_t size, gfp_t gfp, in
 	if (pcslab_may_alloc(heap, size, gfp))
 		obj = take_large(heap, size, gfp & ~__GFP_ACCOUNT, node, caller);
 	if (!obj)
-		return pcslab_alloc_failed(heap, PCSLAB_LARGE);
+		return pcslab_alloc_failed(heap, PCSLAB_LARGE, caller);
 	if (unlikely(gfp & __GFP_ACCOUNT))
 		pcslab_count_unaccounted(heap);
 	return obj;
@@ -226,6 +232,7 @@ static __always_inline void *take_small(struct pcslab_heap *heap, unsigned long 
 	obj = hand_out(class, obj, size, gfp);
 	if (heap->flags & PCSLAB_HEAP_REDZONE)
 		pcslab_check_fence(slab_of(obj), obj, size ?: class->size);
+	pcslab_event_alloc(heap, obj, size ?: class->size, class->size, gfp, node, caller);
 	return obj;
 }
 
@@ -237,7 +244,7 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 
 	if (heap_serves(heap, pcslab_class_size(index), gfp))
 		obj = take_small(heap, index, size, gfp, node, caller);
-	return obj ?: pcslab_alloc_failed(heap, index);
+	return obj ?: pcslab_alloc_failed(heap, index, caller);
 }
 
 static void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
@@ -289,7 +296,7 @@ static noinline void *alloc_special(struct pcslab_heap *heap, unsigned long inde
 	void *obj;
 
 	if (gfp_refused(heap, gfp))
-		return pcslab_alloc_failed(heap, index);
+		return pcslab_alloc_failed(heap, index, caller);
 	if (gfp & (__GFP_DMA | __GFP_DMA32))
 		return alloc_pages_of(heap, size ?: pcslab_class_size(index), gfp, node, caller);
 	if (heap->flags & PCSLAB_HEAP_ACCOUNT && node == NUMA_NO_NODE)
@@ -371,7 +378,7 @@ void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long ca
 	if (!zone_refused(heap, gfp) && !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp))
 		obj = take_small(heap, 0, size, gfp & ~__GFP_ACCOUNT, NUMA_NO_NODE, caller);
 	if (!obj)
-		return pcslab_alloc_failed(heap, 0);
+		return pcslab_alloc_failed(heap, 0, caller);
 	if (unlikely(gfp & __GFP_ACCOUNT))
 		pcslab_count_unaccounted(heap);
 	return obj;
@@ -457,6 +464,7 @@ static bool must_zero(const struct pcslab_slab *slab, bool wipe)
 static __always_inline void free_claimed(struct pcslab_slab *slab, void *obj, u8 *state,
 					 unsigned long caller, bool wipe)
 {
+	pcslab_event_free(slab->class->heap, obj, slab->class->size, caller);
 	if (slab->class->flags & PCSLAB_CHECKED)
 		pcslab_check_free(slab, obj, caller);
 	if (must_zero(slab, wipe)) {
@@ -502,7 +510,7 @@ static __always_inline void free_any(const void *obj, unsigned long caller, bool
 	struct pcslab_slab *slab;
 	u8 *state;
 
-	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj, wipe))
+	if (ZERO_OR_NULL_PTR(obj) || pcslab_large_free(obj, caller, wipe))
 		return;
 	preempt_disable();	/* keeps slab until the claim pins it */
 	slab = slab_of(obj);

@@ -7,6 +7,7 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
+#include "event.h"
 #include "internal.h"
 #include "page.h"
 
@@ -16,10 +17,13 @@ static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIM
 
 /*
  * A heap that is about to be freed is not listed any more, so its bad frees are
- * counted in pcslab_bad_frees.
+ * counted in pcslab_bad_frees. @class: that of the memory, or NULL.
  */
-static void badfree_count(struct pcslab_heap *heap)
+static void badfree_count(struct pcslab_class *class, const void *obj, unsigned long caller)
 {
+	struct pcslab_heap *heap = class ? class->heap : NULL;
+
+	pcslab_event_bad_free(heap, obj, caller);
 	if (heap && (!READ_ONCE(heap->dying) || READ_ONCE(heap->zombie)))
 		atomic_long_inc(&heap->bad_frees);
 	else
@@ -57,6 +61,12 @@ static void tell_caller(unsigned long caller)
 	dump_stack();
 }
 
+static void dump_events(struct pcslab_class *class)
+{
+	if (class)
+		pcslab_record_dump(class->heap);
+}
+
 static void badfree_report(const void *obj, struct pcslab_slab *slab,
 			   struct pcslab_class *large, unsigned long caller)
 {
@@ -82,10 +92,12 @@ static void badfree_report(const void *obj, struct pcslab_slab *slab,
  */
 void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 {
-	badfree_count(class->heap);
-	if (__ratelimit(&limit))
-		pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
-		       obj, class->heap->name, class->size);
+	badfree_count(class, obj, 0);
+	if (!__ratelimit(&limit))
+		return;
+	pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
+	       obj, class->heap->name, class->size);
+	dump_events(class);
 }
 
 /**
@@ -97,16 +109,17 @@ void pcslab_raced_free(struct pcslab_class *class, const void *obj)
  */
 void pcslab_bad_free(const void *obj, unsigned long caller)
 {
-	struct pcslab_class *large = NULL;
+	struct pcslab_class *class;
 	struct pcslab_slab *slab;
 
 	preempt_disable();	/* keeps what slab_of() finds */
 	slab = slab_of(obj);
-	if (!slab)
-		large = large_class_around(obj);
-	badfree_count(slab ? slab->class->heap : large ? large->heap : NULL);
-	if (__ratelimit(&limit))
-		badfree_report(obj, slab, large, caller);
+	class = slab ? slab->class : large_class_around(obj);
+	badfree_count(class, obj, caller);
+	if (__ratelimit(&limit)) {
+		badfree_report(obj, slab, slab ? NULL : class, caller);
+		dump_events(class);
+	}
 	preempt_enable();
 }
 
@@ -126,11 +139,12 @@ void pcslab_bad_free_fixed(struct pcslab_cache *cache, const void *obj, unsigned
 	preempt_disable();	/* keeps what slab_of() finds */
 	slab = slab_of(obj);
 	class = slab ? slab->class : large_class_around(obj);
-	badfree_count(class ? class->heap : NULL);
+	badfree_count(class, obj, caller);
 	if (__ratelimit(&limit)) {
 		pr_err("bad free of %p: not of cache %s, but %s%s\n", obj, cache->heap.name,
 		       class ? "of heap " : "not of pcslab", class ? class->heap->name : "");
 		tell_caller(caller);
+		dump_events(class);
 	}
 	preempt_enable();
 }

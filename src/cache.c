@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "cache.h"
+#include "event.h"
 #include "internal.h"
 #include "page.h"
 
@@ -190,6 +191,7 @@ static void cache_get_full(struct pcslab_class *class, struct pcslab_cpu *c,
 				       &supply->mag, &supply->slab);
 	cache_verify_full(class, c, mag);
 	cache_load(class, c, mag, mag->n);
+	pcslab_event_objects(class, PCSLAB_EVENT_REFILL, c->node, mag->n);
 	if (second != c->spare) {
 		cache_verify_full(class, c, second);
 		set_spare(c, second, second->n);
@@ -343,6 +345,7 @@ static bool cache_give_full(struct pcslab_class *class, struct pcslab_cpu *c,
 				      &second, *fresh, last, doomed);
 	if (!mag)
 		return false;
+	pcslab_event_objects(class, PCSLAB_EVENT_FLUSH, c->node, class->capacity);
 	if (mag == *fresh)
 		*fresh = NULL;
 	cache_rotate(class, c, mag, 0);
@@ -556,6 +559,7 @@ static void cache_donate(struct pcslab_cpu *from, struct pcslab_inherited *to)
 int pcslab_cpu_retire(struct pcslab_class *class, unsigned int cpu)
 {
 	struct pcslab_cpu *cache = pcslab_cpu_of(class, cpu);
+	struct pcslab_inherited before = class->inherited;
 
 	if (!cache)
 		return 0;
@@ -563,6 +567,8 @@ int pcslab_cpu_retire(struct pcslab_class *class, unsigned int cpu)
 	if (!cpu)
 		return 0;
 	cache_donate(cache, &class->inherited);
+	pcslab_event_donate(class, cpu, class->inherited.allocs - before.allocs,
+			    class->inherited.frees - before.frees);
 	pcslab_slot_clear(class, cpu);
 	kfree(cache);
 	return 0;

@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "event.h"
 #include "hooks.h"
 #include "internal.h"
 #include "page.h"
@@ -83,6 +84,7 @@ static void check_inspect(struct pcslab_slab *slab, const u8 *obj, u32 from, u32
 	pr_err("last call for it by %s, found by %pS\n",
 	       pcslab_site_name(pcslab_sites(slab)[index_of(slab, obj)]), (void *)caller);
 	dump_stack();
+	pcslab_record_dump(heap);
 }
 
 /* Restore the redzone behind the object, up to the next one. */

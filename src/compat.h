@@ -83,6 +83,13 @@ do {								\
 #define compat_account_reclaimed	mm_account_reclaimed_pages
 #endif
 
+/* Since 6.10 a tracepoint remembers what its string is assigned from. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define compat_assign_str(dst, src)	__assign_str(dst, src)
+#else
+#define compat_assign_str(dst, src)	__assign_str(dst)
+#endif
+
 typedef unsigned long (*compat_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
 
 /*

@@ -14,6 +14,7 @@
  *   heaps/<name>/pages		pages of the heap, and their limit
  *   heaps/<name>/json		stats and percpu, for programs
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
+ *   heaps/<name>/events	with pcslab.record: what happened last
  *   heaps/<name>/<cache>/	the same of a fixed-size cache, without pages
  *
  * The first line names the format and its version, the second line the columns.
@@ -34,6 +35,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "event.h"
 #include "internal.h"
 
 static struct dentry *root, *heaps_dir;
@@ -398,6 +400,13 @@ static int reserves_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(reserves);
 
+static int events_show(struct seq_file *m, void *unused)
+{
+	return pcslab_record_show(m, m->private);
+}
+
+DEFINE_HEAP_FILE(events);
+
 /* Sums and record with one lock, so that they have the same CPUs. */
 static int json_show(struct seq_file *m, void *unused)
 {
@@ -489,11 +498,24 @@ void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("reserves", 0400, heap->dir, heap, &reserves_fops);
 }
 
+/*
+ * When the heap gets its first flight recorder. The file stays without it, and
+ * shows no event then.
+ */
+void pcslab_debugfs_add_events(struct pcslab_heap *heap)
+{
+	if (heap->records)
+		return;
+	heap->records = true;
+	debugfs_create_file_unsafe("events", 0400, heap->dir, heap, &events_fops);
+}
+
 /* The files of a fixed-size cache are in a directory of its heap's. */
 bool pcslab_is_file_name(const char *name)
 {
 	static const char * const names[] = {
 		"stats", "percpu", "exact", "audit", "pages", "json", "sites", "reserves",
+		"events",
 	};
 
 	return match_string(names, ARRAY_SIZE(names), name) >= 0;

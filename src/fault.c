@@ -52,7 +52,7 @@ bool pcslab_should_fail(gfp_t gfp)
  */
 bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 {
-	if (likely(!READ_ONCE(heap->faulty)) || gfp & __GFP_NOFAIL)
+	if (likely(!(READ_ONCE(heap->watched) & PCSLAB_WATCH_FAULT)) || gfp & __GFP_NOFAIL)
 		return false;
 	if (READ_ONCE(ignore_gfp_wait) && gfp & __GFP_DIRECT_RECLAIM)
 		return false;
@@ -72,19 +72,6 @@ bool pcslab_fault_wanted(const char *name)
 	return pcslab_name_in(heap_filter, name);
 }
 
-/* Doubts point the slots of all CPUs anew (slots.c). */
-static void redirect(struct pcslab_heap *heap)
-{
-	bool faulty = pcslab_fault_wanted(pcslab_root(heap)->name);
-	struct pcslab_class *class;
-
-	if (heap->faulty == faulty)
-		return;
-	WRITE_ONCE(heap->faulty, faulty);
-	pcslab_for_each_size_class(class, heap)
-		pcslab_class_doubt(class);
-}
-
 static void set_filter(const char *list)
 {
 	struct pcslab_heap *heap;
@@ -92,7 +79,8 @@ static void set_filter(const char *list)
 	mutex_lock(&pcslab_heaps_lock);
 	strscpy(heap_filter, list, sizeof(heap_filter));
 	list_for_each_entry(heap, &pcslab_heaps, node)
-		redirect(heap);
+		pcslab_heap_watch(heap, PCSLAB_WATCH_FAULT,
+				  pcslab_fault_wanted(pcslab_root(heap)->name));
 	mutex_unlock(&pcslab_heaps_lock);
 }
 

@@ -37,6 +37,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "event.h"
 #include "internal.h"
 
 LIST_HEAD(pcslab_heaps);
@@ -101,6 +102,8 @@ static void heap_free(struct pcslab_heap *heap)
 	if (!parent)
 		mem_cgroup_put(heap->memcg);
 	pcslab_reserves_part(heap);
+	if (heap->recorder)
+		pcslab_record_free(heap);
 	kfree(heap);
 	if (parent)
 		pcslab_heap_put(parent);
@@ -226,7 +229,9 @@ static int heap_register(struct pcslab_heap *heap)
 		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
-		heap->faulty = pcslab_fault_wanted(pcslab_root(heap)->name);
+		pcslab_heap_watch(heap, PCSLAB_WATCH_FAULT,
+				  pcslab_fault_wanted(pcslab_root(heap)->name));
+		pcslab_event_join(heap);
 		err = 0;
 	}
 	mutex_unlock(&pcslab_heaps_lock);

@@ -39,7 +39,7 @@ void pcslab_count_unaccounted(struct pcslab_heap *heap);
 void *pcslab_take(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 		  unsigned long caller);
 void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long caller);
-void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index);
+void *pcslab_alloc_failed(struct pcslab_heap *heap, unsigned int index, unsigned long caller);
 typedef void *(*pcslab_alloc_fn)(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 				 unsigned long caller);
 void *pcslab_realloc_for(struct pcslab_heap *heap, const void *obj, size_t size, gfp_t gfp,
@@ -260,7 +260,7 @@ void pcslab_area_wait(void);
 void pcslab_large_add(struct pcslab_heap *heap, struct page *page, size_t bytes);
 bool pcslab_large_claim(struct page *page);
 void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node);
-bool pcslab_large_free(const void *obj, bool wipe);
+bool pcslab_large_free(const void *obj, unsigned long caller, bool wipe);
 struct pcslab_class *pcslab_large_wait(const void *obj);
 void pcslab_large_free_waiting(struct page *page);
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
@@ -379,9 +379,11 @@ struct pcslab_heap *pcslab_heap_after(struct pcslab_heap *heap, u64 id);
 int pcslab_heap_init(void);
 void pcslab_heap_exit(void);
 
-/* param.c: the parameters debug and track */
+/* param.c: the parameters that name heaps */
 u8 pcslab_flags_of(const char *name);
 u8 pcslab_flags_of_all(void);
+bool pcslab_record_wanted(const char *name);
+unsigned int pcslab_record_size(void);
 #define PCSLAB_LIST_LEN	512	/* bytes of a list of names, including the NUL */
 bool pcslab_are_names(const char *list);
 bool pcslab_name_in(const char *list, const char *name);
@@ -416,6 +418,7 @@ bool pcslab_class_publish(struct pcslab_class *class, struct pcslab_cpu *caches,
 			  unsigned long seq);
 bool pcslab_heap_stop(struct pcslab_heap *heap);
 void pcslab_class_doubt(struct pcslab_class *class);
+void pcslab_heap_watch(struct pcslab_heap *heap, u8 reason, bool on);
 void pcslab_cpu_trust(struct pcslab_class *class, struct pcslab_cpu *cache, u32 doubts);
 void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
@@ -563,6 +566,7 @@ void pcslab_debugfs_init(void);
 void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
+void pcslab_debugfs_add_events(struct pcslab_heap *heap);
 bool pcslab_is_file_name(const char *name);
 
 /* The sums in a line of a table. */

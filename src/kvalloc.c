@@ -33,6 +33,7 @@
 
 #include "arch.h"
 #include "compat.h"
+#include "event.h"
 #include "hooks.h"
 #include "internal.h"
 #include "page.h"
@@ -307,8 +308,11 @@ static void *kvalloc_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int
 	if (obj || !may_vmalloc(size, gfp))
 		return obj;
 	obj = area_alloc(heap, size, gfp, pcslab_node_wanted(node));
-	if (obj && heap->flags & PCSLAB_HEAP_TRACK)
+	if (!obj)
+		return NULL;
+	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_alloc(obj, caller);
+	pcslab_event_alloc(heap, obj, size, PAGE_ALIGN(size), gfp, node, caller);
 	return obj;
 }
 
@@ -325,7 +329,7 @@ static void *kvalloc_for(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		obj = kvalloc_large(heap, size, gfp & ~__GFP_ACCOUNT, node, caller);
 	if (!obj)
 		return pcslab_alloc_failed(heap, size > PCSLAB_MAX_SIZE ? PCSLAB_LARGE :
-						 pcslab_class_index(size));
+						 pcslab_class_index(size), caller);
 	if (gfp & __GFP_ACCOUNT)
 		pcslab_count_unaccounted(heap);
 	return obj;

@@ -18,6 +18,7 @@
 
 #include "arch.h"
 #include "compat.h"
+#include "event.h"
 #include "hooks.h"
 #include "internal.h"
 #include "lock.h"
@@ -235,8 +236,22 @@ bool pcslab_large_claim(struct page *page)
 	return large_take(page, &pcslab_deferred_tag);
 }
 
-static void large_free_claimed(struct page *page)
+/* The page is claimed, so large_class() does not know it any more. */
+static noinline void tell_of_free(struct page *page, unsigned long caller)
 {
+	void *owner = (void *)page_private(page);
+	struct pcslab_note *note = large_note(owner);
+	struct pcslab_class *class = note ? note->class : owner;
+	struct pcslab_area *area = large_area(owner);
+
+	__pcslab_event_free(class->heap, area ? area->addr : page_address(page),
+			    large_bytes(page), caller);
+}
+
+static void large_free_claimed(struct page *page, unsigned long caller)
+{
+	if (static_branch_unlikely(&pcslab_events))
+		tell_of_free(page, caller);
 	if (pcslab_must_defer())
 		pcslab_defer_large(page);
 	else
@@ -246,11 +261,12 @@ static void large_free_claimed(struct page *page)
 /**
  * pcslab_large_free() - free a large object
  * @obj: any address
+ * @caller: return address of the call
  * @wipe: overwrite it with zeroes
  *
  * Return: false if no large object starts at @obj.
  */
-bool pcslab_large_free(const void *obj, bool wipe)
+bool pcslab_large_free(const void *obj, unsigned long caller, bool wipe)
 {
 	struct page *page = large_page_of(obj);
 
@@ -260,7 +276,7 @@ bool pcslab_large_free(const void *obj, bool wipe)
 		shadow_unpoison(obj, large_bytes(page));
 		memzero_explicit((void *)obj, large_bytes(page));
 	}
-	large_free_claimed(page);
+	large_free_claimed(page, caller);
 	return true;
 }
 
@@ -289,7 +305,7 @@ struct pcslab_class *pcslab_large_wait(const void *obj)
 void pcslab_large_free_waiting(struct page *page)
 {
 	large_retag(page, &pcslab_rcu_tag, &pcslab_deferred_tag);
-	large_free_claimed(page);
+	large_free_claimed(page, _THIS_IP_);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
+#include "event.h"
 #include "internal.h"
 
 static int __init pcslab_init(void)
@@ -25,13 +26,18 @@ static int __init pcslab_init(void)
 	err = pcslab_defer_init();
 	if (err)
 		goto err_hotplug;
-	err = pcslab_reclaim_init();
+	err = pcslab_record_init();
 	if (err)
 		goto err_defer;
+	err = pcslab_reclaim_init();
+	if (err)
+		goto err_record;
 	pcslab_foreign_init();
 	pcslab_debugfs_init();
 	return 0;
 
+err_record:
+	pcslab_record_exit();
 err_defer:
 	pcslab_defer_exit();
 err_hotplug:
@@ -54,6 +60,7 @@ static void __exit pcslab_exit(void)
 	pcslab_debugfs_exit();
 	pcslab_foreign_exit();
 	pcslab_reclaim_exit();
+	pcslab_record_exit();
 	pcslab_defer_exit();
 	pcslab_heap_exit();
 	pcslab_hotplug_exit();

@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parameters debug and track: all heaps, none, or some by name
+ * The parameters debug, track and record: all heaps, none, or some by name
  *
  *   insmod pcslab.ko debug=net* track=net-rx,net-tx
+ *   echo 'net*' > /sys/module/pcslab/parameters/record
  *
  * A value that is a boolean stands for all heaps or none. Any other value is a
  * list of names, separated by commas. A name that ends in * stands for all that
- * begin like it, as with slub_debug. The lists are set when the module is
- * loaded and do not change.
+ * begin like it, as with slub_debug. The lists of debug and track are set when
+ * the module is loaded and do not change; record starts and stops the flight
+ * recorders of heaps at any time (record.c).
  *
  * Fault injection has a list of the same form (fault.c).
  *
- * Context: loading the module; functions that are not static: any. No locks.
+ * Context: loading the module, and setting record; functions that are not
+ * static: any. Locks: pcslab_heaps_lock for record.
  */
+#include <linux/jump_label.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/moduleparam.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
+#include "event.h"
 #include "internal.h"
+
+/* Events of each CPU */
+#define MIN_RECORD	16U
+#define MAX_RECORD	65536U
 
 struct choice {
 	bool all;
@@ -26,6 +37,8 @@ struct choice {
 };
 
 static struct choice debug, track;
+static struct choice record;		/* under pcslab_heaps_lock */
+static unsigned int record_size = 256;
 
 /*
  * kstrtobool() looks at the first letters only, and would take a name like
@@ -119,20 +132,23 @@ static bool is_chosen(const struct choice *choice, const char *name)
 }
 
 /* Like a bool, a parameter without a value means yes. */
-static int set_choice(const char *value, const struct kernel_param *kp)
+static int read_choice(const char *value, const char *name, struct choice *choice)
 {
-	struct choice *choice = kp->arg;
-
 	*choice = (struct choice){};
 	if (!value || is_bool(value, &choice->all)) {
 		choice->all |= !value;
 		return 0;
 	}
 	if (!pcslab_are_names(value)) {
-		pr_err("%s is 0, 1 or names of heaps (a,b*), not %s\n", kp->name, value);
+		pr_err("%s is 0, 1 or names of heaps (a,b*), not %s\n", name, value);
 		return -EINVAL;
 	}
 	return strscpy(choice->list, value, sizeof(choice->list)) < 0 ? -ENOSPC : 0;
+}
+
+static int set_choice(const char *value, const struct kernel_param *kp)
+{
+	return read_choice(value, kp->name, kp->arg);
 }
 
 static int get_choice(char *buffer, const struct kernel_param *kp)
@@ -183,4 +199,102 @@ u8 pcslab_flags_of(const char *name)
 u8 pcslab_flags_of_all(void)
 {
 	return flags_if(debug.all, track.all);
+}
+
+static bool chooses(const struct choice *choice)
+{
+	return choice->all || choice->list[0];
+}
+
+/* The static key cannot be changed under pcslab_heaps_lock (event.c). */
+static void choose_record(const struct choice *choice)
+{
+	bool was = chooses(&record);
+
+	if (!was && chooses(choice))
+		static_branch_inc(&pcslab_events);
+	mutex_lock(&pcslab_heaps_lock);
+	record = *choice;
+	pcslab_record_update();
+	mutex_unlock(&pcslab_heaps_lock);
+	if (was && !chooses(choice))
+		static_branch_dec(&pcslab_events);
+}
+
+/* The kernel sets the parameters of a module one at a time. */
+static int set_record(const char *value, const struct kernel_param *kp)
+{
+	struct choice choice;
+	char *copy;
+	int err;
+
+	if (!value) {
+		choose_record(&(struct choice){ .all = true });
+		return 0;
+	}
+	copy = kstrdup(value, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	err = read_choice(strim(copy), kp->name, &choice);
+	kfree(copy);
+	if (!err)
+		choose_record(&choice);
+	return err;
+}
+
+static const struct kernel_param_ops record_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = set_record,
+};
+
+module_param_cb(record, &record_ops, NULL, 0200);
+__MODULE_PARM_TYPE(record, "bool or names");
+MODULE_PARM_DESC(record, "keep the last events of all heaps, or of those with these names (a,b*), for debugfs, file events (slower)");
+
+static int set_record_size(const char *value, const struct kernel_param *kp)
+{
+	unsigned int size;
+	int err = kstrtouint(value, 0, &size);
+
+	if (!err && (size < MIN_RECORD || size > MAX_RECORD))
+		err = -EINVAL;
+	if (err) {
+		pr_err("record_size is a number from %u to %u, not %s\n", MIN_RECORD,
+		       MAX_RECORD, value);
+		return err;
+	}
+	record_size = roundup_pow_of_two(size);
+	return 0;
+}
+
+static const struct kernel_param_ops record_size_ops = {
+	.set = set_record_size,
+	.get = param_get_uint,
+};
+
+module_param_cb(record_size, &record_size_ops, &record_size, 0444);
+__MODULE_PARM_TYPE(record_size, "uint");
+MODULE_PARM_DESC(record_size, "events of each CPU that record keeps, from 16 to 65536");
+
+/**
+ * pcslab_record_wanted() - find out whether a heap is to have a flight recorder
+ * @name: of the heap
+ *
+ * Context: process; pcslab_heaps_lock is held.
+ * Return: true if it is.
+ */
+bool pcslab_record_wanted(const char *name)
+{
+	lockdep_assert_held(&pcslab_heaps_lock);
+	return is_chosen(&record, name);
+}
+
+/**
+ * pcslab_record_size() - events that a flight recorder keeps
+ *
+ * Return: events of each CPU, a power of two.
+ */
+unsigned int pcslab_record_size(void)
+{
+	return record_size;
 }

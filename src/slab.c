@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "event.h"
 #include "hooks.h"
 #include "internal.h"
 #include "page.h"
@@ -116,6 +117,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	shadow_poison(slab->base, bytes, SHADOW_REDZONE);
 	refcount_inc(&class->heap->refs);
 	pcslab_stamp(page, order, slab_mark(slab), slab);
+	pcslab_event_objects(class, PCSLAB_EVENT_SLAB_ALLOC, page_to_nid(page), slab->nr);
 	return slab;
 }
 
@@ -151,6 +153,7 @@ void pcslab_slab_destroy(struct pcslab_slab *slab)
 {
 	struct page *page = virt_to_page(slab->base);
 
+	pcslab_event_objects(slab->class, PCSLAB_EVENT_SLAB_FREE, page_to_nid(page), slab->nr);
 	pcslab_foreign_found(slab->class, pcslab_put_back(page, true));
 	shadow_unpoison(slab->base, PAGE_SIZE << slab->order);
 	pcslab_unstamp(page);

@@ -7,9 +7,9 @@
  * @always_busy, one cache line further, while it is not. The fast paths take
  * @always_busy for a guard that is held, so they leave the cache alone without
  * another check. Clearing the low bits of a slot gives the cache in both cases.
- * In heaps with PCSLAB_SLOW or under fault injection, and everywhere with
- * init_on_free, slots always point to @always_busy: all calls take the slow path, which checks @out
- * instead. The slots of a class that is not made yet, and of a CPU that has no
+ * In heaps with PCSLAB_SLOW or with a reason to be watched, and everywhere with
+ * init_on_free, slots always point to @always_busy: all calls take the slow
+ * path, which checks @out instead. The slots of a class that is not made yet, and of a CPU that has no
  * cache, point to @always_busy of @nobody.
  *
  * A task that needs exclusive use of another CPU's cache sets @out, points the
@@ -160,7 +160,7 @@ static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcsl
 {
 	struct pcslab_cpu *to = cache;
 
-	if (class->flags & PCSLAB_SLOW || READ_ONCE(class->heap->faulty) ||
+	if (class->flags & PCSLAB_SLOW || READ_ONCE(class->heap->watched) ||
 	    want_init_on_free() || cache->verified != class->doubts)
 		to = (struct pcslab_cpu *)&cache->always_busy;
 	/* Release: see the top of this file. */
@@ -318,6 +318,30 @@ void pcslab_class_doubt(struct pcslab_class *class)
 			point_slot(class, cpu, c);
 	}
 	pcslab_unlock(&slots_lock, flags);
+}
+
+/**
+ * pcslab_heap_watch() - have all calls on a heap take the slow path, or not
+ * @heap: the heap
+ * @reason: one of PCSLAB_WATCH_*
+ * @on: false if the reason is gone
+ *
+ * Calls that have begun may still take the fast path.
+ *
+ * Context: process; pcslab_heaps_lock is held.
+ */
+void pcslab_heap_watch(struct pcslab_heap *heap, u8 reason, bool on)
+{
+	u8 watched = on ? heap->watched | reason : heap->watched & ~reason;
+	struct pcslab_class *class;
+
+	lockdep_assert_held(&pcslab_heaps_lock);
+	if (watched == heap->watched)
+		return;
+	WRITE_ONCE(heap->watched, watched);
+	/* Doubts point the slots of all CPUs anew. */
+	pcslab_for_each_size_class(class, heap)
+		pcslab_class_doubt(class);
 }
 
 /**

@@ -446,8 +446,11 @@ struct pcslab_budget {
  * @large_cursor: position of a walk in @large
  * @budget: its pages and those of its fixed-size caches, and their limit; that
  *	of a fixed-size cache is not used
- * @faulty: its calls may be made to fail (fault.c), so all take the slow path;
- *	written under pcslab_heaps_lock
+ * @recorder: the flight recorder of a heap that is not a cache, or NULL; set
+ *	under pcslab_heaps_lock (record.c)
+ * @records: @dir has a file for its events
+ * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
+ *	pcslab_heaps_lock
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -481,8 +484,15 @@ struct pcslab_heap {
 	struct page *large;
 	struct page *large_cursor;
 	struct pcslab_budget budget;
-	bool faulty;
+	struct pcslab_recorder *recorder;
+	bool records;
+	u8 watched;
 };
+
+/* Reasons to watch a heap */
+#define PCSLAB_WATCH_FAULT	BIT(0)	/* its calls may be made to fail (fault.c) */
+#define PCSLAB_WATCH_TRACE	BIT(1)	/* a tracepoint is in use (event.c) */
+#define PCSLAB_WATCH_RECORD	BIT(2)	/* it has a flight recorder (record.c) */
 
 /* What the creator of a fixed-size cache wants; @flags are PCSLAB_HEAP_*. */
 struct pcslab_fixed {
