@@ -433,6 +433,9 @@ struct pcslab_budget {
  * @dir: in debugfs
  * @reserves: list of its reserves (reserve.c)
  * @reserves_shown: @dir has a file for them
+ * @records: @dir has a file for its events
+ * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
+ *	pcslab_heaps_lock
  * @counters: those that are not per CPU
  * @bad_frees: refused frees of this heap's memory
  * @corruptions: objects found with a damaged pattern
@@ -448,9 +451,10 @@ struct pcslab_budget {
  *	of a fixed-size cache is not used
  * @recorder: the flight recorder of a heap that is not a cache, or NULL; set
  *	under pcslab_heaps_lock (record.c)
- * @records: @dir has a file for its events
- * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
- *	pcslab_heaps_lock
+ *
+ * 2048 bytes at most on 64-bit kernels without debugging options: a larger one
+ * would cost a new heap 2000 instructions more, as kmalloc() has to get pages
+ * more often.
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -472,6 +476,8 @@ struct pcslab_heap {
 	struct dentry *dir;
 	struct list_head reserves;
 	bool reserves_shown;
+	bool records;
+	u8 watched;
 	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;
@@ -485,8 +491,6 @@ struct pcslab_heap {
 	struct page *large_cursor;
 	struct pcslab_budget budget;
 	struct pcslab_recorder *recorder;
-	bool records;
-	u8 watched;
 };
 
 /* Reasons to watch a heap */
