@@ -189,12 +189,17 @@ static void pick_newest(const struct entry *entry, void *arg)
 
 static void log_entry(const struct pcslab_heap *heap, const struct entry *entry)
 {
+	const struct pcslab_event *event = &entry->event;
+	const char *by = event->caller ? pcslab_site_name(entry->site) : "pcslab";
 	u64 us = div_u64(local_clock() - entry->time, NSEC_PER_USEC);
 
-	pr_err("heap %s: %llu us ago, CPU %u: %s of %p, %zu bytes, %lu objects, by %s\n",
-	       heap->name, us, entry->cpu, kinds[entry->event.kind], entry->event.obj,
-	       entry->event.size, entry->event.objects,
-	       entry->event.caller ? pcslab_site_name(entry->site) : "pcslab");
+	if (event->obj)
+		pr_err("heap %s: %llu us ago, CPU %u: %s of %p, %zu bytes, by %s\n", heap->name,
+		       us, entry->cpu, kinds[event->kind], event->obj, event->size, by);
+	else
+		pr_err("heap %s: %llu us ago, CPU %u: %s, %lu objects of %zu bytes, by %s\n",
+		       heap->name, us, entry->cpu, kinds[event->kind], event->objects,
+		       event->size, by);
 }
 
 /* No memory to sort them: the newest one is looked for again and again. */
