@@ -17,7 +17,7 @@
 #define TOGGLES		20
 #define EVENTS		"/sys/kernel/debug/pcslab/heaps/toggled/events"
 
-static void record(struct kunit *test, const char *names)
+static void choose(struct kunit *test, const char *names)
 {
 	char command[96];
 
@@ -50,16 +50,16 @@ static void fast_path_comes_back(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		use(heap, 64);
 		KUNIT_EXPECT_EQ(test, is_fast(heap, 64), fast);
-		record(test, "other,watch*");
+		choose(test, "other,watch*");
 		use(heap, 64);
 		use(heap, 512);		/* at first, a class that is made now */
 		KUNIT_EXPECT_FALSE(test, is_fast(heap, 64));
 		KUNIT_EXPECT_FALSE(test, is_fast(heap, 512));
-		record(test, i == 1 ? "other" : "0");
+		choose(test, i == 1 ? "other" : "0");
 		use(heap, 64);
 	}
 	KUNIT_EXPECT_EQ(test, is_fast(heap, 64), fast);
-	record(test, "0");
+	choose(test, "0");
 	migrate_enable();
 	expect_quiet(test, heap);
 	destroy_heap(test, heap);
@@ -106,7 +106,7 @@ static void books_do_not_notice(struct kunit *test)
 		KUNIT_ASSERT_FALSE(test, IS_ERR(workers[i].task));
 	}
 	for (i = 0; i < TOGGLES; i++) {
-		record(test, i % 2 ? "0" : "1");
+		choose(test, i % 2 ? "0" : "1");
 		KUNIT_EXPECT_EQ(test, run_shell("cat " EVENTS " >/dev/null"), 0);
 	}
 	for (i = 0; i < WORKERS; i++) {

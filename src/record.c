@@ -35,7 +35,7 @@
 #include "event.h"
 #include "internal.h"
 
-#define DUMP_EVENTS	32	/* written to the log */
+#define DUMP_EVENTS	32U	/* written to the log */
 
 /* An entry of a ring. @nr is 0 while it is written. */
 struct entry {
@@ -141,7 +141,7 @@ static bool read_entry(struct entry *from, unsigned long nr, struct entry *to)
 	/* Acquire: pairs with the release in record(). */
 	if (smp_load_acquire(&from->nr) != nr)
 		return false;
-	data_race(*to = *from);
+	data_race(*to = *from);		/* if so, the number has changed */
 	/* Pairs with the smp_wmb() in record(). */
 	smp_rmb();
 	return READ_ONCE(from->nr) == nr;
@@ -151,8 +151,8 @@ static bool read_entry(struct entry *from, unsigned long nr, struct entry *to)
  * Call @fn for each of the newest @max entries of every ring. The caller must
  * keep the recorder.
  */
-static void for_each_entry(struct pcslab_recorder *recorder, unsigned int max,
-			   void (*fn)(const struct entry *entry, void *arg), void *arg)
+static void visit_entries(struct pcslab_recorder *recorder, unsigned int max,
+			  void (*fn)(const struct entry *entry, void *arg), void *arg)
 {
 	unsigned long last, nr;
 	struct entry entry;
@@ -210,8 +210,7 @@ static void dump(const struct pcslab_heap *heap, struct pcslab_recorder *recorde
 
 	for (i = 0; i < DUMP_EVENTS; i++) {
 		newest.found = false;
-		for_each_entry(recorder, min(recorder->size, DUMP_EVENTS + 0U), pick_newest,
-			       &newest);
+		visit_entries(recorder, min(recorder->size, DUMP_EVENTS), pick_newest, &newest);
 		if (!newest.found)
 			break;
 		log_entry(heap, &newest.entry);
@@ -302,7 +301,7 @@ static int show(struct seq_file *m, struct pcslab_recorder *recorder)
 		return -ENOMEM;
 	shot->nr = 0;
 	shot->max = max;
-	for_each_entry(recorder, recorder->size, snapshot_add, shot);
+	visit_entries(recorder, recorder->size, snapshot_add, shot);
 	sort(shot->entry, shot->nr, sizeof(shot->entry[0]), by_time, NULL);
 	for (i = 0; i < shot->nr; i++)
 		show_entry(m, &shot->entry[i]);

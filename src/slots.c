@@ -9,8 +9,8 @@
  * another check. Clearing the low bits of a slot gives the cache in both cases.
  * In heaps with PCSLAB_SLOW or with a reason to be watched, and everywhere with
  * init_on_free, slots always point to @always_busy: all calls take the slow
- * path, which checks @out instead. The slots of a class that is not made yet, and of a CPU that has no
- * cache, point to @always_busy of @nobody.
+ * path, which checks @out instead. The slots of a class that is not made yet,
+ * and of a CPU that has no cache, point to @always_busy of @nobody.
  *
  * A task that needs exclusive use of another CPU's cache sets @out, points the
  * slot to @always_busy and waits for an RCU grace period. Calls read both, and
