@@ -135,6 +135,11 @@ def classes(heap):
     return list(heap["classes"])
 
 
+def is_cache(heap):
+    """A fixed-size cache, HEAP/CACHE: its pages, and their limit, are those of its heap."""
+    return "/" in heap["name"]
+
+
 def total(heap, key):
     return sum(row[key] for row in classes(heap))
 

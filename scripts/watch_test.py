@@ -4,9 +4,11 @@
 
 With PCSLAB_PATH and PCSLAB_HEAP the class Terminal tests the files of a kernel."""
 
+import csv
 import fcntl
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import pty
@@ -317,6 +319,27 @@ class Export(Files):
                 of_class = labels + ',size="%d"' % row["size"]
                 self.assertEqual(values["pcslab_allocations_total", of_class], row["allocs"])
                 self.assertEqual(values["pcslab_live_bytes", of_class], row["live_bytes"])
+
+    def test_caches(self):
+        """The pages of a cache are its heap's, but the memory it holds is its own."""
+        def add_cache(data):
+            heap = data["heaps"][0]
+            cache = dict(heap, name="hold/fixed", id=99, pages=0, classes=heap["classes"][:1])
+            cache["large"] = dict.fromkeys(heap["large"], 0)
+            heap["pages"] += 1000
+            data["heaps"].append(cache)
+        self.change(add_cache)
+        data = self.data()
+        heap, cache = data["heaps"][0], data["heaps"][-1]
+        held = {labels for name, labels in self.samples() if name == "pcslab_held_bytes"}
+        self.assertIn('heap="hold",id="%d"' % heap["id"], held)
+        self.assertNotIn('heap="hold/fixed",id="99"', held)
+        _, table, _ = call("pcslabtop", "--path", self.path, "--csv", "--delay", "0")
+        rows = {row["heap"]: row for row in csv.DictReader(io.StringIO(table))}
+        page = data["page_size"]
+        self.assertEqual(int(rows["hold/fixed"]["held_bytes"]),
+                         cache["classes"][0]["pages"] * page)
+        self.assertEqual(int(rows["hold"]["held_bytes"]), (heap["pages"] - 1000) * page)
 
     def test_labels_are_escaped(self):
         self.change(lambda data: data["heaps"][0].update(name='a"b\\'))
