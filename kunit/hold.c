@@ -37,7 +37,7 @@ struct freed_later {
 
 /* More than the page allocator gives at once. */
 #define TOO_LARGE	((PAGE_SIZE << MAX_PAGE_ORDER) + 1)
-/* More call sites than pcslab.track=1 tells apart. */
+/* Call sites */
 #define SITES		70
 #define MAX_HELD	(ARRAY_SIZE(sizes) + SITES)
 

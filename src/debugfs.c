@@ -381,7 +381,8 @@ static const struct pcslab_column sites_columns[] = {
 static int sites_show(struct seq_file *m, void *unused)
 {
 	pcslab_table_begin(m, "sites", sites_columns, ARRAY_SIZE(sites_columns));
-	return pcslab_track_show(m, m->private);
+	pcslab_track_show(m, m->private);
+	return 0;
 }
 
 DEFINE_HEAP_FILE(sites);

@@ -69,7 +69,7 @@ void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 void pcslab_track_alloc(const void *obj, unsigned long caller);
 struct pcslab_class *pcslab_untrack_large(struct page *page);
 void pcslab_track_report(struct pcslab_heap *heap);
-int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
+void pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap);
 
 /* check.c: patterns in free objects and behind live ones */
 void pcslab_check_new(struct pcslab_slab *slab);

@@ -7,29 +7,30 @@
  * allocating call writes it before the object is handed out. It is valid only
  * while the object is live.
  *
- * Context: recording, any; collecting, process. Locks: heap->large_lock.
+ * Context: recording, any; collecting, process. Locks: rows_lock >
+ * heap->large_lock.
  */
+#include <linux/list.h>
+#include <linux/list_sort.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include "internal.h"
 #include "page.h"
 
-#define NR_ROWS		64	/* sites shown; the rest are summed in others */
-
-struct row {
-	const struct pcslab_site *site;
-	u64 objects, bytes;
+/* What is collected of a heap, and who wants it: a file or the log */
+struct track {
+	struct pcslab_heap *heap;
+	struct seq_file *m;
+	struct list_head rows;
 };
 
-struct table {
-	unsigned int nr;
-	struct row row[NR_ROWS];
-	struct row others;
-};
+static DEFINE_MUTEX(rows_lock);		/* the sums in all sites */
+
+static struct pcslab_site unknown = { .name = "unknown" };
 
 /**
  * pcslab_track_object() - record the last call for an object
@@ -99,34 +100,27 @@ struct pcslab_class *pcslab_untrack_large(struct page *page)
 	return (struct pcslab_class *)page_private(page);
 }
 
-static void track_add(struct table *table, const struct pcslab_site *site, u64 bytes)
+/* Add an object to its site, and the site to the list when it is the first. */
+static void add_object(struct track *track, struct pcslab_site *site, u64 bytes)
 {
-	struct row *row = &table->others;
-	unsigned int i;
-
-	for (i = 0; i < table->nr && table->row[i].site != site; i++)
-		;
-	if (i < NR_ROWS) {
-		row = &table->row[i];
-		row->site = site;
-		table->nr = max(table->nr, i + 1);
-	}
-	row->objects++;
-	row->bytes += bytes;
+	site = site ?: &unknown;
+	if (!site->objects++)
+		list_add_tail(&site->row, &track->rows);
+	site->bytes += bytes;
 }
 
-static void track_add_slab(struct table *table, struct pcslab_slab *slab)
+static void add_slab(struct track *track, struct pcslab_slab *slab)
 {
 	struct pcslab_site **sites = pcslab_sites(slab);
 	unsigned int i, nr = slab->nr;
 
 	for (i = 0; i < nr; i++) {
 		if (pcslab_counts_as_live(READ_ONCE(slab->state[i])))
-			track_add(table, READ_ONCE(sites[i]), slab->class->size);
+			add_object(track, READ_ONCE(sites[i]), slab->class->size);
 	}
 }
 
-static void track_add_class(struct table *table, struct pcslab_class *class)
+static void add_class(struct track *track, struct pcslab_class *class)
 {
 	struct pcslab_slab *slab;
 	int node;
@@ -134,12 +128,12 @@ static void track_add_class(struct table *table, struct pcslab_class *class)
 	rcu_read_lock();
 	for_each_node_state(node, N_MEMORY) {
 		list_for_each_entry_rcu(slab, &class->depot[node].all, all)
-			track_add_slab(table, slab);
+			add_slab(track, slab);
 	}
 	rcu_read_unlock();
 }
 
-static void track_add_large(struct page *page, void *table)
+static void add_large(struct page *page, void *track)
 {
 	struct pcslab_note *note;
 	void *owner;
@@ -147,29 +141,45 @@ static void track_add_large(struct page *page, void *table)
 	if (!large_owner(page, &owner))
 		return;		/* it is being freed */
 	note = large_note(owner);
-	track_add(table, note ? READ_ONCE(note->site) : NULL,
-		  large_pages(page, owner) << PAGE_SHIFT);
+	add_object(track, note ? READ_ONCE(note->site) : NULL,
+		   large_pages(page, owner) << PAGE_SHIFT);
 }
 
-static int by_bytes(const void *a, const void *b)
+static int by_bytes(void *unused, const struct list_head *a, const struct list_head *b)
 {
-	u64 x = ((const struct row *)a)->bytes, y = ((const struct row *)b)->bytes;
+	u64 x = list_entry(a, struct pcslab_site, row)->bytes;
+	u64 y = list_entry(b, struct pcslab_site, row)->bytes;
 
 	return x < y ? 1 : -(x > y);
 }
 
-static struct table *track_collect(struct pcslab_heap *heap)
+/*
+ * Call @show for each site of the heap's live objects, that with most bytes
+ * first. The sums are in the sites themselves, so this needs no memory.
+ */
+static void for_each_site(struct pcslab_heap *heap, struct track *track,
+			  void (*show)(const struct track *track, const struct pcslab_site *site))
 {
-	struct table *table = kvzalloc(sizeof(*table), GFP_KERNEL);
+	struct pcslab_site *site, *next;
 	struct pcslab_class *class;
 
-	if (!table)
-		return NULL;
+	mutex_lock(&rows_lock);
 	pcslab_for_each_size_class(class, heap)
-		track_add_class(table, class);
-	pcslab_large_walk(heap, track_add_large, table);
-	sort(table->row, table->nr, sizeof(table->row[0]), by_bytes, NULL);
-	return table;
+		add_class(track, class);
+	pcslab_large_walk(heap, add_large, track);
+	list_sort(NULL, &track->rows, by_bytes);
+	list_for_each_entry_safe(site, next, &track->rows, row) {
+		show(track, site);
+		site->objects = 0;
+		site->bytes = 0;
+	}
+	mutex_unlock(&rows_lock);
+}
+
+static void log_site(const struct track *track, const struct pcslab_site *site)
+{
+	pr_warn("heap %s: %llu objects live, %llu bytes, allocated by %s\n", track->heap->name,
+		site->objects, site->bytes, site->name);
 }
 
 /**
@@ -178,45 +188,25 @@ static struct table *track_collect(struct pcslab_heap *heap)
  */
 void pcslab_track_report(struct pcslab_heap *heap)
 {
-	struct table *table = track_collect(heap);
-	unsigned int i;
+	struct track track = { .heap = heap, .rows = LIST_HEAD_INIT(track.rows) };
 
-	if (!table)
-		return;
-	for (i = 0; i < table->nr; i++)
-		pr_warn("heap %s: %llu objects live, %llu bytes, allocated by %s\n",
-			heap->name, table->row[i].objects, table->row[i].bytes,
-			pcslab_site_name(table->row[i].site));
-	if (table->others.objects)
-		pr_warn("heap %s: %llu objects live, %llu bytes, allocated by others\n",
-			heap->name, table->others.objects, table->others.bytes);
-	kvfree(table);
+	for_each_site(heap, &track, log_site);
 }
 
-static void show_row(struct seq_file *m, const struct row *row, const char *name)
+static void show_site(const struct track *track, const struct pcslab_site *site)
 {
-	seq_printf(m, "%8llu %12llu ", row->objects, row->bytes);
-	pcslab_site_show(m, name);
+	seq_printf(track->m, "%8llu %12llu ", site->objects, site->bytes);
+	pcslab_site_show(track->m, site->name);
 }
 
 /**
  * pcslab_track_show() - print the same as lines of a file
  * @m: the file
  * @heap: the heap
- *
- * Return: 0 or -ENOMEM.
  */
-int pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
+void pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
 {
-	struct table *table = track_collect(heap);
-	unsigned int i;
+	struct track track = { .m = m, .rows = LIST_HEAD_INIT(track.rows) };
 
-	if (!table)
-		return -ENOMEM;
-	for (i = 0; i < table->nr; i++)
-		show_row(m, &table->row[i], pcslab_site_name(table->row[i].site));
-	if (table->others.objects)
-		show_row(m, &table->others, "others");
-	kvfree(table);
-	return 0;
+	for_each_site(heap, &track, show_site);
 }

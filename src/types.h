@@ -97,10 +97,15 @@ static inline bool pcslab_counts_as_live(u8 state)
 /**
  * struct pcslab_site - a place that calls pcslab
  * @link: in a table of site.c; entries stay until pcslab is unloaded
+ * @row: in the list of a reader that adds objects up (track.c), as are
+ * @objects: live ones, and
+ * @bytes: of these objects; both are 0 for the next reader
  * @name: function, offset and module; unique
  */
 struct pcslab_site {
 	struct llist_node link;
+	struct list_head row;
+	u64 objects, bytes;
 	char name[];
 };
 
