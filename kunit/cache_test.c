@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mempool.h>
+#include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
@@ -369,6 +370,8 @@ static void constructor_runs_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_as_made(made));
 	kmem_cache_free(theirs, made);
 	atomic_set(&constructed, 0);
+	/* Objects that two CPUs have, when they come to one, make slabs leave. */
+	migrate_disable();
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < MOST / 2; i++)
 			objs[i] = pcslab_cache_alloc(ours, GFP_KERNEL);
@@ -387,6 +390,7 @@ static void constructor_runs_once(struct kunit *test)
 		}
 		pcslab_cache_free_bulk(ours, MOST - MOST / 2, objs + MOST / 2);
 	}
+	migrate_enable();
 	KUNIT_EXPECT_EQ(test, wrong, 0u);
 	st = books_of(test, ours)->class[0];
 	KUNIT_EXPECT_EQ(test, st.cached + st.depot, atomic_read(&constructed));
@@ -530,23 +534,30 @@ static void reuse_pages(void)
 	}
 }
 
+/* Start to look at an object. Returns when the reader does. */
+static void start_reader(struct kunit *test, struct reader *reader, struct made *obj)
+{
+	struct task_struct *task;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	*reader = (struct reader){ .obj = obj };
+	init_completion(&reader->in);
+	init_completion(&reader->out);
+	task = kthread_run(look_at_it, reader, "pcslab-reader");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	wait_for_completion(&reader->in);
+}
+
 static void stale_readers_see_the_type(struct kunit *test)
 {
 	struct pcslab_cache *cache = new_cache(test, sizeof(struct made), 0, SLAB_TYPESAFE_BY_RCU,
 					       construct);
-	struct task_struct *task;
 	unsigned long wrong = 0;
 	struct reader reader;
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		reader = (struct reader){ .obj = pcslab_cache_alloc(cache, GFP_KERNEL) };
-		KUNIT_ASSERT_NOT_NULL(test, reader.obj);
-		init_completion(&reader.in);
-		init_completion(&reader.out);
-		task = kthread_run(look_at_it, &reader, "pcslab-reader");
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-		wait_for_completion(&reader.in);
+		start_reader(test, &reader, pcslab_cache_alloc(cache, GFP_KERNEL));
 		pcslab_cache_free(cache, reader.obj);
 		if (i == 2)
 			pcslab_cache_destroy(cache);
@@ -558,6 +569,34 @@ static void stale_readers_see_the_type(struct kunit *test)
 		KUNIT_EXPECT_GT(test, reader.looks, 0ul);
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0ul);
+}
+
+/*
+ * Frees on another node go into the slabs at once, and those that get empty
+ * leave, without the visit of a magazine and the grace period that it waits for.
+ */
+static void stale_readers_of_remote_frees(struct kunit *test)
+{
+	struct pcslab_cache *cache;
+	void **objs = objects(test);
+	struct reader reader;
+	unsigned int i;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "one node only");
+	cache = new_cache(test, sizeof(struct made), 0, SLAB_TYPESAFE_BY_RCU, construct);
+	set_cpus_allowed_ptr(current, cpumask_of_node(0));
+	for (i = 0; i < MOST; i++)
+		objs[i] = pcslab_cache_alloc(cache, GFP_KERNEL);
+	set_cpus_allowed_ptr(current, cpumask_of_node(1));
+	start_reader(test, &reader, objs[MOST / 2]);
+	pcslab_cache_free_bulk(cache, MOST, objs);
+	reuse_pages();
+	wait_for_completion(&reader.out);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_GT(test, reader.looks, 0ul);
+	KUNIT_EXPECT_EQ(test, reader.wrong, 0ul);
+	pcslab_cache_destroy(cache);
 }
 
 /* Published objects come and go; their type stays. */
@@ -699,6 +738,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(limit_is_the_heaps),
 	KUNIT_CASE(outlives_its_heap),
 	KUNIT_CASE(stale_readers_see_the_type),
+	KUNIT_CASE(stale_readers_of_remote_frees),
 	KUNIT_CASE(type_stays_under_change),
 	KUNIT_CASE(mempools_over_both),
 	KUNIT_CASE(checks_see_each_object),

@@ -306,7 +306,7 @@ static int check_attr(const struct pcslab_heap_attr *attr)
 {
 	bool account = attr->flags & PCSLAB_HEAP_ACCOUNT;
 
-	if (attr->flags & ~PCSLAB_HEAP_FLAGS ||
+	if (attr->flags & ~PCSLAB_HEAP_FLAGS || attr->callers > PCSLAB_MAX_CALLERS ||
 	    (account && attr->flags & PCSLAB_HEAP_NO_ACCOUNT) || (attr->cgroup && !account))
 		return -EINVAL;
 	return attr->limit_bytes && attr->limit_bytes < PAGE_SIZE ? -EINVAL : 0;
@@ -334,6 +334,7 @@ struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_h
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
 	heap->flags = pcslab_flags_of(name) | attr.flags;
+	heap->callers = attr.callers ?: pcslab_track_callers();
 	err = heap_charge(heap, &attr) ?: heap_register(heap);
 	if (err) {
 		heap_free(heap);
@@ -375,6 +376,7 @@ struct pcslab_cache *pcslab_heap_add_cache(struct pcslab_heap *parent, const cha
 	heap->owner = parent->owner;
 	strscpy(heap->owner_name, parent->owner_name, sizeof(heap->owner_name));
 	heap->flags = parent->flags | fixed->flags;
+	heap->callers = parent->callers;
 	if (heap->flags & PCSLAB_LASTING)
 		heap->flags &= ~PCSLAB_HEAP_POISON;
 	heap->memcg = parent->memcg;
@@ -401,20 +403,31 @@ static long class_live(struct pcslab_heap *heap, unsigned int index)
 }
 
 /*
- * If objects are live, report them, make the heap a zombie and pin the module.
  * An object that two calls freed at the same instant was counted twice, so live
  * may be off; everything that is not zero is reported.
  */
-static void report_live(struct pcslab_heap *heap)
+static bool any_live(struct pcslab_heap *heap, long *total)
 {
-	long live, total = 0;
 	bool any = false;
 	unsigned int i;
+	long live;
+
+	*total = 0;
+	for (i = 0; i <= PCSLAB_LARGE; i++) {
+		live = class_live(heap, i);
+		*total += live;
+		any |= live;
+	}
+	return any;
+}
+
+static void report_classes(struct pcslab_heap *heap)
+{
+	unsigned int i;
+	long live;
 
 	for (i = 0; i <= PCSLAB_LARGE; i++) {
 		live = class_live(heap, i);
-		total += live;
-		any |= live;
 		if (live && i == PCSLAB_LARGE)
 			pr_warn("heap %s: %ld large objects live\n",
 				heap->name, live);
@@ -422,7 +435,14 @@ static void report_live(struct pcslab_heap *heap)
 			pr_warn("heap %s: %ld objects of %u bytes live\n",
 				heap->name, live, heap->class[i]->size);
 	}
-	if (!any)
+}
+
+/* If objects are live, report them, make the heap a zombie and pin the module. */
+static void report_live(struct pcslab_heap *heap)
+{
+	long total;
+
+	if (!any_live(heap, &total))
 		return;
 	pcslab_foreign_find(heap);	/* may be the reason */
 	pr_warn("heap %s destroyed with %ld objects live\n", heap->name, total);
@@ -430,6 +450,7 @@ static void report_live(struct pcslab_heap *heap)
 		heap->name, heap->owner_name);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		pcslab_track_report(heap);
+	report_classes(heap);
 	__module_get(THIS_MODULE);
 	/* Release: pairs with has_books(). */
 	smp_store_release(&heap->zombie, true);

@@ -52,6 +52,7 @@ int pcslab_site_init(void);
 void pcslab_site_exit(void);
 void *pcslab_note_alloc(size_t bytes);
 struct pcslab_site *pcslab_site(unsigned long address);
+struct pcslab_site *pcslab_site_above(unsigned long address, unsigned int callers);
 
 static inline const char *pcslab_site_name(const struct pcslab_site *site)
 {
@@ -382,6 +383,7 @@ void pcslab_heap_exit(void);
 /* param.c: the parameters that name heaps */
 u8 pcslab_flags_of(const char *name);
 u8 pcslab_flags_of_all(void);
+unsigned int pcslab_track_callers(void);
 bool pcslab_record_wanted(const char *name);
 unsigned int pcslab_record_size(void);
 #define PCSLAB_LIST_LEN	512	/* bytes of a list of names, including the NUL */

@@ -151,6 +151,16 @@ static int set_choice(const char *value, const struct kernel_param *kp)
 	return read_choice(value, kp->name, kp->arg);
 }
 
+static int set_number(const char *value, const struct kernel_param *kp, unsigned int min,
+		      unsigned int max)
+{
+	int err = param_set_uint_minmax(value, kp, min, max);
+
+	if (err)
+		pr_err("%s is a number from %u to %u, not %s\n", kp->name, min, max, value);
+	return err;
+}
+
 static int get_choice(char *buffer, const struct kernel_param *kp)
 {
 	const struct choice *choice = kp->arg;
@@ -199,6 +209,32 @@ u8 pcslab_flags_of(const char *name)
 u8 pcslab_flags_of_all(void)
 {
 	return flags_if(debug.all, track.all);
+}
+
+static unsigned int track_callers = 1;
+
+static int set_track_callers(const char *value, const struct kernel_param *kp)
+{
+	return set_number(value, kp, 1, PCSLAB_MAX_CALLERS);
+}
+
+static const struct kernel_param_ops track_callers_ops = {
+	.set = set_track_callers,
+	.get = param_get_uint,
+};
+
+module_param_cb(track_callers, &track_callers_ops, &track_callers, 0444);
+__MODULE_PARM_TYPE(track_callers, "uint");
+MODULE_PARM_DESC(track_callers, "how many callers track remembers, from 1 to 4 (each costs the time to unwind the stack)");
+
+/**
+ * pcslab_track_callers() - callers that a site has, unless the heap wants others
+ *
+ * Return: 1 to PCSLAB_MAX_CALLERS.
+ */
+unsigned int pcslab_track_callers(void)
+{
+	return track_callers;
 }
 
 static bool chooses(const struct choice *choice)
@@ -253,18 +289,10 @@ MODULE_PARM_DESC(record, "keep the last events of all heaps, or of those with th
 
 static int set_record_size(const char *value, const struct kernel_param *kp)
 {
-	unsigned int size;
-	int err = kstrtouint(value, 0, &size);
+	int err = set_number(value, kp, MIN_RECORD, MAX_RECORD);
 
-	if (!err && (size < MIN_RECORD || size > MAX_RECORD))
-		err = -EINVAL;
-	if (err) {
-		pr_err("record_size is a number from %u to %u, not %s\n", MIN_RECORD,
-		       MAX_RECORD, value);
-		return err;
-	}
-	record_size = roundup_pow_of_two(size);
-	return 0;
+	record_size = roundup_pow_of_two(record_size);
+	return err;
 }
 
 static const struct kernel_param_ops record_size_ops = {

@@ -4,6 +4,9 @@
  *
  *   address ---> caller ---> site (a name) <--- objects
  *
+ * A call may be one of a wrapper that many call. So a site can have the callers
+ * above it, too: then it stands for all these addresses together.
+ *
  * An address has a name only while its code is loaded: __init text is freed,
  * modules are unloaded, and others are loaded at the same place. So the name is
  * looked up during the call, which keeps its code in place, and objects refer
@@ -24,8 +27,10 @@
 #include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/seq_buf.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/stacktrace.h>
 #include <linux/string.h>
 #include <linux/stringhash.h>
 
@@ -36,9 +41,18 @@
 /* Includes offset and module; longer names are cut off. */
 #define NAME_LEN	256
 
+#define MODULE_LEN	(MODULE_NAME_LEN + 2)
+/* Callers of pcslab_site_above() in pcslab, and those that are wanted */
+#define MAX_FRAMES	16
+
+/* A call and the callers above it; the rest are 0. */
+struct calls {
+	unsigned long address[PCSLAB_MAX_CALLERS];
+};
+
 struct caller {
 	struct llist_node link;
-	unsigned long address;
+	struct calls calls;
 	int epoch;
 	struct pcslab_site *site;
 };
@@ -92,6 +106,8 @@ static struct pcslab_site *site_get(const char *name)
 	new = pcslab_note_alloc(struct_size(new, name, len + 1));
 	if (!new)
 		return NULL;
+	new->objects = 0;
+	new->bytes = 0;
 	memcpy(new->name, name, len + 1);
 	do {
 		site = site_find(first, name);
@@ -104,38 +120,97 @@ static struct pcslab_site *site_get(const char *name)
 	return new;
 }
 
-static struct caller *caller_find(struct llist_head *bucket, unsigned long address)
+static struct caller *caller_find(struct llist_head *bucket, const struct calls *calls)
 {
 	struct caller *caller;
 
 	llist_for_each_entry(caller, READ_ONCE(bucket->first), link) {
-		if (caller->address == address)
+		if (!memcmp(&caller->calls, calls, sizeof(*calls)))
 			return caller;
 	}
 	return NULL;
 }
 
 /* Two CPUs may add the same caller at the same time; that is harmless. */
-static void caller_add(struct llist_head *bucket, unsigned long address, int now,
+static void caller_add(struct llist_head *bucket, const struct calls *calls, int now,
 		       struct pcslab_site *site)
 {
 	struct caller *caller = pcslab_note_alloc(sizeof(*caller));
 
 	if (!caller)
 		return;
-	caller->address = address;
+	caller->calls = *calls;
 	caller->epoch = now;
 	caller->site = site;
 	llist_add(&caller->link, bucket);
 }
 
-static noinline struct pcslab_site *look_up(unsigned long address)
+/*
+ * Append the name of an address to @name, and its module unless it is that of
+ * the first address, @module, which goes to the end of the whole name.
+ */
+static void add_name(struct seq_buf *name, unsigned long address, char *module)
 {
-	char name[NAME_LEN];
+	bool first = !seq_buf_used(name);
+	char text[NAME_LEN / 2], *own;
 
-	snprintf(name, sizeof(name), "%pS", (void *)address);
+	snprintf(text, sizeof(text), "%pS", (void *)address);
+	own = strchrnul(text, ' ');
+	if (*own)
+		*own++ = '\0';
+	if (first)
+		strscpy(module, own, MODULE_LEN);
+	seq_buf_printf(name, "%s%s", first ? "" : "<-", text);
+	if (strcmp(own, module))
+		seq_buf_printf(name, "%s", *own ? own : "[kernel]");
+}
+
+static noinline struct pcslab_site *look_up(const struct calls *calls)
+{
+	char text[NAME_LEN] = "", module[MODULE_LEN];
+	struct seq_buf name;
+	unsigned int i;
+
+	seq_buf_init(&name, text, sizeof(text) - 1);
+	for (i = 0; i < PCSLAB_MAX_CALLERS && calls->address[i]; i++)
+		add_name(&name, calls->address[i], module);
+	if (module[0])
+		seq_buf_printf(&name, " %s", module);
 	/* An address without a name is printed as a number. */
-	return isdigit(name[0]) ? NULL : site_get(name);
+	return isdigit(text[0]) ? NULL : site_get(text);
+}
+
+static u32 hash_of(const struct calls *calls)
+{
+	unsigned long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < PCSLAB_MAX_CALLERS; i++)
+		sum = sum * 31 + calls->address[i];
+	return hash_long(sum, BITS);
+}
+
+static struct pcslab_site *site_of(const struct calls *calls)
+{
+	struct llist_head *bucket = &callers[hash_of(calls)];
+	struct caller *caller = caller_find(bucket, calls);
+	int now = atomic_read(&epoch);
+	struct pcslab_site *site;
+
+	/* Acquire: the site is of this epoch. Pairs with the release below. */
+	if (caller && smp_load_acquire(&caller->epoch) == now)
+		return READ_ONCE(caller->site);
+	site = look_up(calls);
+	if (!site)
+		return NULL;
+	if (!caller) {
+		caller_add(bucket, calls, now, site);
+		return site;
+	}
+	WRITE_ONCE(caller->site, site);
+	/* Release: pairs with the acquire above. */
+	smp_store_release(&caller->epoch, now);
+	return site;
 }
 
 /**
@@ -147,25 +222,41 @@ static noinline struct pcslab_site *look_up(unsigned long address)
  */
 struct pcslab_site *pcslab_site(unsigned long address)
 {
-	struct llist_head *bucket = &callers[hash_long(address, BITS)];
-	struct caller *caller = caller_find(bucket, address);
-	int now = atomic_read(&epoch);
-	struct pcslab_site *site;
+	struct calls calls = { .address = { address } };
 
-	/* Acquire: the site is of this epoch. Pairs with the release below. */
-	if (caller && smp_load_acquire(&caller->epoch) == now)
-		return READ_ONCE(caller->site);
-	site = look_up(address);
-	if (!site)
-		return NULL;
-	if (!caller) {
-		caller_add(bucket, address, now, site);
-		return site;
-	}
-	WRITE_ONCE(caller->site, site);
-	/* Release: pairs with the acquire above. */
-	smp_store_release(&caller->epoch, now);
-	return site;
+	return site_of(&calls);
+}
+
+/* Fill in the callers above the call, if the stack can be read. */
+static noinline void unwind(struct calls *calls, unsigned int callers)
+{
+	unsigned long frames[MAX_FRAMES];
+	unsigned int i, n, at;
+
+	n = stack_trace_save(frames, MAX_FRAMES, 0);
+	for (at = 0; at < n && frames[at] != calls->address[0]; at++)
+		;
+	for (i = 1; i < callers && at + i < n; i++)
+		calls->address[i] = frames[at + i];
+}
+
+/**
+ * pcslab_site_above() - find the site of a call and of the callers above it
+ * @address: return address of a running call of this task
+ * @callers: how many callers the site has, @address included; up to
+ *	PCSLAB_MAX_CALLERS
+ *
+ * Context: any.
+ * Return: as pcslab_site(). It has fewer callers if the stack has, or cannot be
+ *	read.
+ */
+struct pcslab_site *pcslab_site_above(unsigned long address, unsigned int callers)
+{
+	struct calls calls = { .address = { address } };
+
+	if (IS_ENABLED(CONFIG_STACKTRACE) && callers > 1)
+		unwind(&calls, callers);
+	return site_of(&calls);
 }
 
 /**

@@ -41,25 +41,28 @@ static struct pcslab_site unknown = { .name = "unknown" };
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller)
 {
+	struct pcslab_site *site = pcslab_site_above(caller, slab->class->heap->callers);
+
 	/* Release: pairs with the address dependency of readers of the name. */
-	smp_store_release(&pcslab_sites(slab)[index], pcslab_site(caller));
+	smp_store_release(&pcslab_sites(slab)[index], site);
 }
 
 /* Without memory the object's site is unknown. */
 static void track_large(struct page *page, unsigned long caller)
 {
 	struct pcslab_note *note = large_note((void *)page_private(page));
+	struct pcslab_site *site = pcslab_site_above(caller, large_class(page)->heap->callers);
 
 	if (note) {
 		/* Release: as above. */
-		smp_store_release(&note->site, pcslab_site(caller));
+		smp_store_release(&note->site, site);
 		return;
 	}
 	note = pcslab_note_alloc(sizeof(*note));
 	if (!note)
 		return;
 	note->class = (struct pcslab_class *)page_private(page);
-	note->site = pcslab_site(caller);
+	note->site = site;
 	/* Release: as above, and for the note itself. */
 	smp_store_release(&page->private, (unsigned long)note | PAGE_HAS_NOTE);
 }

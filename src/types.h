@@ -439,6 +439,7 @@ struct pcslab_budget {
  * @reserves: list of its reserves (reserve.c)
  * @reserves_shown: @dir has a file for them
  * @records: @dir has a file for its events
+ * @callers: number of callers that a site consists of (site.c)
  * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
  *	pcslab_heaps_lock
  * @counters: those that are not per CPU
@@ -483,6 +484,7 @@ struct pcslab_heap {
 	bool reserves_shown;
 	bool records;
 	u8 watched;
+	u8 callers;
 	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;

@@ -121,6 +121,7 @@ struct pcslab_reserve;
  *	Documentation/debugfs.rst. With pcslab.track=1 every heap does
  */
 #define PCSLAB_HEAP_TRACK	BIT(7)
+#define PCSLAB_MAX_CALLERS	4
 
 /**
  * DOC: Memory cgroups
@@ -147,6 +148,10 @@ struct pcslab_reserve;
  *	rounded down to whole pages; 0 for no limit
  * @at_limit: called when an allocation needs pages beyond the limit, or NULL
  * @at_limit_arg: passed to @at_limit
+ * @callers: if the heap is tracked, how many callers make a call site, from 1 to
+ *	PCSLAB_MAX_CALLERS: more than 1 for a heap whose users go through a
+ *	wrapper of their own. 0 means pcslab.track_callers. Each costs the time
+ *	to unwind the stack
  *
  * All zeroes means the defaults. The structure may grow at its end. A module
  * need not be built again then: the call passes the size of the structure that
@@ -178,6 +183,7 @@ struct pcslab_heap_attr {
 	size_t limit_bytes;
 	void (*at_limit)(struct pcslab_heap *heap, gfp_t gfp, void *arg);
 	void *at_limit_arg;
+	unsigned int callers;
 };
 
 /**
