@@ -81,7 +81,7 @@ static int __init visitor_init(void)
 	if (!heap)
 		return -EINVAL;
 	if (unnamed)
-		err = start_forging("pcslab_site", host);
+		err = start_forging("pcslab_site_above", host);
 	if (starve)
 		err = start_forging("pcslab_note_alloc", KMALLOC_MAX_SIZE + 1);
 	if (err)
