@@ -123,9 +123,31 @@ static void books_do_not_notice(struct kunit *test)
 	destroy_heap(test, heap);
 }
 
+/* The file of a recorder is added while the heap is on its way out, or not. */
+static void heaps_go_meanwhile(struct kunit *test)
+{
+	static const char command[] =
+		"cd /sys/module/pcslab/parameters; "
+		"(for i in $(seq 100); do echo 1 >record; echo 0 >record; done; "
+		"touch /tmp/toggled) >/dev/null 2>&1 &";
+	struct pcslab_heap *heap;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
+	for (i = 0; run_shell("[ ! -e /tmp/toggled ]") == 0; i++) {
+		heap = new_heap(test, "brief");
+		use(heap, 64);
+		destroy_heap(test, heap);
+	}
+	KUNIT_EXPECT_EQ(test, run_shell("rm /tmp/toggled"), 0);
+	KUNIT_EXPECT_GT(test, i, 10u);
+	KUNIT_EXPECT_NE(test, run_shell("[ -e /sys/kernel/debug/pcslab/heaps/brief ]"), 0);
+}
+
 static struct kunit_case event_cases[] = {
 	KUNIT_CASE(fast_path_comes_back),
 	KUNIT_CASE(books_do_not_notice),
+	KUNIT_CASE(heaps_go_meanwhile),
 	{}
 };
 

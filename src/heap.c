@@ -457,6 +457,21 @@ static void report_live(struct pcslab_heap *heap)
 }
 
 /*
+ * Those who add a file to the heap of somebody else (record.c) do so under the
+ * lock, and not if the heap is dying. So none is added after this has the lock.
+ */
+static void remove_files(struct pcslab_heap *heap)
+{
+	struct dentry *dir;
+
+	mutex_lock(&pcslab_heaps_lock);
+	dir = heap->dir;
+	heap->dir = ERR_PTR(-ENOENT);	/* debugfs adds nothing to it */
+	mutex_unlock(&pcslab_heaps_lock);
+	debugfs_remove(dir);
+}
+
+/*
  * Must be called after the heap's files, which have the name, are removed. The
  * heap stays listed until it is freed, for CPU hotplug.
  */
@@ -533,7 +548,7 @@ void pcslab_heap_destroy(struct pcslab_heap *heap)
 		dump_stack();
 		return;
 	}
-	debugfs_remove(heap->dir);
+	remove_files(heap);
 	give_name_back(heap);
 	bury_soon(heap, &dying_heaps);
 }

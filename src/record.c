@@ -25,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/panic_notifier.h>
 #include <linux/rculist.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -53,10 +54,12 @@ struct ring {
 
 /**
  * struct pcslab_recorder - the flight recorder of a heap
+ * @rcu: frees it when nobody can be using it any more
  * @size: entries of a ring, a power of two
  * @rings: one per possible CPU
  */
 struct pcslab_recorder {
+	struct rcu_head rcu;
 	unsigned int size;
 	char rings[] __aligned(sizeof(u64));
 };
@@ -376,7 +379,6 @@ static void start(struct pcslab_heap *heap)
 	watch_family(heap, true);
 }
 
-/* Wait for those who may be using it. */
 static void stop(struct pcslab_heap *heap)
 {
 	watch_family(heap, false);
@@ -393,17 +395,17 @@ void pcslab_record_free(struct pcslab_heap *heap)
 {
 	struct pcslab_recorder *recorder = replace(heap, NULL);
 
-	if (!recorder)
-		return;
-	pcslab_grace_period();
-	kvfree(recorder);
+	/* No wait: the caller may hold a lock. */
+	if (recorder)
+		kvfree_rcu(recorder, rcu);
 }
 
 static void update(struct pcslab_heap *heap)
 {
 	bool wanted = pcslab_record_wanted(heap->name);
 
-	if (wanted && !heap->recorder && !heap->dying)
+	/* If it dies just now, its files go later: see remove_files() in heap.c. */
+	if (wanted && !heap->recorder && !READ_ONCE(heap->dying))
 		start(heap);
 	else if (!wanted && heap->recorder)
 		stop(heap);
