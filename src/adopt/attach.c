@@ -241,21 +241,23 @@ static void show_site(struct follow *f, const struct row *row, void *m)
 
 static void show_lost(struct seq_file *m)
 {
+	unsigned long lost;
 	struct follow *f;
 
 	list_for_each_entry(f, &attached, list) {
-		if (atomic_long_read(&f->lost))
-			seq_printf(m, "# %s: %ld not recorded, attach_objects=%u is too small\n",
-				   f->mod->name, atomic_long_read(&f->lost), attach_objects);
+		lost = follow_lost(f);
+		if (lost)
+			seq_printf(m, "# %s: %lu not recorded (attach_objects=%u)\n",
+				   f->mod->name, lost, attach_objects);
 	}
 }
 
 static const char head[] =
 	"pcslab attached version 1\n"
-	"# Objects that calls in a module got by kmalloc() and kmem_cache_alloc() since\n"
-	"# it was attached, whoever freed them. Not seen are kmem_cache_alloc_bulk(),\n"
-	"# pages, areas of vmalloc(), per-CPU memory, and what the kernel allocates on\n"
-	"# behalf of a module, as in " COMPAT_NOT_FOLLOWED ".\n"
+	"# Objects that calls in a module got from kmalloc() and kmem_cache_alloc() since\n"
+	"# it was attached, whoever freed them. Not seen are pages, areas of vmalloc(),\n"
+	"# per-CPU memory, and what functions of the kernel allocate for a module, except\n"
+	"# kvmalloc(), kasprintf(), and those that pass on who calls them, as kstrdup().\n"
 	"# unseen: freed in a way that is not seen, which is found out when somebody\n"
 	"# gets the same address; until then such an object is in the column live.\n";
 

@@ -134,13 +134,6 @@ static inline void compat_text(const struct module *mod, unsigned long *start,
 #endif
 }
 
-/* Functions that allocate, but do not tell tracepoints who has called them. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define COMPAT_NOT_FOLLOWED	"kvmalloc(), kasprintf()"
-#else
-#define COMPAT_NOT_FOLLOWED	"kasprintf()"
-#endif
-
 /* 6.2 made struct ftrace_regs opaque. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 static __always_inline unsigned long compat_argument(struct ftrace_regs *fregs, unsigned int n)

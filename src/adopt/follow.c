@@ -13,6 +13,10 @@
  * is freed. If an object is freed in yet another way, this is noticed when the
  * address is handed out again, to whomever.
  *
+ * Some functions allocate for their caller and name themselves as call site, or
+ * have no tracepoint. If the module calls one of these, a kretprobe records
+ * what it returns. Whoever else calls one pays for the kprobe.
+ *
  * Each followed module has its own probes and its own table. The table has a
  * fixed size, because a probe must not allocate. When it is full, allocations
  * are counted as lost and not recorded.
@@ -33,6 +37,8 @@
  * Context: the probes as kmalloc() and kfree(); the rest process.
  */
 #include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/kprobes.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -47,6 +53,9 @@
 
 /* Most buckets are empty even if the table is full: others look no further. */
 #define BUCKETS_PER_OBJECT	4
+
+/* Calls of a function that can be followed at once; others may sleep there. */
+#define CALLS_AT_ONCE		256
 
 static __always_inline struct hlist_bl_head *bucket_of(struct follow *f, const void *ptr)
 {
@@ -103,6 +112,19 @@ static struct follow_object *take_recorded(struct follow *f, const void *ptr)
 	}
 	hlist_bl_unlock(bucket);
 	return node ? obj : NULL;
+}
+
+static bool is_recorded(struct follow *f, const void *ptr)
+{
+	struct follow_object *obj;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	obj = take_recorded(f, ptr);
+	if (obj)
+		put(bucket_of(f, ptr), obj);
+	local_irq_restore(flags);
+	return obj;
 }
 
 /* Counted before it can be found: so no number of live objects is negative. */
@@ -216,6 +238,96 @@ static notrace void on_free_rcu(unsigned long ip, unsigned long parent,
 	freed(ops->private, compat_rcu_object(head, x));
 }
 
+/**
+ * struct call - a call of a function that allocates for the module
+ * @site: where the module called
+ * @cache: of a bulk allocation
+ * @objs: where its objects will be
+ * @n: their number
+ */
+struct call {
+	unsigned long site;
+	struct kmem_cache *cache;
+	void **objs;
+	size_t n;
+};
+
+/* The function has just been entered. If it is not 0, its return is ignored. */
+static int on_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct follow_return *r = container_of(get_kretprobe(ri), struct follow_return, probe);
+	struct call *call = (void *)ri->data;
+
+	call->site = regs_get_kernel_stack_nth(regs, 0);
+	call->cache = (void *)regs_get_kernel_argument(regs, 0);
+	call->n = regs_get_kernel_argument(regs, 2);
+	call->objs = (void *)regs_get_kernel_argument(regs, 3);
+	return !is_of_module(r->f, call->site);
+}
+
+/* A tracepoint may have known the call site after all. */
+static int on_return_of_object(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct follow_return *r = container_of(get_kretprobe(ri), struct follow_return, probe);
+	struct call *call = (void *)ri->data;
+	void *obj = (void *)regs_return_value(regs);
+
+	if (!ZERO_OR_NULL_PTR(obj) && !is_vmalloc_addr(obj) && !is_recorded(r->f, obj))
+		record(r->f, call->site, obj, ksize(obj));
+	return 0;
+}
+
+static int on_return_of_bulk(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct follow_return *r = container_of(get_kretprobe(ri), struct follow_return, probe);
+	struct call *call = (void *)ri->data;
+
+	/* All of the objects or none; only the low byte of a bool is defined. */
+	if (!(sizeof(COMPAT_BULK) == 1 ? (u8)regs_return_value(regs) : regs_return_value(regs)))
+		return 0;
+	while (call->n--)
+		handed_out(r->f, call->site, call->objs[call->n], kmem_cache_size(call->cache));
+	return 0;
+}
+
+static const struct {
+	const char *function;
+	kretprobe_handler_t handler;
+} returns[FOLLOW_RETURNS] = {
+	{ "kasprintf", on_return_of_object },
+	{ __stringify(COMPAT_KVMALLOC), on_return_of_object },
+	{ __stringify(COMPAT_NOPROF(kmem_cache_alloc_bulk)), on_return_of_bulk },
+};
+
+static void unset_returns(struct follow *f, unsigned int n)
+{
+	while (n--)
+		unregister_kretprobe(&f->returns[n].probe);
+}
+
+static int set_returns(struct follow *f)
+{
+	struct kretprobe *probe;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < FOLLOW_RETURNS; i++) {
+		f->returns[i].f = f;
+		probe = &f->returns[i].probe;
+		probe->kp.symbol_name = returns[i].function;
+		probe->entry_handler = on_entry;
+		probe->handler = returns[i].handler;
+		probe->data_size = sizeof(struct call);
+		probe->maxactive = CALLS_AT_ONCE;
+		err = register_kretprobe(probe);
+		if (err) {
+			unset_returns(f, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
 /* In the order in which they are registered: see above. */
 static const struct {
 	struct tracepoint *point;
@@ -276,8 +388,13 @@ static int set_all(struct follow *f)
 	if (err)
 		goto err_bulk;
 	err = set_probes(f);
+	if (err)
+		goto err_rcu;
+	err = set_returns(f);
 	if (!err)
 		return 0;
+	unset_probes(f, ARRAY_SIZE(probes));
+err_rcu:
 	adopt_unset_hook(&f->rcu);
 err_bulk:
 	adopt_unset_hook(&f->bulk);
@@ -337,9 +454,27 @@ struct follow *follow_start(struct module *mod, unsigned int objects)
  */
 void follow_stop(struct follow *f)
 {
+	unset_returns(f, FOLLOW_RETURNS);
 	unset_probes(f, ARRAY_SIZE(probes));
 	adopt_unset_hook(&f->rcu);
 	adopt_unset_hook(&f->bulk);
+}
+
+/**
+ * follow_lost() - count allocations that were not recorded
+ * @f: from follow_start()
+ *
+ * Context: any.
+ * Return: their number; some of them may be of others than the module.
+ */
+unsigned long follow_lost(struct follow *f)
+{
+	unsigned long lost = atomic_long_read(&f->lost);
+	unsigned int i;
+
+	for (i = 0; i < FOLLOW_RETURNS; i++)
+		lost += READ_ONCE(f->returns[i].probe.nmissed);
+	return lost;
 }
 
 /**

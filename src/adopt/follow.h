@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/ftrace.h>
+#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/list_bl.h>
 #include <linux/types.h>
@@ -39,6 +40,20 @@ struct follow_object {
 	struct follow_site *site;
 };
 
+struct follow;
+
+/**
+ * struct follow_return - what a function returns that allocates for its caller
+ * @probe: on the function
+ * @f: who asks
+ */
+struct follow_return {
+	struct kretprobe probe;
+	struct follow *f;
+};
+
+#define FOLLOW_RETURNS	3
+
 /**
  * struct follow - a module that is followed
  * @text: where its code begins
@@ -50,6 +65,7 @@ struct follow_object {
  * @objects: all objects
  * @bulk: ftrace's, for kmem_cache_free_bulk()
  * @rcu: ftrace's, for kvfree_call_rcu()
+ * @returns: of functions that allocate for their caller
  * @mod: the module
  * @list: for the owner (attach.c)
  * @sites: a hash table by the call; the last entry is for what finds no room
@@ -62,6 +78,7 @@ struct follow {
 	atomic_long_t lost;
 	struct follow_object *objects;
 	struct ftrace_ops bulk, rcu;
+	struct follow_return returns[FOLLOW_RETURNS];
 	struct module *mod;
 	struct list_head list;
 	struct follow_site sites[FOLLOW_SITES + 1];
@@ -69,6 +86,7 @@ struct follow {
 
 struct follow *follow_start(struct module *mod, unsigned int objects);
 void follow_stop(struct follow *f);
+unsigned long follow_lost(struct follow *f);
 void follow_free(struct follow *f);
 
 #endif /* _ADOPT_FOLLOW_H */

@@ -18,6 +18,7 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -28,6 +29,7 @@
 
 #define OBJECTS	65536
 #define SLOTS	256
+#define BULK	4
 
 static unsigned int allocs, frees;
 module_param(allocs, uint, 0444);
@@ -84,6 +86,33 @@ static noinline void *get_by_kvmalloc(void)
 	return obj;
 }
 
+static noinline void *get_small(void)
+{
+	void *obj = kvmalloc(300, GFP_KERNEL);
+
+	barrier();
+	return obj;
+}
+
+/* More than kmalloc() has. */
+static noinline void *get_huge(void)
+{
+	void *obj = kvmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL);
+
+	barrier();
+	return obj;
+}
+
+/* The array is in the first of the objects. */
+static noinline void *get_bulk(void)
+{
+	void *objs[BULK];
+
+	if (!kmem_cache_alloc_bulk(cache, GFP_KERNEL, BULK, objs))
+		return NULL;
+	return memcpy(objs[0], objs, sizeof(objs));
+}
+
 static noinline void *get_managed(void)
 {
 	void *obj = devm_kmalloc(dev, 200, GFP_KERNEL);
@@ -130,6 +159,10 @@ static struct kind {
 	{ "string", get_string },
 	{ "cached", get_from_cache },
 	{ "kvmalloc", get_by_kvmalloc },
+	{ "others", bystander_kvmalloc },
+	{ "small", get_small },
+	{ "huge", get_huge },
+	{ "bulk", get_bulk },
 	{ "managed", get_managed },
 	{ "formatted", get_formatted },
 	{ "interrupt", get_in_interrupt },
@@ -161,6 +194,14 @@ static void do_cache_free(void *obj)
 static void do_devm_kfree(void *obj)
 {
 	devm_kfree(dev, obj);
+}
+
+static void do_free_bulk(void *first)
+{
+	void *objs[BULK];
+
+	memcpy(objs, first, sizeof(objs));
+	kmem_cache_free_bulk(cache, BULK, objs);
 }
 
 static void do_kfree_elsewhere(void *obj)
@@ -208,6 +249,11 @@ static void by_cache_bulk(void **objs, unsigned int n)
 	kmem_cache_free_bulk(cache, n, objs);
 }
 
+static void by_free_bulk(void **objs, unsigned int n)
+{
+	free_each(objs, n, do_free_bulk);
+}
+
 static void by_devm_kfree(void **objs, unsigned int n)
 {
 	free_each(objs, n, do_devm_kfree);
@@ -244,6 +290,7 @@ static const struct {
 	{ "kfree_bulk", by_kfree_bulk },
 	{ "kmem_cache_free", by_cache_free },
 	{ "kmem_cache_free_bulk", by_cache_bulk },
+	{ "free_bulk", by_free_bulk },
 	{ "devm_kfree", by_devm_kfree },
 	{ "interrupt", by_interrupt },
 	{ "bystander", by_bystander },

@@ -10,6 +10,7 @@
 #include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -26,6 +27,15 @@ void bystander_free(void *obj)
 	kfree(obj);
 }
 EXPORT_SYMBOL(bystander_free);
+
+void *bystander_kvmalloc(void)
+{
+	void *obj = kvmalloc(5000, GFP_KERNEL);
+
+	barrier();	/* no tail call: the call site must be here */
+	return obj;
+}
+EXPORT_SYMBOL(bystander_kvmalloc);
 
 /*
  * Stands for an object that was freed in a way that no probe sees, and then

@@ -4,6 +4,7 @@
 #define _BYSTANDER_H
 
 void bystander_free(void *obj);
+void *bystander_kvmalloc(void);
 void bystander_gets(const void *obj);
 
 #endif /* _BYSTANDER_H */
