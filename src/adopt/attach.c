@@ -70,8 +70,8 @@ static int by_bytes(const void *a, const void *b)
  * Call @fn for the sites of a module that have allocated, those with most bytes
  * first.
  */
-static int for_each_site(struct follow *f, void *arg,
-			 void (*fn)(struct follow *f, const struct row *row, void *arg))
+static int visit_sites(struct follow *f, void *arg,
+		       void (*fn)(struct follow *f, const struct row *row, void *arg))
 {
 	struct row *rows = kvcalloc(FOLLOW_SITES + 1, sizeof(*rows), GFP_KERNEL);
 	unsigned int i, n = 0;
@@ -139,7 +139,7 @@ static int changes(struct notifier_block *unused, unsigned long state, void *dat
 	mutex_lock(&attach_lock);
 	f = find(mod->name);
 	if (f) {
-		if (for_each_site(f, NULL, report_site))
+		if (visit_sites(f, NULL, report_site))
 			pr_err("%s goes: no memory for a report\n", mod->name);
 		detach(f);
 	}
@@ -175,7 +175,7 @@ static int attach_to(struct module *mod, const char *name)
 	return 0;
 }
 
-static int attach(const char *name)
+static int attach_by_name(const char *name)
 {
 	struct kobject *kobj;
 	int err;
@@ -194,7 +194,7 @@ static int attach(const char *name)
 	return err;
 }
 
-static int detach_from(const char *name)
+static int detach_by_name(const char *name)
 {
 	struct follow *f = find(name);
 
@@ -226,9 +226,9 @@ static int set_parameter(const char *value, const struct kernel_param *kp)
 }
 
 static const struct kernel_param_ops name_ops = { .set = set_parameter };
-module_param_cb(attach, &name_ops, attach, 0200);
+module_param_cb(attach, &name_ops, attach_by_name, 0200);
 MODULE_PARM_DESC(attach, "name of a loaded module whose allocations are followed from now on");
-module_param_cb(detach, &name_ops, detach_from, 0200);
+module_param_cb(detach, &name_ops, detach_by_name, 0200);
 MODULE_PARM_DESC(detach, "name of an attached module, which is not followed any more");
 
 static void show_site(struct follow *f, const struct row *row, void *m)
@@ -271,7 +271,7 @@ static int attached_show(struct seq_file *m, void *unused)
 	show_lost(m);
 	seq_puts(m, "#module allocs frees unseen live bytes site\n");
 	list_for_each_entry(f, &attached, list)
-		err = err ?: for_each_site(f, m, show_site);
+		err = err ?: visit_sites(f, m, show_site);
 	mutex_unlock(&attach_lock);
 	return err;
 }

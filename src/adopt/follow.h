@@ -4,6 +4,7 @@
 #define _ADOPT_FOLLOW_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/list.h>
@@ -11,7 +12,7 @@
 #include <linux/types.h>
 
 #define FOLLOW_SITE_BITS	10
-#define FOLLOW_SITES		(1 << FOLLOW_SITE_BITS)
+#define FOLLOW_SITES		BIT(FOLLOW_SITE_BITS)
 
 /**
  * struct follow_site - a call that allocates

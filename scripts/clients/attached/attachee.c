@@ -48,7 +48,7 @@ static struct device *dev;
 
 static noinline void *get_by_kmalloc(void)
 {
-	void *obj = kmalloc(sizeof(struct object), GFP_KERNEL);
+	struct object *obj = kmalloc(sizeof(*obj), GFP_KERNEL);
 
 	barrier();	/* no tail call: the call site must be here */
 	return obj;
@@ -129,9 +129,11 @@ static noinline void *get_formatted(void)
 	return obj;
 }
 
-static noinline void get_here(void *obj)
+static noinline void get_here(void *result)
 {
-	*(void **)obj = kmalloc(sizeof(struct object), GFP_ATOMIC);
+	struct object *obj = kmalloc(sizeof(*obj), GFP_ATOMIC);
+
+	*(void **)result = obj;
 }
 
 /* In an interrupt of another CPU, if there is one. */
@@ -363,7 +365,7 @@ static void storm_put(void *obj, unsigned int turn)
 
 static noinline void *storm_get(void)
 {
-	void *obj = kmalloc(sizeof(struct object), GFP_KERNEL);
+	struct object *obj = kmalloc(sizeof(*obj), GFP_KERNEL);
 
 	if (obj)
 		atomic_inc(&taken);
@@ -378,7 +380,7 @@ static int storm_thread(void *unused)
 		storm_put(xchg(&slots[turn % SLOTS], storm_get()), turn);
 		/* Others need the CPUs, too. */
 		if (!(++turn % 1024))
-			msleep(1);
+			usleep_range(1000, 2000);
 	}
 	return 0;
 }
