@@ -12,8 +12,8 @@
  * its kobject keeps its memory until it is attached. If it is live then, it
  * will call the notifier below before it goes.
  *
- * Locks: attach_lock, for the list; the locks of tracepoints and of ftrace are
- * taken under it.
+ * Locks: attach_lock, for the list, > books_lock and the locks of tracepoints,
+ * ftrace and kprobes.
  * Context: process.
  */
 #include <linux/ctype.h>
@@ -35,7 +35,7 @@
 
 static unsigned int attach_objects = 65536;
 module_param(attach_objects, uint, 0444);
-MODULE_PARM_DESC(attach_objects, "live objects of an attached module that can be followed (default: 65536; 72 bytes each)");
+MODULE_PARM_DESC(attach_objects, "live objects of an attached module that can be followed (default: 65536; 104 bytes each)");
 
 static LIST_HEAD(attached);
 static DEFINE_MUTEX(attach_lock);
@@ -47,13 +47,16 @@ struct row {
 	long allocs, frees, unseen, live, bytes;
 };
 
-/* Frees first: see record_as() in follow.c. */
+/*
+ * Frees first: an object is counted as allocated before it is in its bucket, and
+ * as freed after it was taken out of there.
+ */
 static void read_site(struct row *row, struct follow_site *site)
 {
 	row->call = READ_ONCE(site->call);
 	row->frees = atomic_long_read(&site->frees);
 	row->unseen = atomic_long_read(&site->unseen);
-	smp_rmb();	/* the counters are written by fully ordered operations */
+	smp_rmb();	/* pairs with the lock of the bucket */
 	row->allocs = atomic_long_read(&site->allocs);
 	row->bytes = atomic_long_read(&site->bytes);
 	row->live = row->allocs - row->frees - row->unseen;

@@ -32,8 +32,7 @@
  *
  * Locks: the bit locks of the buckets and of the pool. They do not nest, and
  * are taken with interrupts off. No tracer can be called while one is held,
- * because they are inline. They spin on PREEMPT_RT, too, where kmalloc() is
- * not called with interrupts off, but the probes may be.
+ * because they are inline. On PREEMPT_RT they spin, too, but never for long.
  * Context: the probes as kmalloc() and kfree(); the rest process.
  */
 #include <linux/hash.h>
@@ -52,7 +51,7 @@
 #include "follow.h"
 
 /* Most buckets are empty even if the table is full: others look no further. */
-#define BUCKETS_PER_OBJECT	4
+#define BUCKETS_PER_OBJECT	8
 
 /* Calls of a function that can be followed at once; others may sleep there. */
 #define CALLS_AT_ONCE		256
@@ -220,6 +219,9 @@ static notrace void on_cache_free(void *f, unsigned long call, const void *ptr,
 	freed(f, ptr);
 }
 
+/* Two arguments are looked at. */
+static_assert(__same_type(kmem_cache_free_bulk, void (struct kmem_cache *, size_t, void **)));
+
 static notrace void on_free_bulk(unsigned long ip, unsigned long parent,
 				 struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -252,7 +254,10 @@ struct call {
 	size_t n;
 };
 
-/* The function has just been entered. If it is not 0, its return is ignored. */
+/*
+ * The function has just been entered. If this returns 1, its return is ignored.
+ * counted.c compares the arguments of a bulk allocation with the kernel's.
+ */
 static int on_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct follow_return *r = container_of(get_kretprobe(ri), struct follow_return, probe);
