@@ -121,6 +121,15 @@ static noinline void *get_managed(void)
 	return obj;
 }
 
+/* One object is freed, and another one has its contents. */
+static noinline void *get_grown(void)
+{
+	void *obj = krealloc(kmalloc(64, GFP_KERNEL), 500, GFP_KERNEL);
+
+	barrier();
+	return obj;
+}
+
 static noinline void *get_formatted(void)
 {
 	void *obj = kasprintf(GFP_KERNEL, "%d", 1);
@@ -166,6 +175,7 @@ static struct kind {
 	{ "huge", get_huge },
 	{ "bulk", get_bulk },
 	{ "managed", get_managed },
+	{ "grown", get_grown },
 	{ "formatted", get_formatted },
 	{ "interrupt", get_in_interrupt },
 };
