@@ -16,7 +16,7 @@ CPUS ?= 8
 # Directories where builds of pcslab and its own clients leave something. Others, below
 # these too, may be somebody's client's.
 BUILD_DIRS := . kunit kunit/lib src src/adopt $(addprefix scripts/clients/, \
-	adopted bench calls charge crowd example flood foreign replay stress tracer)
+	adopted attached bench calls charge crowd example flood foreign replay stress tracer)
 
 # The release whose headers KDIR would be, if it is where Debian has them.
 release := $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR)))

@@ -15,6 +15,8 @@
  *   standin.c	the stand-ins
  *   entry.S	the one that is variadic
  *   hook.c	what the kernel itself does to objects of heaps
+ *   attach.c	modules that are attached instead, because they cannot be reloaded
+ *   follow.c	what these allocate
  *   main.c	the module
  */
 #ifndef _PCSLAB_ADOPT_H
@@ -89,8 +91,14 @@ static __always_inline void adopt_count_frees(struct adopt_handle *h, enum adopt
 	this_cpu_sub(h->counts->bytes[kind], bytes);
 }
 
+/* attach.c */
+int adopt_attach_init(void);
+void adopt_attach_exit(void);
+
 /* books.c */
+struct module;
 extern bool adopt_track;
+bool adopt_is_adopted(const struct module *mod);
 int adopt_books_init(void);
 void adopt_books_exit(void);
 void adopt_count_escape(const void *obj);
@@ -103,6 +111,9 @@ void adopt_show_counts(struct seq_file *m, const char *module,
 void adopt_report_counts(const char *module, const struct adopt_handle *h);
 
 /* hook.c */
+struct ftrace_ops;
+int adopt_set_hook(struct ftrace_ops *ops, const char *function);
+void adopt_unset_hook(struct ftrace_ops *ops);
 int adopt_hooks_init(void);
 void adopt_hooks_exit(void);
 

@@ -148,7 +148,7 @@ static int come(struct module *mod, struct adopt_handle *handle)
 	return 0;
 }
 
-static struct adopted *find(struct module *mod)
+static struct adopted *find(const struct module *mod)
 {
 	struct adopted *a;
 
@@ -157,6 +157,23 @@ static struct adopted *find(struct module *mod)
 			return a;
 	}
 	return NULL;
+}
+
+/**
+ * adopt_is_adopted() - find out whether a module is adopted
+ * @mod: the module
+ *
+ * Context: process. May sleep.
+ * Return: true if it is.
+ */
+bool adopt_is_adopted(const struct module *mod)
+{
+	bool adopted;
+
+	mutex_lock(&books_lock);
+	adopted = find(mod);
+	mutex_unlock(&books_lock);
+	return adopted;
 }
 
 /*

@@ -8,6 +8,7 @@
 #define _PCSLAB_ADOPT_COMPAT_H
 
 #include <linux/ftrace.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 
@@ -119,6 +120,19 @@ static inline void *compat_rcu_object(void *head, void *x)
 	return x;
 }
 #endif
+
+/* 6.4 keeps the kinds of a module's memory apart. */
+static inline void compat_text(const struct module *mod, unsigned long *start,
+			       unsigned long *size)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	*start = (unsigned long)mod->core_layout.base;
+	*size = mod->core_layout.text_size;
+#else
+	*start = (unsigned long)mod->mem[MOD_TEXT].base;
+	*size = mod->mem[MOD_TEXT].size;
+#endif
+}
 
 /* 6.2 made struct ftrace_regs opaque. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)

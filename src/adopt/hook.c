@@ -143,35 +143,57 @@ static notrace void hooked(unsigned long ip, unsigned long parent, struct ftrace
 		compat_return_to(fregs, (unsigned long)hook->replacement);
 }
 
-static void unset(struct hook *hook)
+/**
+ * adopt_set_hook() - have a function of the kernel call ours
+ * @ops: with func and flags
+ * @function: its name
+ *
+ * Context: process. May sleep.
+ * Return: 0, or what ftrace returns.
+ */
+int adopt_set_hook(struct ftrace_ops *ops, const char *function)
 {
-	unregister_ftrace_function(&hook->ops);
-	ftrace_free_filter(&hook->ops);
+	char name[32];
+	int err;
+
+	strscpy(name, function, sizeof(name));
+	err = ftrace_set_filter(ops, name, strlen(name), 0);
+	if (!err)
+		err = register_ftrace_function(ops);
+	if (err)
+		ftrace_free_filter(ops);
+	return err;
+}
+
+/**
+ * adopt_unset_hook() - undo adopt_set_hook()
+ * @ops: the same
+ *
+ * Context: process. May sleep. Calls of @ops->func have ended then.
+ */
+void adopt_unset_hook(struct ftrace_ops *ops)
+{
+	unregister_ftrace_function(ops);
+	ftrace_free_filter(ops);
 }
 
 /* Permanent: with it, sysctl kernel.ftrace_enabled=0 is refused. */
 static int set(struct hook *hook)
 {
-	char name[KSYM_NAME_LEN];
 	int err;
 
 	hook->ops.func = hooked;
 	hook->ops.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
-	strscpy(name, hook->name, sizeof(name));
-	err = ftrace_set_filter(&hook->ops, name, strlen(name), 0);
-	if (!err)
-		err = register_ftrace_function(&hook->ops);
-	if (err) {
+	err = adopt_set_hook(&hook->ops, hook->name);
+	if (err)
 		pr_err("no hook on %s (%d), nothing can be adopted\n", hook->name, err);
-		ftrace_free_filter(&hook->ops);
-	}
 	return err;
 }
 
 static void unset_first(unsigned int n)
 {
 	while (n--)
-		unset(&hooks[n]);
+		adopt_unset_hook(&hooks[n].ops);
 }
 
 static int set_all(void)

@@ -19,12 +19,19 @@ static int __init adopt_init(void)
 		return err;
 	err = adopt_books_init();
 	if (err)
-		adopt_hooks_exit();
+		goto err_hooks;
+	err = adopt_attach_init();
+	if (!err)
+		return 0;
+	adopt_books_exit();
+err_hooks:
+	adopt_hooks_exit();
 	return err;
 }
 
 static void __exit adopt_exit(void)
 {
+	adopt_attach_exit();
 	adopt_books_exit();
 	adopt_hooks_exit();
 }
