@@ -126,6 +126,7 @@ void pcslab_depot_init(struct pcslab_class *class);
 /* magazine.c: arrays of free objects */
 unsigned int pcslab_magazine_rounds(u32 size);
 struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
+void pcslab_magazine_free(struct pcslab_magazine *mag);
 void pcslab_magazines_free(struct pcslab_magazine *mag);
 
 /* slab.c: pages cut into objects */
