@@ -101,6 +101,7 @@ static void heap_free(struct pcslab_heap *heap)
 	if (!parent)
 		mem_cgroup_put(heap->memcg);
 	pcslab_reserves_part(heap);
+	pcslab_leaks_free(heap);
 	kfree(heap);
 	if (parent)
 		pcslab_heap_put(parent);

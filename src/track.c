@@ -9,11 +9,13 @@
  *
  * Context: recording, any; collecting, process. Locks: heap->large_lock.
  */
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/timekeeping.h>
 
 #include "internal.h"
 #include "page.h"
@@ -32,6 +34,17 @@ struct table {
 };
 
 /**
+ * pcslab_now() - seconds since the kernel was booted
+ *
+ * Context: any, including NMI.
+ * Return: the seconds that the machine was awake.
+ */
+u32 pcslab_now(void)
+{
+	return div_u64(ktime_get_mono_fast_ns(), NSEC_PER_SEC);
+}
+
+/**
  * pcslab_track_object() - record the last call for an object
  * @slab: slab of the object
  * @index: index of the object, which the caller must own
@@ -40,6 +53,7 @@ struct table {
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller)
 {
+	WRITE_ONCE(pcslab_times(slab)[index], pcslab_now());
 	/* Release: pairs with the address dependency of readers of the name. */
 	smp_store_release(&pcslab_sites(slab)[index], pcslab_site(caller));
 }
@@ -50,6 +64,7 @@ static void track_large(struct page *page, unsigned long caller)
 	struct pcslab_note *note = large_note((void *)page_private(page));
 
 	if (note) {
+		note->time = pcslab_now();
 		/* Release: as above. */
 		smp_store_release(&note->site, pcslab_site(caller));
 		return;
@@ -59,6 +74,7 @@ static void track_large(struct page *page, unsigned long caller)
 		return;
 	note->class = (struct pcslab_class *)page_private(page);
 	note->site = pcslab_site(caller);
+	note->time = pcslab_now();
 	/* Release: as above, and for the note itself. */
 	smp_store_release(&page->private, (unsigned long)note | PAGE_HAS_NOTE);
 }

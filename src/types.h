@@ -60,6 +60,7 @@ enum pcslab_state {
 	PCSLAB_OBJ_FREE = 0,	/* in its slab */
 	PCSLAB_OBJ_CACHED,	/* in a magazine */
 	PCSLAB_OBJ_LIVE,	/* with a caller */
+	PCSLAB_OBJ_SUSPECT,	/* the same, and no pointer to it was found */
 	PCSLAB_OBJ_PENDING,	/* its free is being deferred */
 	PCSLAB_OBJ_DEFERRED,	/* freed, waits for an irq_work */
 	PCSLAB_OBJ_RCU,		/* freed, waits for a grace period */
@@ -67,12 +68,21 @@ enum pcslab_state {
 };
 
 /*
+ * True if a caller has the object and may free it. A free of a suspect takes
+ * the slow path, which takes it as it takes any live object (leaks.c).
+ */
+static inline bool pcslab_has_owner(u8 state)
+{
+	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_SUSPECT;
+}
+
+/*
  * True if the object is live in the statistics: a caller has it, or readers may
  * use it until a grace period has passed (rcu.c).
  */
 static inline bool pcslab_counts_as_live(u8 state)
 {
-	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_RCU;
+	return pcslab_has_owner(state) || state == PCSLAB_OBJ_RCU;
 }
 
 /*
@@ -242,8 +252,8 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
- *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and sizes_of()
- *	follow
+ *	whole word. In heaps with PCSLAB_SLOW pcslab_sites(), pcslab_times()
+ *	and sizes_of() follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
  * rules for @deferred and @state are in nmi.c and at enum pcslab_state. The
@@ -448,6 +458,9 @@ struct pcslab_budget {
  *	of a fixed-size cache is not used
  * @faulty: its calls may be made to fail (fault.c), so all take the slow path;
  *	written under pcslab_heaps_lock
+ * @large_old: position in @large: the objects from here on were there when a
+ *	scan began (leaks.c); under @large_lock
+ * @leaks: what the last scan found, or NULL (leaks.c)
  */
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
@@ -482,6 +495,8 @@ struct pcslab_heap {
 	struct page *large_cursor;
 	struct pcslab_budget budget;
 	bool faulty;
+	struct page *large_old;
+	struct pcslab_leaks *leaks;
 };
 
 /* What the creator of a fixed-size cache wants; @flags are PCSLAB_HEAP_*. */
