@@ -445,8 +445,8 @@ EXPORT_SYMBOL_NS_GPL(pcslab_alloc_node, "PCSLAB");
 static bool free_claim(struct pcslab_slab *slab, u8 *state)
 {
 	if (slab->class->flags & PCSLAB_CHECKED)
-		return cmpxchg(state, PCSLAB_OBJ_LIVE, PCSLAB_OBJ_CACHED) == PCSLAB_OBJ_LIVE;
-	if (READ_ONCE(*state) != PCSLAB_OBJ_LIVE)
+		return pcslab_claim(state, PCSLAB_OBJ_CACHED);
+	if (!pcslab_has_owner(READ_ONCE(*state)))
 		return false;
 	WRITE_ONCE(*state, PCSLAB_OBJ_CACHED);
 	return true;
@@ -719,7 +719,7 @@ size_t pcslab_usable_size(const void *obj)
 	if (!slab) {
 		size = pcslab_large_size(obj);
 	} else {
-		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_OBJ_LIVE)
+		if (find_state(slab, obj, &state) && pcslab_has_owner(READ_ONCE(*state)))
 			size = slab->class->size;
 	}
 	if (size)
@@ -751,7 +751,7 @@ struct pcslab_heap *pcslab_heap_of(const void *obj)
 	preempt_disable();	/* keeps slab and class */
 	slab = slab_of(obj);
 	if (slab) {
-		if (find_state(slab, obj, &state) && READ_ONCE(*state) == PCSLAB_OBJ_LIVE)
+		if (find_state(slab, obj, &state) && pcslab_has_owner(READ_ONCE(*state)))
 			class = slab->class;
 	} else {
 		class = large_class_of(obj);

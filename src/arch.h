@@ -11,6 +11,7 @@
 
 #include <linux/compiler.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 #ifdef CONFIG_X86
 #include <asm/asm.h>
@@ -177,6 +178,21 @@ static __always_inline bool flag_test_and_set(unsigned int *flag)
 	barrier();
 #endif
 	return was;
+}
+
+/*
+ * The stack pointer of a task that does not run. What is in the registers that a
+ * call keeps is above it, or in the task_struct. NULL where it is not known.
+ */
+static inline const void *saved_stack_pointer(const struct task_struct *task)
+{
+#if defined(CONFIG_X86)
+	return (const void *)READ_ONCE(task->thread.sp);
+#elif defined(CONFIG_ARM64)
+	return (const void *)READ_ONCE(task->thread.cpu_context.sp);
+#else
+	return NULL;
+#endif
 }
 
 #endif /* _PCSLAB_ARCH_H */

@@ -40,6 +40,7 @@ static void walk_slab(struct pcslab_slab *slab, struct pcslab_audit *audit)
 			audit->cached++;
 			break;
 		case PCSLAB_OBJ_LIVE:
+		case PCSLAB_OBJ_SUSPECT:
 		case PCSLAB_OBJ_RCU:
 			audit->live++;
 			break;

@@ -433,7 +433,7 @@ static void drain_one(struct pcslab_class *class, int node,
 		return;
 	mag->n = n;
 	pcslab_depot_flush(class, node, mag, doomed);
-	kfree(mag);
+	pcslab_magazine_free(mag);
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/page_ref.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -157,6 +158,26 @@ static __always_inline struct page *compat_head_of(struct page *page, unsigned l
 #endif
 	return (struct page *)(word - 1);
 }
+
+/*
+ * True if nobody uses a page, by the copy of its head; it need not be a slab's.
+ * Since 6.14 pages in use may have no reference: those of slabs, large objects
+ * of kmalloc(), and huge pages of users.
+ */
+static inline bool compat_page_is_unused(struct page *head)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	if (PageLargeKmalloc(head))
+		return false;
+#endif
+	return !page_ref_count(head);
+}
+
+/*
+ * True if the kernel's own allocator has arrays of free objects per CPU, which
+ * it calls sheaves, since 6.18. leaks.c must know them.
+ */
+#define COMPAT_HAS_SHEAVES	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0))
 
 /*
  * True if a fault attribute holds a reference to its directory that nobody

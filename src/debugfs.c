@@ -13,9 +13,11 @@
  *   heaps/<name>/audit		per class: what a walk finds
  *   heaps/<name>/pages		pages of the heap, and their limit
  *   heaps/<name>/json		stats and percpu, for programs
+ *   heaps/<name>/leaks		what the last scan for leaks found (leaks.c)
  *   heaps/<name>/sites		with pcslab.track=1: call sites of live objects
  *   heaps/<name>/events	with pcslab.record: what happened last
  *   heaps/<name>/<cache>/	the same of a fixed-size cache, without pages
+ *				and leaks
  *
  * The first line names the format and its version, the second line the columns.
  * New columns must only be appended. Classes that were never used have no line.
@@ -387,6 +389,21 @@ static int sites_show(struct seq_file *m, void *unused)
 
 DEFINE_HEAP_FILE(sites);
 
+/* The rows are those of leaks.c, after which come lines that begin with #. */
+static const struct pcslab_column leaks_columns[] = {
+	{ "#objects", 8 }, { "bytes", 12 }, { "size", 5 }, { "age", 7 }, { "cache", -12 },
+	{ "site", 0 }, { "module", 0 },
+};
+
+static int leaks_show(struct seq_file *m, void *unused)
+{
+	pcslab_table_begin(m, "leaks", leaks_columns, ARRAY_SIZE(leaks_columns));
+	pcslab_leaks_show(m, m->private);
+	return 0;
+}
+
+DEFINE_HEAP_FILE(leaks);
+
 /* The rows are those of reserve.c. */
 static const struct pcslab_column reserves_columns[] = {
 	{ "#size", 5 }, { "objects", 8 }, { "waiting", 8 }, { "site", 0 }, { "module", 0 },
@@ -485,8 +502,10 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
-	if (!heap->parent)
+	if (!heap->parent) {
 		debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
+		debugfs_create_file_unsafe("leaks", 0400, dir, heap, &leaks_fops);
+	}
 	debugfs_create_file_unsafe("json", 0400, dir, heap, &json_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
@@ -516,7 +535,7 @@ bool pcslab_is_file_name(const char *name)
 {
 	static const char * const names[] = {
 		"stats", "percpu", "exact", "audit", "pages", "json", "sites", "reserves",
-		"events",
+		"events", "leaks",
 	};
 
 	return match_string(names, ARRAY_SIZE(names), name) >= 0;

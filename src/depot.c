@@ -797,7 +797,7 @@ static void flush_full(struct pcslab_class *class, int node, unsigned int keep,
 		if (mag)
 			depot_flush(class, node, mag, doomed);
 		pcslab_unlock(&depot->lock, flags);
-		kfree(mag);
+		pcslab_magazine_free(mag);
 	} while (mag);
 }
 

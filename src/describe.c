@@ -35,6 +35,7 @@ static const char *state_of(const struct pcslab_slab *slab, unsigned int index)
 		[PCSLAB_OBJ_FREE] = "free",
 		[PCSLAB_OBJ_CACHED] = "free, in a magazine",
 		[PCSLAB_OBJ_LIVE] = "live",
+		[PCSLAB_OBJ_SUSPECT] = "live",
 		[PCSLAB_OBJ_PENDING] = "being freed",
 		[PCSLAB_OBJ_DEFERRED] = "being freed",
 		[PCSLAB_OBJ_RCU] = "freed, waits for a grace period",

@@ -104,6 +104,7 @@ static void heap_free(struct pcslab_heap *heap)
 	pcslab_reserves_part(heap);
 	if (heap->recorder)
 		pcslab_record_free(heap);
+	pcslab_leaks_free(heap);
 	kfree(heap);
 	if (parent)
 		pcslab_heap_put(parent);

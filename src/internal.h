@@ -65,6 +65,7 @@ void pcslab_site_show(struct seq_file *m, const char *name);
 void pcslab_whatis_show(struct seq_file *m);
 
 /* track.c: which call sites allocated which objects */
+u32 pcslab_now(void);
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller);
 void pcslab_track_alloc(const void *obj, unsigned long caller);
@@ -127,7 +128,22 @@ void pcslab_depot_init(struct pcslab_class *class);
 /* magazine.c: arrays of free objects */
 unsigned int pcslab_magazine_rounds(u32 size);
 struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t gfp);
+void pcslab_magazine_free(struct pcslab_magazine *mag);
 void pcslab_magazines_free(struct pcslab_magazine *mag);
+
+/*
+ * Take an object from its owner: its state becomes @to. True for one call only.
+ */
+static inline bool pcslab_claim(u8 *state, u8 to)
+{
+	u8 was = READ_ONCE(*state);
+
+	while (pcslab_has_owner(was)) {
+		if (try_cmpxchg(state, &was, to))
+			return true;
+	}
+	return false;
+}
 
 /* slab.c: pages cut into objects */
 /*
@@ -142,13 +158,18 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 
 /*
  * In a heap with PCSLAB_SLOW each object has a site: the call that allocated it
- * or, if it is free, freed it. Behind the sites are the sizes that were
- * requested (check.c). Only the owner of the object may write its site and its
- * size.
+ * or, if it is free, freed it. Behind the sites are the times of these calls,
+ * in seconds, and behind the times the sizes that were requested (check.c).
+ * Only the owner of the object may write its site, its time and its size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
 	return (void *)&slab->state[pcslab_nr_states(slab->class, slab->order)];
+}
+
+static inline u32 *pcslab_times(struct pcslab_slab *slab)
+{
+	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
 }
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
@@ -267,6 +288,7 @@ void pcslab_large_free_waiting(struct page *page);
 unsigned long pcslab_large_give_up(struct pcslab_heap *heap);
 void pcslab_large_release(struct page *page);
 size_t pcslab_large_size(const void *obj);
+void pcslab_large_set_old(struct pcslab_heap *heap, bool old);
 void pcslab_large_walk(struct pcslab_heap *heap,
 		       void (*visit)(struct page *page, void *arg), void *arg);
 
@@ -503,6 +525,10 @@ struct pcslab_audit {
 };
 
 void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits);
+
+/* leaks.c: live objects that nothing points to */
+void pcslab_leaks_show(struct seq_file *m, struct pcslab_heap *heap);
+void pcslab_leaks_free(struct pcslab_heap *heap);
 
 /* badfree.c: reports of bad frees */
 void pcslab_bad_free(const void *obj, unsigned long caller);

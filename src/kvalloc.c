@@ -54,6 +54,7 @@ static void area_gone(struct pcslab_area *area)
 	struct pcslab_heap *heap = area->note.class->heap;
 
 	pcslab_uncharge(heap, area->pages);
+	WRITE_ONCE(area->addr, NULL);	/* it would hide a leak (leaks.c) */
 	kfree_rcu(&area->note, rcu);
 	pcslab_heap_put(heap);
 }

@@ -62,6 +62,8 @@ static bool link_del(struct pcslab_heap *heap, struct page *page)
 
 	if (heap->large_cursor == page)
 		heap->large_cursor = next;
+	if (heap->large_old == page)
+		heap->large_old = next;
 	if (next)
 		set_links(next, link_next(next), prev);
 	if (prev)
@@ -355,6 +357,22 @@ size_t pcslab_large_size(const void *obj)
 	void *owner;
 
 	return page && large_owner(page, &owner) ? large_pages(page, owner) << PAGE_SHIFT : 0;
+}
+
+/**
+ * pcslab_large_set_old() - mark which large objects are there now
+ * @heap: the heap; heap->large_old leads to the first of them, those behind it
+ *	in the list are the others, and frees keep that true
+ * @old: false: forget the mark
+ *
+ * Context: process.
+ */
+void pcslab_large_set_old(struct pcslab_heap *heap, bool old)
+{
+	unsigned long flags = pcslab_lock(&heap->large_lock);
+
+	heap->large_old = old ? heap->large : NULL;
+	pcslab_unlock(&heap->large_lock, flags);
 }
 
 /**

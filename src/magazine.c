@@ -75,6 +75,17 @@ struct pcslab_magazine *pcslab_magazine_create(struct pcslab_class *class, gfp_t
 }
 
 /**
+ * pcslab_magazine_free() - free an empty magazine
+ * @mag: the magazine, or NULL
+ *
+ * It is wiped: old addresses of objects would hide leaks (leaks.c).
+ */
+void pcslab_magazine_free(struct pcslab_magazine *mag)
+{
+	kfree_sensitive(mag);
+}
+
+/**
  * pcslab_magazines_free() - free a list of empty magazines
  * @mag: the first, or NULL
  */
@@ -84,6 +95,6 @@ void pcslab_magazines_free(struct pcslab_magazine *mag)
 
 	for (; mag; mag = next) {
 		next = mag->next;
-		kfree(mag);
+		pcslab_magazine_free(mag);
 	}
 }

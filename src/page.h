@@ -71,11 +71,12 @@ extern unsigned long pcslab_large_tag, pcslab_vmalloc_tag, pcslab_rcu_tag, pcsla
 /* A load of lru.next gives the mark of a head, or where a tail's head is. */
 static_assert(offsetof(struct page, lru.next) == offsetof(struct page, COMPAT_HEAD_WORD));
 
-/* The call site that allocated a large object. */
+/* The call that allocated a large object: its site, and when in seconds. */
 struct pcslab_note {
 	struct pcslab_class *class;
 	struct pcslab_site *site;
 	struct rcu_head rcu;
+	u32 time;
 };
 
 /*

@@ -182,7 +182,7 @@ MODULE_PARM_DESC(debug, "all heaps, or those with these names (a,b*), have all c
 
 module_param_cb(track, &choice_ops, &track, 0444);
 __MODULE_PARM_TYPE(track, "bool or names");
-MODULE_PARM_DESC(track, "remember who allocated each object of all heaps, or of those with these names (a,b*) (slower, ten bytes per object)");
+MODULE_PARM_DESC(track, "remember who allocated each object of all heaps, or of those with these names (a,b*) (slower, 14 bytes per object)");
 
 static u8 flags_if(bool debugged, bool tracked)
 {

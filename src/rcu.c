@@ -119,7 +119,7 @@ static struct pcslab_class *claim_small(const void *obj)
 	u8 *state;
 
 	if (!slab || !find_state(slab, obj, &state) ||
-	    cmpxchg(state, PCSLAB_OBJ_LIVE, PCSLAB_OBJ_RCU) != PCSLAB_OBJ_LIVE)
+	    !pcslab_claim(state, PCSLAB_OBJ_RCU))
 		return NULL;
 	return slab->class;
 }

@@ -24,6 +24,9 @@
  */
 #define GFP_NOT_OURS	(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE)
 
+/* Site, time and size of an object: pcslab_sites() */
+#define NOTE_BYTES	(sizeof(long) + sizeof(u32) + sizeof(u16))
+
 /*
  * At most 8 KiB, because the page allocator warns about __GFP_NOFAIL above
  * that.
@@ -36,7 +39,7 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 
 	gfp &= ~__GFP_THISNODE;
 	if (notes)
-		slab = kzalloc_node(bytes + states * (sizeof(long) + sizeof(u16)), gfp, node);
+		slab = kzalloc_node(bytes + states * NOTE_BYTES, gfp, node);
 	else
 		slab = kmalloc_node(bytes, gfp, node);
 	if (!slab)

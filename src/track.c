@@ -12,11 +12,13 @@
  */
 #include <linux/list.h>
 #include <linux/list_sort.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "internal.h"
 #include "page.h"
@@ -33,6 +35,17 @@ static DEFINE_MUTEX(rows_lock);		/* the sums in all sites */
 static struct pcslab_site unknown = { .name = "unknown" };
 
 /**
+ * pcslab_now() - seconds since the kernel was booted
+ *
+ * Context: any, including NMI.
+ * Return: the seconds that the machine was awake.
+ */
+u32 pcslab_now(void)
+{
+	return div_u64(ktime_get_mono_fast_ns(), NSEC_PER_SEC);
+}
+
+/**
  * pcslab_track_object() - record the last call for an object
  * @slab: slab of the object
  * @index: index of the object, which the caller must own
@@ -43,6 +56,7 @@ void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 {
 	struct pcslab_site *site = pcslab_site_above(caller, slab->class->heap->callers);
 
+	WRITE_ONCE(pcslab_times(slab)[index], pcslab_now());
 	/* Release: pairs with the address dependency of readers of the name. */
 	smp_store_release(&pcslab_sites(slab)[index], site);
 }
@@ -54,6 +68,7 @@ static void track_large(struct page *page, unsigned long caller)
 	struct pcslab_site *site = pcslab_site_above(caller, large_class(page)->heap->callers);
 
 	if (note) {
+		note->time = pcslab_now();
 		/* Release: as above. */
 		smp_store_release(&note->site, site);
 		return;
@@ -63,6 +78,7 @@ static void track_large(struct page *page, unsigned long caller)
 		return;
 	note->class = (struct pcslab_class *)page_private(page);
 	note->site = site;
+	note->time = pcslab_now();
 	/* Release: as above, and for the note itself. */
 	smp_store_release(&page->private, (unsigned long)note | PAGE_HAS_NOTE);
 }

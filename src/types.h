@@ -60,6 +60,7 @@ enum pcslab_state {
 	PCSLAB_OBJ_FREE = 0,	/* in its slab */
 	PCSLAB_OBJ_CACHED,	/* in a magazine */
 	PCSLAB_OBJ_LIVE,	/* with a caller */
+	PCSLAB_OBJ_SUSPECT,	/* the same, and no pointer to it was found */
 	PCSLAB_OBJ_PENDING,	/* its free is being deferred */
 	PCSLAB_OBJ_DEFERRED,	/* freed, waits for an irq_work */
 	PCSLAB_OBJ_RCU,		/* freed, waits for a grace period */
@@ -67,12 +68,21 @@ enum pcslab_state {
 };
 
 /*
+ * True if a caller has the object and may free it. A free of a suspect takes
+ * the slow path, which takes it as it takes any live object (leaks.c).
+ */
+static inline bool pcslab_has_owner(u8 state)
+{
+	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_SUSPECT;
+}
+
+/*
  * True if the object is live in the statistics: a caller has it, or readers may
  * use it until a grace period has passed (rcu.c).
  */
 static inline bool pcslab_counts_as_live(u8 state)
 {
-	return state == PCSLAB_OBJ_LIVE || state == PCSLAB_OBJ_RCU;
+	return pcslab_has_owner(state) || state == PCSLAB_OBJ_RCU;
 }
 
 /*
@@ -247,8 +257,8 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
- *	whole word. In heaps with PCSLAB_SLOW pcslab_sites() and sizes_of()
- *	follow
+ *	whole word. In heaps with PCSLAB_SLOW pcslab_sites(), pcslab_times()
+ *	and sizes_of() follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
  * rules for @deferred and @state are in nmi.c and at enum pcslab_state. The
@@ -457,6 +467,9 @@ struct pcslab_budget {
  *	of a fixed-size cache is not used
  * @recorder: the flight recorder of a heap that is not a cache, or NULL; set
  *	under pcslab_heaps_lock (record.c)
+ * @large_old: position in @large: the objects from here on were there when a
+ *	scan began (leaks.c); under @large_lock
+ * @leaks: what the last scan found, or NULL (leaks.c)
  *
  * 2048 bytes at most on 64-bit kernels without debugging options: a larger one
  * would cost a new heap 2000 instructions more, as kmalloc() has to get pages
@@ -468,7 +481,10 @@ struct pcslab_heap {
 	char name[PCSLAB_FULL_NAME_LEN];
 	struct pcslab_heap *parent;
 	struct list_head node;
-	struct hlist_node by_name;
+	union {
+		struct hlist_node by_name;
+		struct llist_node grave;
+	};
 	u64 id;
 	struct module *owner;
 	char owner_name[MODULE_NAME_LEN];
@@ -477,14 +493,9 @@ struct pcslab_heap {
 	bool dying;
 	bool zombie;
 	bool emptied;
-	struct llist_node grave;
 	struct pcslab_visit visit;
 	struct dentry *dir;
 	struct list_head reserves;
-	bool reserves_shown;
-	bool records;
-	u8 watched;
-	u8 callers;
 	struct pcslab_heap_counters counters[2];
 	atomic_long_t bad_frees;
 	atomic_long_t corruptions;
@@ -493,11 +504,17 @@ struct pcslab_heap {
 	atomic_long_t unaccounted;
 	struct mem_cgroup *memcg;
 	atomic_long_t deferred;
+	bool reserves_shown;
+	bool records;
+	u8 watched;
+	u8 callers;
 	raw_spinlock_t large_lock;
 	struct page *large;
 	struct page *large_cursor;
 	struct pcslab_budget budget;
 	struct pcslab_recorder *recorder;
+	struct page *large_old;
+	struct pcslab_leaks *leaks;
 };
 
 /* Reasons to watch a heap */
