@@ -95,6 +95,16 @@ static struct entry *entry_of(struct pcslab_recorder *recorder, struct ring *rin
 	return ring->entry + (nr & (recorder->size - 1));
 }
 
+/*
+ * In an entry the address of an object has all bits inverted, so that a scan for
+ * leaks (leaks.c) does not take it for a pointer to the object. Hiding it twice
+ * gives the address again.
+ */
+static const void *hide(const void *obj)
+{
+	return (const void *)~(unsigned long)obj;
+}
+
 static void record(struct pcslab_recorder *recorder, const struct pcslab_event *event,
 		   const struct pcslab_site *site)
 {
@@ -108,6 +118,7 @@ static void record(struct pcslab_recorder *recorder, const struct pcslab_event *
 	entry->time = local_clock();
 	entry->cpu = smp_processor_id();
 	entry->event = *event;
+	entry->event.obj = hide(event->obj);
 	entry->site = site;
 	/* Release: pairs with the acquire in read_entry(). */
 	smp_store_release(&entry->nr, nr);
@@ -145,6 +156,7 @@ static bool read_entry(struct entry *from, unsigned long nr, struct entry *to)
 	if (smp_load_acquire(&from->nr) != nr)
 		return false;
 	data_race(*to = *from);		/* if so, the number has changed */
+	to->event.obj = hide(to->event.obj);
 	/* Pairs with the smp_wmb() in record(). */
 	smp_rmb();
 	return READ_ONCE(from->nr) == nr;
