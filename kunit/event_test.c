@@ -15,6 +15,7 @@
 #define WORKERS		4
 #define HELD		64
 #define TOGGLES		20
+#define BRIEF		40
 #define EVENTS		"/sys/kernel/debug/pcslab/heaps/toggled/events"
 
 static void choose(struct kunit *test, const char *names)
@@ -126,21 +127,23 @@ static void books_do_not_notice(struct kunit *test)
 /* The file of a recorder is added while the heap is on its way out, or not. */
 static void heaps_go_meanwhile(struct kunit *test)
 {
-	static const char command[] =
-		"cd /sys/module/pcslab/parameters; "
-		"(for i in $(seq 100); do echo 1 >record; echo 0 >record; done; "
-		"touch /tmp/toggled) >/dev/null 2>&1 &";
+	static const char toggle[] =
+		"cd /sys/module/pcslab/parameters; rm -f /tmp/stop /tmp/toggled; "
+		"(while [ ! -e /tmp/stop ]; do echo 1 >record; echo 0 >record; "
+		"echo >>/tmp/toggled; done; rm /tmp/stop) >/dev/null 2>&1 &";
+	static const char stop[] =
+		"touch /tmp/stop; while [ -e /tmp/stop ]; do sleep 0.1; done; "
+		"[ $(wc -l </tmp/toggled) -gt 50 ]";
 	struct pcslab_heap *heap;
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, run_shell(command), 0);
-	for (i = 0; run_shell("[ ! -e /tmp/toggled ]") == 0; i++) {
+	KUNIT_ASSERT_EQ(test, run_shell(toggle), 0);
+	for (i = 0; i < BRIEF; i++) {
 		heap = new_heap(test, "brief");
 		use(heap, 64);
 		destroy_heap(test, heap);
 	}
-	KUNIT_EXPECT_EQ(test, run_shell("rm /tmp/toggled"), 0);
-	KUNIT_EXPECT_GT(test, i, 2u);
+	KUNIT_EXPECT_EQ(test, run_shell(stop), 0);
 	KUNIT_EXPECT_NE(test, run_shell("[ -e /sys/kernel/debug/pcslab/heaps/brief ]"), 0);
 }
 

@@ -502,10 +502,8 @@ struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap)
 	debugfs_create_file_unsafe("percpu", 0400, dir, heap, &percpu_fops);
 	debugfs_create_file_unsafe("exact", 0400, dir, heap, &exact_fops);
 	debugfs_create_file_unsafe("audit", 0400, dir, heap, &audit_fops);
-	if (!heap->parent) {
+	if (!heap->parent)
 		debugfs_create_file_unsafe("pages", 0400, dir, heap, &pages_fops);
-		debugfs_create_file_unsafe("leaks", 0400, dir, heap, &leaks_fops);
-	}
 	debugfs_create_file_unsafe("json", 0400, dir, heap, &json_fops);
 	if (heap->flags & PCSLAB_HEAP_TRACK)
 		debugfs_create_file_unsafe("sites", 0400, dir, heap, &sites_fops);
@@ -519,15 +517,30 @@ void pcslab_debugfs_add_reserves(struct pcslab_heap *heap)
 }
 
 /*
- * When the heap gets its first flight recorder. The file stays without it, and
- * shows no event then.
+ * Files that most heaps do not need are added later, and stay: one file costs
+ * 2000 instructions. pcslab_heaps_lock is held. remove_files() in heap.c has
+ * made it impossible to add one if the heap is dying.
  */
+static void add_later(struct pcslab_heap *heap, u8 which, const char *name,
+		      const struct file_operations *fops)
+{
+	lockdep_assert_held(&pcslab_heaps_lock);
+	if (heap->shown & which)
+		return;
+	heap->shown |= which;
+	debugfs_create_file_unsafe(name, 0400, heap->dir, heap, fops);
+}
+
+/* When the heap gets its first flight recorder */
 void pcslab_debugfs_add_events(struct pcslab_heap *heap)
 {
-	if (heap->records)
-		return;
-	heap->records = true;
-	debugfs_create_file_unsafe("events", 0400, heap->dir, heap, &events_fops);
+	add_later(heap, PCSLAB_SHOWS_EVENTS, "events", &events_fops);
+}
+
+/* When the heap is scanned for the first time */
+void pcslab_debugfs_add_leaks(struct pcslab_heap *heap)
+{
+	add_later(heap, PCSLAB_SHOWS_LEAKS, "leaks", &leaks_fops);
 }
 
 /* The files of a fixed-size cache are in a directory of its heap's. */

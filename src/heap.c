@@ -458,8 +458,9 @@ static void report_live(struct pcslab_heap *heap)
 }
 
 /*
- * Those who add a file to the heap of somebody else (record.c) do so under the
- * lock, and not if the heap is dying. So none is added after this has the lock.
+ * Those who add a file to the heap of somebody else (record.c, leaks.c) do so
+ * under the lock, and not if the heap is dying. So none is added after this has
+ * the lock.
  */
 static void remove_files(struct pcslab_heap *heap)
 {

@@ -595,6 +595,7 @@ void pcslab_debugfs_exit(void);
 struct dentry *pcslab_debugfs_add(struct pcslab_heap *heap);
 void pcslab_debugfs_add_reserves(struct pcslab_heap *heap);
 void pcslab_debugfs_add_events(struct pcslab_heap *heap);
+void pcslab_debugfs_add_leaks(struct pcslab_heap *heap);
 bool pcslab_is_file_name(const char *name);
 
 /* The sums in a line of a table. */

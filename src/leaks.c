@@ -806,6 +806,14 @@ static struct pcslab_heap *heap_named(const char *name)
 	return NULL;
 }
 
+static void show_file(struct pcslab_heap *heap)
+{
+	mutex_lock(&pcslab_heaps_lock);
+	if (!READ_ONCE(heap->dying))
+		pcslab_debugfs_add_leaks(heap);
+	mutex_unlock(&pcslab_heaps_lock);
+}
+
 static int scan_named(const char *name, const void *frame)
 {
 	struct pcslab_heap *heap;
@@ -820,6 +828,7 @@ static int scan_named(const char *name, const void *frame)
 		pr_err("there is no heap %s to scan\n", name);
 		return -ENOENT;
 	}
+	show_file(heap);
 	if (mutex_trylock(&scan_lock)) {
 		err = scan_heap(heap, frame);
 		mutex_unlock(&scan_lock);
@@ -894,7 +903,7 @@ void pcslab_leaks_show(struct seq_file *m, struct pcslab_heap *heap)
 	if (leaks)
 		show_sums(m, leaks);
 	else
-		seq_puts(m, "# not scanned yet\n");
+		seq_puts(m, "# no scan has ended yet\n");
 	mutex_unlock(&report_lock);
 }
 

@@ -448,7 +448,7 @@ struct pcslab_budget {
  * @dir: in debugfs
  * @reserves: list of its reserves (reserve.c)
  * @reserves_shown: @dir has a file for them
- * @records: @dir has a file for its events
+ * @shown: PCSLAB_SHOWS_*: files that were added to @dir; under pcslab_heaps_lock
  * @callers: number of callers that a site consists of (site.c)
  * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
  *	pcslab_heaps_lock
@@ -505,7 +505,7 @@ struct pcslab_heap {
 	struct mem_cgroup *memcg;
 	atomic_long_t deferred;
 	bool reserves_shown;
-	bool records;
+	u8 shown;
 	u8 watched;
 	u8 callers;
 	raw_spinlock_t large_lock;
@@ -516,6 +516,10 @@ struct pcslab_heap {
 	struct page *large_old;
 	struct pcslab_leaks *leaks;
 };
+
+/* Files that a heap gets when it needs them (debugfs.c) */
+#define PCSLAB_SHOWS_EVENTS	BIT(0)
+#define PCSLAB_SHOWS_LEAKS	BIT(1)
 
 /* Reasons to watch a heap */
 #define PCSLAB_WATCH_FAULT	BIT(0)	/* its calls may be made to fail (fault.c) */
