@@ -14,7 +14,7 @@ MINUTES ?= 5
 CPUS ?= 8
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run shell check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
+.PHONY: modules run shell check check-all check-long check-breaks check-scripts check-install mutants bench coverage stress model \
 	style docs cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
@@ -74,6 +74,9 @@ check-breaks:
 check-scripts:
 	@scripts/selftest
 
+check-install:
+	@scripts/check-install
+
 mutants:
 	@scripts/check-mutants $(if $(SEED),--seed '$(SEED)') $(N)
 
@@ -122,6 +125,7 @@ help:
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the same with longer loads and more repetitions; RUN= too'
 	@echo 'make check-scripts the tests of the scripts themselves: half a minute, no guest'
+	@echo 'make check-install install and remove it in systems of Debian, in each way'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make mutants       what the tests notice of small random changes: N=40 SEED=1'
 	@echo 'make stress        all at once and at random: MINUTES=5 CPUS=8 SEED=n'
