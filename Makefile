@@ -2,7 +2,11 @@
 # `make` builds pcslab.ko against the running kernel or KDIR; `make help` lists
 # the rest. Kbuild says what the module is made of.
 
-KDIR ?= /lib/modules/$(shell uname -r)/build
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+# The newest kernel that pcslab is tested with, and the next one.
+NEWEST := 7.3
+NEXT := 7.4
 KERNEL ?= 6.1
 FLAVOUR ?= kunit
 # Of `make stress`.
@@ -10,13 +14,18 @@ MINUTES ?= 5
 CPUS ?= 8
 
 .DEFAULT_GOAL := modules
-.PHONY: modules run shell check check-all check-long check-breaks check-scripts mutants bench coverage stress model \
+.PHONY: modules run shell check check-all check-long check-breaks check-scripts check-install mutants bench coverage stress model \
 	style docs cross clean clean-cache help
 
 # Directories where builds of pcslab and its own clients leave something. Others, below
 # these too, may be somebody's client's.
 BUILD_DIRS := . kunit kunit/lib src src/adopt $(addprefix scripts/clients/, \
-	adopted attached bench calls charge crowd example flood foreign replay stress tracer)
+	adopted attached bench calls charge crowd flood foreign leaks replay stress tracer) \
+	scripts/example
+
+# O=DIR builds there. The kernel's own make has an O, too, which is something else.
+build := $(if $(O),$(abspath $(O)),$(CURDIR))
+MAKEOVERRIDES := $(filter-out O=%,$(MAKEOVERRIDES))
 
 # The release whose headers KDIR would be, if it is where Debian has them.
 release := $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR)))
@@ -29,12 +38,20 @@ define need-kdir
 @release=$$(cat '$(KDIR)/include/config/kernel.release' 2>/dev/null); \
 	printf '%s\n' 6.1 "$$release" | sort -V -C || { \
 	echo "error: pcslab needs Linux 6.1 or later; KDIR is of $${release:-an unknown one}" >&2; \
-	exit 2; }
+	exit 2; }; \
+	[ -n '$(UNTESTED)' ] || ! printf '%s\n' $(NEXT) "$$release" | sort -V -C || { \
+	echo "error: Linux $$release is newer than $(NEWEST), the last one that pcslab is" \
+		"tested with; Documentation/install.rst tells how to try it" >&2; exit 2; }
 endef
 
 modules:
 	$(need-kdir)
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' modules
+	@$(if $(O),scripts/install link '$(build)')
+	@$(MAKE) -C '$(KDIR)' M='$(build)' modules || { \
+		echo 'error: pcslab does not build for KDIR=$(KDIR); see "Kernels" in' \
+			'Documentation/install.rst' >&2; exit 2; }
+
+include scripts/install.mk
 
 run:
 	@scripts/run --kernel '$(KERNEL)'
@@ -57,6 +74,9 @@ check-breaks:
 
 check-scripts:
 	@scripts/selftest
+
+check-install:
+	@scripts/check-install
 
 mutants:
 	@scripts/check-mutants $(if $(SEED),--seed '$(SEED)') $(N)
@@ -95,12 +115,18 @@ clean-cache:
 
 help:
 	@echo 'make               build pcslab.ko against KDIR ($(KDIR))'
+	@echo 'make install       pcslab for KDIR, headers, tools: below DESTDIR, prefix ($(prefix))'
+	@echo 'make modules_install, headers_install, tools_install: only these'
+	@echo 'make dkms_install  the source, to where DKMS takes it from'
+	@echo 'make uninstall     remove what make has installed'
+	@echo 'make deb           Debian packages; the last line says where'
 	@echo 'make run           the main job, on a stock kernel in a guest'
 	@echo 'make shell         a shell in a guest with pcslab loaded, on a stock kernel or FLAVOUR'
 	@echo 'make check         the tests, in guests; RUN="api twice": only these of scripts/runs'
 	@echo 'make check-all     the tests on all kernels, debugging ones too'
 	@echo 'make check-long    the same with longer loads and more repetitions; RUN= too'
 	@echo 'make check-scripts the tests of the scripts themselves: half a minute, no guest'
+	@echo 'make check-install install and remove it in systems of Debian, in each way'
 	@echo 'make check-breaks  show that the tests notice deliberate bugs'
 	@echo 'make mutants       what the tests notice of small random changes: N=40 SEED=1'
 	@echo 'make stress        all at once and at random: MINUTES=5 CPUS=8 SEED=n'

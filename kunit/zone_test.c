@@ -22,7 +22,7 @@ static u64 pages_of(size_t size)
 }
 
 /* Allocates and frees all sizes, in zones up to @zone. */
-static void check_zone(struct kunit *test, gfp_t gfp, enum zone_type zone)
+static void __maybe_unused check_zone(struct kunit *test, gfp_t gfp, enum zone_type zone)
 {
 	struct pcslab_heap *heap = api_heap(test);
 	void *objs[ARRAY_SIZE(sizes)];

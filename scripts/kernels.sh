@@ -67,10 +67,26 @@ stock_kernel()
 	in_release "$row_release" find_stock_kernel
 }
 
-# In trixie linux-image-* only names the packages that the kernel consists of.
-find_stock_kernel()
+# stock_packages VERSION: the headers of Debian's kernel and the package with its modules,
+# for apt.
+stock_packages()
 {
-	local image release version key packages
+	kernel_row "$1"
+	in_release "$row_release" find_stock_packages
+}
+
+find_stock_packages()
+{
+	local image release version
+	find_stock_image
+	dependency "linux-image-$release" '^linux-modules-'
+	REPLY="linux-headers-$release=$version ${REPLY:-linux-image-$release}"
+}
+
+# In trixie linux-image-* only names the packages that the kernel consists of. Sets image,
+# release and version of the caller.
+find_stock_image()
+{
 	package_version "$row_image" "${row_suite#-}"
 	depends_on "$row_image" '^linux-image-[0-9]' "$REPLY"
 	image=$REPLY
@@ -79,6 +95,12 @@ find_stock_kernel()
 	image=${REPLY:-$image}
 	package_version "$image"
 	version=$REPLY
+}
+
+find_stock_kernel()
+{
+	local image release version key packages
+	find_stock_image
 	key=stock-$release-${version//[:~]/_}
 	if [ "$row_release" = bookworm ]; then
 		headers_packages "linux-headers-$release" "$version"

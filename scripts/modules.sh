@@ -8,7 +8,7 @@
 source_files()
 {
 	(cd "$TREE" && find Kbuild include src kunit/lib/{live,stay,test_compat}.h "$@" -type f \
-		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
+		\( -name Kbuild -o -name '*.mk' -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
 		LC_ALL=C sort -u)
 }
 

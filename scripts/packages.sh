@@ -47,6 +47,18 @@ DOCS_TOOLS="
 sphinx-build python3-sphinx
 xz xz-utils
 "
+DEB_TOOLS="
+dpkg-buildpackage dpkg-dev
+dh debhelper
+dh_dkms dh-dkms
+rst2man python3-docutils
+/usr/share/build-essential/list build-essential
+"
+INSTALL_TOOLS="
+debootstrap debootstrap
+lintian lintian
+unshare util-linux
+"
 MODEL_TOOLS="
 spin spin
 gcc gcc

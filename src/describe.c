@@ -158,4 +158,5 @@ static int set_whatis(const char *value, const struct kernel_param *unused)
 
 static const struct kernel_param_ops whatis_ops = { .set = set_whatis };
 module_param_cb(whatis, &whatis_ops, NULL, 0200);
+__MODULE_PARM_TYPE(whatis, "address");
 MODULE_PARM_DESC(whatis, "address (hexadecimal) to describe in debugfs, file whatis");

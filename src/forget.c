@@ -215,4 +215,5 @@ static int set_forget(const char *value, const struct kernel_param *unused)
 
 static const struct kernel_param_ops forget_ops = { .set = set_forget };
 module_param_cb(forget, &forget_ops, NULL, 0200);
+__MODULE_PARM_TYPE(forget, "name");
 MODULE_PARM_DESC(forget, "name of a zombie whose objects are given up, so that pcslab can be unloaded");
