@@ -176,8 +176,8 @@ static int by_bytes(void *unused, const struct list_head *a, const struct list_h
  * Call @show for each site of the heap's live objects, that with most bytes
  * first. The sums are in the sites themselves, so this needs no memory.
  */
-static void for_each_site(struct pcslab_heap *heap, struct track *track,
-			  void (*show)(const struct track *track, const struct pcslab_site *site))
+static void visit_sites(struct pcslab_heap *heap, struct track *track,
+			void (*show)(const struct track *track, const struct pcslab_site *site))
 {
 	struct pcslab_site *site, *next;
 	struct pcslab_class *class;
@@ -209,7 +209,7 @@ void pcslab_track_report(struct pcslab_heap *heap)
 {
 	struct track track = { .heap = heap, .rows = LIST_HEAD_INIT(track.rows) };
 
-	for_each_site(heap, &track, log_site);
+	visit_sites(heap, &track, log_site);
 }
 
 static void show_site(const struct track *track, const struct pcslab_site *site)
@@ -227,5 +227,5 @@ void pcslab_track_show(struct seq_file *m, struct pcslab_heap *heap)
 {
 	struct track track = { .m = m, .rows = LIST_HEAD_INIT(track.rows) };
 
-	for_each_site(heap, &track, show_site);
+	visit_sites(heap, &track, show_site);
 }
