@@ -88,16 +88,15 @@ static void badfree_report(const void *obj, struct pcslab_slab *slab,
  * @class: class of the object
  * @obj: the object
  *
- * Both calls were counted as frees. The callers are not known any more.
+ * Both calls were counted as frees. The callers are not known any more. The
+ * events are not dumped, because the depot's lock may be held.
  */
 void pcslab_raced_free(struct pcslab_class *class, const void *obj)
 {
 	badfree_count(class, obj, 0);
-	if (!__ratelimit(&limit))
-		return;
-	pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
-	       obj, class->heap->name, class->size);
-	dump_events(class);
+	if (__ratelimit(&limit))
+		pr_err("bad free of %p: freed by two CPUs at the same instant (heap %s, class %u)\n",
+		       obj, class->heap->name, class->size);
 }
 
 /**

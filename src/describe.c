@@ -84,7 +84,7 @@ static void say_large(struct seq_buf *s, struct page *page, const void *addr)
 	area = large_area(owner);
 	start = area ? area->addr : page_address(page);
 	seq_buf_printf(s, "heap %s, large object of %lu bytes, offset %lu: %s\n",
-		       large_class(page)->heap->name, large_pages(page, owner) << PAGE_SHIFT,
+		       large_class_by(owner)->heap->name, large_pages(page, owner) << PAGE_SHIFT,
 		       (unsigned long)(addr - start),
 		       page_has_tag(page, &pcslab_rcu_tag) ? "freed, waits for a grace period" :
 							     "live");

@@ -6,9 +6,10 @@
  * flight recorder. Then all calls on it take the slow path, which is where the
  * events are. A call that began before that may not be told of.
  *
- * Context: any, including NMI. No lock of pcslab is held where events are
- * called, but the guard of a cache may be: a tracer that allocates from pcslab
- * is served by the depot then, like an interrupt.
+ * Context: any, including NMI. The guard of a cache may be held: a tracer that
+ * allocates from pcslab is served by the depot then, like an interrupt. The lock
+ * of a depot may be held where two CPUs have freed one object: there a tracer's
+ * allocations fail, and its frees are deferred (lock.h).
  *
  * Locks: pcslab_heaps_lock when tracing begins and ends, under those of the
  * kernel's tracepoints.

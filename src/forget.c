@@ -88,10 +88,16 @@ static bool forget_hide(struct pcslab_depot *depot, struct pcslab_slab *slab, vo
 	return true;
 }
 
-static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
+/* A scan for leaks (leaks.c) may be under way, or may have found it hidden. */
+static unsigned int nr_owned(const struct pcslab_slab *slab)
 {
 	return pcslab_slab_count(slab, PCSLAB_OBJ_LIVE) +
-	       pcslab_slab_count(slab, PCSLAB_OBJ_FREE) == slab->nr;
+	       pcslab_slab_count(slab, PCSLAB_OBJ_SUSPECT);
+}
+
+static bool is_at_rest(struct pcslab_depot *depot, struct pcslab_slab *slab, void *unused)
+{
+	return nr_owned(slab) + pcslab_slab_count(slab, PCSLAB_OBJ_FREE) == slab->nr;
 }
 
 /* Move the slab to the list of those given up. */
@@ -113,7 +119,7 @@ static void give_up_slabs(struct pcslab_heap *heap, struct given_up *sum)
 
 	visit_slabs(heap, take_out, &slabs);
 	list_for_each_entry_safe(slab, next, &slabs, list) {
-		sum->objects += pcslab_slab_count(slab, PCSLAB_OBJ_LIVE);
+		sum->objects += nr_owned(slab);
 		sum->pages += 1UL << slab->order;
 		pcslab_slab_disown(slab);
 	}

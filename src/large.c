@@ -242,11 +242,9 @@ bool pcslab_large_claim(struct page *page)
 static noinline void tell_of_free(struct page *page, unsigned long caller)
 {
 	void *owner = (void *)page_private(page);
-	struct pcslab_note *note = large_note(owner);
-	struct pcslab_class *class = note ? note->class : owner;
 	struct pcslab_area *area = large_area(owner);
 
-	__pcslab_event_free(class->heap, area ? area->addr : page_address(page),
+	__pcslab_event_free(large_class_by(owner)->heap, area ? area->addr : page_address(page),
 			    large_bytes(page), caller);
 }
 

@@ -56,6 +56,7 @@
 #include <linux/rculist.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -90,11 +91,13 @@ struct pcslab_leaks {
 
 /*
  * A slab or a large object. @at is the number of its first page (scan.h),
- * @owner the slab, or NULL; @first numbers its first object.
+ * @owner the slab, or NULL, and @class its class; @first numbers its first
+ * object.
  */
 struct span {
 	unsigned long at, pages;
 	struct pcslab_slab *owner;
+	struct pcslab_class *class;
 	struct page *page;
 	unsigned long first;
 	unsigned int nr;
@@ -145,13 +148,18 @@ static void for_family(struct search *search,
 	}
 }
 
-/* Preemption must be off while the result is used. */
+/*
+ * Preemption must be off while the result is used. A slab that is gone may have
+ * left its place to another one of the same class and size, which will do: then
+ * its objects are at the same addresses, and new.
+ */
 static bool is_same(const struct span *s)
 {
 	struct pcslab_slab *slab;
 
 	if (s->owner)
-		return slab_of_page(s->page, &slab) && slab == s->owner;
+		return slab_of_page(s->page, &slab) && slab == s->owner &&
+		       slab->class == s->class && slab->nr == s->nr;
 	return page_is_large(s->page) || page_has_tag(s->page, &pcslab_vmalloc_tag);
 }
 
@@ -194,7 +202,8 @@ static void add_slab(struct search *search, struct pcslab_slab *slab)
 {
 	add_span(search, (struct span){
 		.at = (unsigned long)slab->base >> PAGE_SHIFT, .pages = 1UL << slab->order,
-		.owner = slab, .page = virt_to_page(slab->base), .nr = slab->nr
+		.owner = slab, .class = slab->class, .page = virt_to_page(slab->base),
+		.nr = slab->nr
 	});
 }
 
@@ -253,32 +262,61 @@ static void number_objects(struct search *search)
 	}
 }
 
+/*
+ * While spans are noted one by one, a slab may go and its pages be used again by
+ * what is noted later. Only one span per place is left.
+ */
+static void drop_stale(struct search *search)
+{
+	unsigned int i, kept = 0;
+	struct span *s, *before;
+	bool same;
+
+	for (i = 0; i < search->nr_spans; i++) {
+		s = &search->spans[i];
+		before = kept ? &search->spans[kept - 1] : NULL;
+		preempt_disable();
+		same = is_same(s);
+		preempt_enable();
+		if (!same)
+			continue;
+		if (before && before->at + before->pages > s->at)
+			*before = *s;
+		else
+			search->spans[kept++] = *s;
+	}
+	search->nr_spans = kept;
+}
+
 /* Counts first. What comes between counting and noting is left out. */
 static int take_snapshot(struct search *search)
 {
 	for_family(search, add_spans);
 	search->max_spans = search->nr_spans + search->nr_spans / 8 + 64;
-	search->spans = kvcalloc(search->max_spans, sizeof(*search->spans), GFP_KERNEL);
+	search->spans = kvcalloc(search->max_spans, sizeof(*search->spans),
+				 GFP_KERNEL | __GFP_NOWARN);
 	if (!search->spans)
 		return -ENOMEM;
 	search->nr_spans = 0;
 	for_family(search, add_spans);
 	search->nr_spans = min(search->nr_spans, search->max_spans);
 	sort(search->spans, search->nr_spans, sizeof(*search->spans), by_place, NULL);
+	drop_stale(search);
 	number_objects(search);
 	return 0;
 }
 
 static unsigned long *bits_create(unsigned long nr)
 {
-	return kvcalloc(BITS_TO_LONGS(nr) + 1, sizeof(long), GFP_KERNEL);
+	return kvcalloc(BITS_TO_LONGS(nr) + 1, sizeof(long), GFP_KERNEL | __GFP_NOWARN);
 }
 
 static int make_room(struct search *search)
 {
 	search->marks = bits_create(search->nr_objects);
 	search->missed = bits_create(search->nr_objects);
-	search->stack = kvcalloc(search->nr_objects + 1, sizeof(*search->stack), GFP_KERNEL);
+	search->stack = kvcalloc(search->nr_objects + 1, sizeof(*search->stack),
+				 GFP_KERNEL | __GFP_NOWARN);
 	search->scan.nr_pages = pcslab_scan_size();
 	search->scan.ours = bits_create(search->scan.nr_pages);
 	search->scan.stacks = bits_create(search->scan.nr_pages);
@@ -360,8 +398,9 @@ static bool is_vmap_area(const struct vmap_area *va)
 /* Is this a struct vm_struct, used or freed? It has a guard page. */
 static bool is_vm_struct(const struct vm_struct *vm)
 {
-	return load_nofault(&vm->size) ==
-	       ((load_nofault(&vm->nr_pages) & UINT_MAX) + 1) << PAGE_SHIFT;
+	unsigned long pages = load_nofault(&vm->nr_pages) & UINT_MAX;
+
+	return pages && load_nofault(&vm->size) == (pages + 1) << PAGE_SHIFT;
 }
 
 static bool is_book_of_area(const struct span *s, const char *obj, const void *at)
@@ -406,14 +445,25 @@ static bool is_kmem_cache(const struct pcslab_scan *scan, const void *cache)
 	return caches && kmem_cache_at(scan, caches) == caches;
 }
 
-/* Is the word left over in a sheaf that is an object of @bytes? */
+/*
+ * Is the word left over in a sheaf that is an object of @bytes? A caller may have
+ * a structure like it, with a list and a kmem_cache in front of a pointer. But
+ * the first objects of a sheaf, used or left over, are of its kmem_cache.
+ */
 static bool is_left_in(const struct pcslab_scan *scan, const void *at, unsigned long bytes)
 {
 	const struct sheaf *sheaf = PTR_ALIGN_DOWN(at, bytes);
 	unsigned long size = load_nofault(&sheaf->size) & UINT_MAX;
+	const void *cache = (const void *)load_nofault(&sheaf->cache);
+	unsigned int i;
 
-	return at >= (const void *)&sheaf->objects[size] &&
-	       is_kmem_cache(scan, (const void *)load_nofault(&sheaf->cache));
+	if (at < (const void *)&sheaf->objects[size] || !is_kmem_cache(scan, cache))
+		return false;
+	for (i = 0; i < 2; i++) {
+		if (kmem_cache_at(scan, (const void *)load_nofault(&sheaf->objects[i])) == cache)
+			return true;
+	}
+	return false;
 }
 
 static bool is_in_sheaf(const struct pcslab_scan *scan, const void *at)
@@ -501,14 +551,29 @@ static u8 state_of(const struct span *s, unsigned int index, size_t *size, size_
 	return state;
 }
 
-static void read_object(struct search *search, struct reached r)
+/* Objects from vmalloc may be of any size. */
+static int read_words(struct search *search, const char *from, size_t size)
+{
+	const char *end = from + size, *to;
+	int err = 0;
+
+	for (; from < end && !err; from = to) {
+		to = from + min_t(size_t, end - from, SZ_1M);
+		pcslab_scan_words(&search->scan, from, to);
+		if (to < end)
+			err = pause(&search->scan);
+	}
+	return err;
+}
+
+static int read_object(struct search *search, struct reached r)
 {
 	const struct span *s = &search->spans[r.span];
 	size_t size, offset;
 
 	if (pcslab_counts_as_live(state_of(s, r.index, &size, &offset)))
-		pcslab_scan_words(&search->scan, start_of(s) + offset,
-				  start_of(s) + offset + size);
+		return read_words(search, start_of(s) + offset, size);
+	return 0;
 }
 
 static int read_reached(struct search *search)
@@ -516,8 +581,8 @@ static int read_reached(struct search *search)
 	int err = 0;
 
 	while (search->depth && !err) {
-		read_object(search, search->stack[--search->depth]);
-		if (++search->paused % BATCH == 0)
+		err = read_object(search, search->stack[--search->depth]);
+		if (++search->paused % BATCH == 0 && !err)
 			err = pause(&search->scan);
 	}
 	return err;
@@ -632,9 +697,11 @@ static void leaks_add(struct pcslab_leaks *leaks, const struct row *leak)
 		;
 	if (i < NR_ROWS)
 		row = &leaks->row[i];
-	if (i == leaks->nr && i < NR_ROWS)
-		leaks->row[leaks->nr++] = (struct row){ .site = leak->site, .size = leak->size };
-	strscpy(row->cache, leak->cache, sizeof(row->cache));
+	if (i == leaks->nr && i < NR_ROWS) {
+		leaks->nr++;
+		*row = (struct row){ .site = leak->site, .size = leak->size };
+		strscpy(row->cache, leak->cache, sizeof(row->cache));
+	}
 	row->objects++;
 	row->bytes += leak->bytes;
 	row->age = max(row->age, leak->age);
@@ -683,7 +750,7 @@ static void add_large(struct page *page, void *arg)
 
 	if (!large_owner(page, &owner))
 		return;
-	heap = large_class(page)->heap;
+	heap = large_class_by(owner)->heap;
 	search->old |= page == heap->large_old;
 	s = span_at(search, (unsigned long)(large_area(owner) ? large_area(owner)->addr :
 					    page_address(page)) >> PAGE_SHIFT);
@@ -850,26 +917,32 @@ static int set_scan(const char *value, const struct kernel_param *unused)
 
 	if (strscpy(name, value, sizeof(name)) < 0)
 		return -EINVAL;
+	/* The heap's reference must be dropped before pcslab goes. */
+	if (!try_module_get(THIS_MODULE))
+		return -EBUSY;
 	kernel_param_unlock(THIS_MODULE);
 	err = scan_named(strim(name), __builtin_frame_address(0));
 	kernel_param_lock(THIS_MODULE);
+	module_put(THIS_MODULE);
 	return err;
 }
 
 static const struct kernel_param_ops scan_ops = { .set = set_scan };
 module_param_cb(scan, &scan_ops, NULL, 0200);
+__MODULE_PARM_TYPE(scan, "name");
 MODULE_PARM_DESC(scan, "name of a heap to search for leaks; its file leaks in debugfs then has the result");
 
 static void show_row(struct seq_file *m, const struct row *row, const char *name)
 {
-	char size[12] = "large", age[12] = "-";
+	char size[12] = "-", age[12] = "-";
 
-	if (row->size)
-		snprintf(size, sizeof(size), "%u", row->size);
+	/* The others are of any size and cache. */
+	if (row->cache[0])
+		snprintf(size, sizeof(size), row->size ? "%u" : "large", row->size);
 	if (row->age)
 		snprintf(age, sizeof(age), "%u", row->age);
 	seq_printf(m, "%8llu %12llu %5s %7s %-12s ", row->objects, row->bytes, size, age,
-		   row->cache);
+		   row->cache[0] ? row->cache : "-");
 	pcslab_site_show(m, name);
 }
 

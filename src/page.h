@@ -275,18 +275,22 @@ static inline unsigned long large_pages(struct page *page, void *owner)
 	return area ? area->pages : 1UL << compound_order(page);
 }
 
+/* The class of a large object, by what is read from private. */
+static inline struct pcslab_class *large_class_by(void *owner)
+{
+	struct pcslab_note *note = large_note(owner);
+
+	return note ? note->class : owner;
+}
+
 /*
  * The class of a large object by its first page; NULL if it is none any more.
  */
 static inline struct pcslab_class *large_class(struct page *page)
 {
-	struct pcslab_note *note;
 	void *owner;
 
-	if (!large_owner(page, &owner))
-		return NULL;
-	note = large_note(owner);
-	return note ? note->class : owner;
+	return large_owner(page, &owner) ? large_class_by(owner) : NULL;
 }
 
 /* The class of the large object that starts at @obj, else NULL. */

@@ -260,19 +260,18 @@ static void choose_record(const struct choice *choice)
 /* The kernel sets the parameters of a module one at a time. */
 static int set_record(const char *value, const struct kernel_param *kp)
 {
+	static char list[PCSLAB_LIST_LEN + 1];
 	struct choice choice;
-	char *copy;
 	int err;
 
 	if (!value) {
 		choose_record(&(struct choice){ .all = true });
 		return 0;
 	}
-	copy = kstrdup(value, GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-	err = read_choice(strim(copy), kp->name, &choice);
-	kfree(copy);
+	/* Built in, it is set before there is memory to allocate. */
+	if (strscpy(list, value, sizeof(list)) < 0)
+		return -ENOSPC;
+	err = read_choice(strim(list), kp->name, &choice);
 	if (!err)
 		choose_record(&choice);
 	return err;

@@ -142,7 +142,7 @@ void pcslab_record(struct pcslab_heap *heap, const struct pcslab_event *event)
 		return;
 	site = event->caller ? pcslab_site(event->caller) : NULL;
 	local_irq_save(flags);		/* keeps the recorder, too */
-	/* Acquire: pairs with the release in start(). */
+	/* Acquire: pairs with the release in replace(). */
 	recorder = smp_load_acquire(&root->recorder);
 	if (recorder)
 		record(recorder, event, site);
@@ -186,17 +186,25 @@ static void visit_entries(struct pcslab_recorder *recorder, unsigned int max,
 
 /* The newest entry that is older than @before, if @found. */
 struct newest {
-	u64 before;
+	struct entry before;
 	bool found;
 	struct entry entry;
 };
+
+/* Entries may have the same time. */
+static bool is_older(const struct entry *a, const struct entry *b)
+{
+	if (a->time != b->time)
+		return a->time < b->time;
+	return a->cpu != b->cpu ? a->cpu < b->cpu : a->nr < b->nr;
+}
 
 static void pick_newest(const struct entry *entry, void *arg)
 {
 	struct newest *newest = arg;
 
-	if (entry->time >= newest->before ||
-	    (newest->found && entry->time <= newest->entry.time))
+	if (!is_older(entry, &newest->before) ||
+	    (newest->found && !is_older(&newest->entry, entry)))
 		return;
 	newest->entry = *entry;
 	newest->found = true;
@@ -206,7 +214,8 @@ static void log_entry(const struct pcslab_heap *heap, const struct entry *entry)
 {
 	const struct pcslab_event *event = &entry->event;
 	const char *by = event->caller ? pcslab_site_name(entry->site) : "pcslab";
-	u64 us = div_u64(local_clock() - entry->time, NSEC_PER_USEC);
+	u64 now = local_clock();	/* that of another CPU may be ahead */
+	u64 us = now > entry->time ? div_u64(now - entry->time, NSEC_PER_USEC) : 0;
 
 	if (event->obj)
 		pr_err("heap %s: %llu us ago, CPU %u: %s of %p, %zu bytes, by %s\n", heap->name,
@@ -220,7 +229,7 @@ static void log_entry(const struct pcslab_heap *heap, const struct entry *entry)
 /* No memory to sort them: the newest one is looked for again and again. */
 static void dump(const struct pcslab_heap *heap, struct pcslab_recorder *recorder)
 {
-	struct newest newest = { .before = U64_MAX };
+	struct newest newest = { .before.time = U64_MAX };
 	unsigned int i;
 
 	for (i = 0; i < DUMP_EVENTS; i++) {
@@ -229,7 +238,7 @@ static void dump(const struct pcslab_heap *heap, struct pcslab_recorder *recorde
 		if (!newest.found)
 			break;
 		log_entry(heap, &newest.entry);
-		newest.before = newest.entry.time;
+		newest.before = newest.entry;
 	}
 }
 
@@ -241,13 +250,14 @@ static void dump(const struct pcslab_heap *heap, struct pcslab_recorder *recorde
  */
 void pcslab_record_dump(struct pcslab_heap *heap)
 {
+	struct pcslab_heap *root = pcslab_root(heap);
 	struct pcslab_recorder *recorder;
 
 	preempt_disable();	/* keeps the recorder */
-	/* Acquire: pairs with the release in start(). */
-	recorder = smp_load_acquire(&pcslab_root(heap)->recorder);
+	/* Acquire: pairs with the release in replace(). */
+	recorder = smp_load_acquire(&root->recorder);
 	if (recorder)
-		dump(heap, recorder);
+		dump(root, recorder);
 	preempt_enable();
 }
 
@@ -310,7 +320,8 @@ static void show_entry(struct seq_file *m, const struct entry *entry)
 static int show(struct seq_file *m, struct pcslab_recorder *recorder)
 {
 	size_t i, max = (size_t)recorder->size * num_possible_cpus();
-	struct snapshot *shot = kvmalloc(struct_size(shot, entry, max), GFP_KERNEL);
+	struct snapshot *shot = kvmalloc(struct_size(shot, entry, max),
+					 GFP_KERNEL | __GFP_NOWARN);
 
 	if (!shot)
 		return -ENOMEM;
@@ -349,7 +360,7 @@ static struct pcslab_recorder *recorder_create(void)
 	struct pcslab_recorder *recorder;
 
 	recorder = kvzalloc(sizeof(*recorder) + nr_cpu_ids * ring_bytes(pcslab_record_size()),
-			    GFP_KERNEL);
+			    GFP_KERNEL | __GFP_NOWARN);
 	if (recorder)
 		recorder->size = pcslab_record_size();
 	return recorder;
@@ -457,8 +468,10 @@ static int dump_all(struct notifier_block *nb, unsigned long unused, void *messa
 {
 	struct pcslab_heap *heap;
 
-	list_for_each_entry_rcu(heap, &pcslab_heaps, node, true)
-		pcslab_record_dump(heap);
+	list_for_each_entry_rcu(heap, &pcslab_heaps, node, true) {
+		if (!heap->parent)
+			pcslab_record_dump(heap);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -15,7 +15,7 @@
  * at the next call.
  *
  * Both tables only grow until pcslab is unloaded, and are bounded by the number
- * of places that call. So they need no locks and no RCU: entries are pushed
+ * of places that call, or of chains of them. So they need no locks and no RCU: entries are pushed
  * with a cmpxchg, and stay valid for everyone that finds them.
  *
  * Context: any, including NMI. Where kmalloc() must not be called a new name
@@ -158,6 +158,8 @@ static void add_name(struct seq_buf *name, unsigned long address, char *module)
 	own = strchrnul(text, ' ');
 	if (*own)
 		*own++ = '\0';
+	if (!first && isdigit(text[0]))
+		strscpy(text, "unknown", sizeof(text));
 	if (first)
 		strscpy(module, own, MODULE_LEN);
 	seq_buf_printf(name, "%s%s", first ? "" : "<-", text);

@@ -334,11 +334,15 @@ void pcslab_heap_watch(struct pcslab_heap *heap, u8 reason, bool on)
 {
 	u8 watched = on ? heap->watched | reason : heap->watched & ~reason;
 	struct pcslab_class *class;
+	unsigned long flags;
 
 	lockdep_assert_held(&pcslab_heaps_lock);
 	if (watched == heap->watched)
 		return;
+	/* A class that is being published is found below, or has read this. */
+	flags = pcslab_lock(&slots_lock);
 	WRITE_ONCE(heap->watched, watched);
+	pcslab_unlock(&slots_lock, flags);
 	/* Doubts point the slots of all CPUs anew. */
 	pcslab_for_each_size_class(class, heap)
 		pcslab_class_doubt(class);

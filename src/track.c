@@ -7,8 +7,8 @@
  * allocating call writes it before the object is handed out. It is valid only
  * while the object is live.
  *
- * Context: recording, any; collecting, process. Locks: rows_lock >
- * heap->large_lock.
+ * Context: recording, any; collecting, process. Locks: rows_lock > walks
+ * (large.c) > heap->large_lock.
  */
 #include <linux/list.h>
 #include <linux/list_sort.h>
@@ -64,8 +64,10 @@ void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 /* Without memory the object's site is unknown. */
 static void track_large(struct page *page, unsigned long caller)
 {
-	struct pcslab_note *note = large_note((void *)page_private(page));
-	struct pcslab_site *site = pcslab_site_above(caller, large_class(page)->heap->callers);
+	void *owner = (void *)page_private(page);
+	struct pcslab_class *class = large_class_by(owner);
+	struct pcslab_note *note = large_note(owner);
+	struct pcslab_site *site = pcslab_site_above(caller, class->heap->callers);
 
 	if (note) {
 		note->time = pcslab_now();
@@ -76,7 +78,7 @@ static void track_large(struct page *page, unsigned long caller)
 	note = pcslab_note_alloc(sizeof(*note));
 	if (!note)
 		return;
-	note->class = (struct pcslab_class *)page_private(page);
+	note->class = class;
 	note->site = site;
 	note->time = pcslab_now();
 	/* Release: as above, and for the note itself. */

@@ -51,6 +51,7 @@ static void walk_slab(struct pcslab_slab *slab, struct walk *walk)
 	for (i = 0; i < slab->nr; i++) {
 		switch (READ_ONCE(slab->state[i])) {
 		case PCSLAB_OBJ_LIVE:
+		case PCSLAB_OBJ_SUSPECT:
 		case PCSLAB_OBJ_RCU:
 			walk->live++;
 			break;
