@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "oracle.h"
 
 #define FAULT_OBJECTS	600
