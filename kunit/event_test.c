@@ -6,6 +6,7 @@
  */
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/prandom.h>
 #include <linux/slab.h>
 
 #include "live.h"
@@ -70,6 +71,7 @@ static void fast_path_comes_back(struct kunit *test)
 struct worker {
 	struct pcslab_heap *heap;
 	struct task_struct *task;
+	struct rnd_state random;
 	void *held[HELD];
 	u64 allocs;
 };
@@ -80,7 +82,7 @@ static int work(void *data)
 	unsigned int i;
 
 	while (!kthread_should_stop()) {
-		i = random_u32() % HELD;
+		i = prandom_u32_state(&worker->random) % HELD;
 		pcslab_free(worker->held[i]);
 		worker->held[i] = pcslab_alloc(worker->heap, i % 2 ? 64 : 3000, GFP_KERNEL);
 		worker->allocs += !!worker->held[i];
@@ -103,6 +105,7 @@ static void books_do_not_notice(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, workers);
 	for (i = 0; i < WORKERS; i++) {
 		workers[i].heap = heap;
+		prandom_seed_state(&workers[i].random, i);
 		workers[i].task = kthread_run(work, &workers[i], "pcslab-worker");
 		KUNIT_ASSERT_FALSE(test, IS_ERR(workers[i].task));
 	}

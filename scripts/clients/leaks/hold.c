@@ -5,7 +5,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
-#include <linux/random.h>
+#include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -256,10 +256,12 @@ static int run_with_it(void *unused)
 static int churn(void *unused)
 {
 	static void *table[HELD];
+	struct rnd_state random;
 	unsigned int i, n = 0;
 
+	prandom_seed_state(&random, 1);
 	while (!kthread_should_stop()) {
-		i = get_random_u32() % HELD;
+		i = prandom_u32_state(&random) % HELD;
 		pcslab_free(table[i]);
 		table[i] = pcslab_alloc(loser_heap, CHURN_SIZE, GFP_KERNEL);
 		if (++n % 64 == 0)
