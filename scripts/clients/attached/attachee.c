@@ -115,10 +115,10 @@ static noinline void *get_bulk(void)
 
 static noinline void *get_managed(void)
 {
-	void *obj = devm_kmalloc(dev, 200, GFP_KERNEL);
+	void *managed = devm_kmalloc(dev, 200, GFP_KERNEL);
 
 	barrier();
-	return obj;
+	return managed;
 }
 
 /* One object is freed, and another one has its contents. */
