@@ -446,24 +446,21 @@ static bool is_kmem_cache(const struct pcslab_scan *scan, const void *cache)
 }
 
 /*
- * Is the word left over in a sheaf that is an object of @bytes? A caller may have
- * a structure like it, with a list and a kmem_cache in front of a pointer. But
- * the first objects of a sheaf, used or left over, are of its kmem_cache.
+ * Is the word left over in a sheaf that is an object of @bytes? What a sheaf has
+ * is of its kmem_cache. An empty one cannot be told from a caller's structure in
+ * such memory that has a kmem_cache and a small number in front of a pointer.
  */
 static bool is_left_in(const struct pcslab_scan *scan, const void *at, unsigned long bytes)
 {
 	const struct sheaf *sheaf = PTR_ALIGN_DOWN(at, bytes);
 	unsigned long size = load_nofault(&sheaf->size) & UINT_MAX;
 	const void *cache = (const void *)load_nofault(&sheaf->cache);
-	unsigned int i;
 
-	if (at < (const void *)&sheaf->objects[size] || !is_kmem_cache(scan, cache))
+	if (at < (const void *)&sheaf->objects[size] || !is_kmem_cache(scan, cache) ||
+	    !is_kmem_cache(scan, kmem_cache_at(scan, sheaf)))
 		return false;
-	for (i = 0; i < 2; i++) {
-		if (kmem_cache_at(scan, (const void *)load_nofault(&sheaf->objects[i])) == cache)
-			return true;
-	}
-	return false;
+	return !size ||
+	       kmem_cache_at(scan, (const void *)load_nofault(&sheaf->objects[0])) == cache;
 }
 
 static bool is_in_sheaf(const struct pcslab_scan *scan, const void *at)

@@ -257,19 +257,17 @@ static void choose_record(const struct choice *choice)
 		static_branch_dec(&pcslab_events);
 }
 
-/* The kernel sets the parameters of a module one at a time. */
+/*
+ * The kernel sets the parameters of a module one at a time. Built in, this one
+ * is set before there is memory to allocate.
+ */
 static int set_record(const char *value, const struct kernel_param *kp)
 {
 	static char list[PCSLAB_LIST_LEN + 1];
-	struct choice choice;
+	static struct choice choice;
 	int err;
 
-	if (!value) {
-		choose_record(&(struct choice){ .all = true });
-		return 0;
-	}
-	/* Built in, it is set before there is memory to allocate. */
-	if (strscpy(list, value, sizeof(list)) < 0)
+	if (strscpy(list, value ?: "1", sizeof(list)) < 0)
 		return -ENOSPC;
 	err = read_choice(strim(list), kp->name, &choice);
 	if (!err)
