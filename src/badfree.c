@@ -111,6 +111,7 @@ void pcslab_bad_free(const void *obj, unsigned long caller)
 	struct pcslab_class *class;
 	struct pcslab_slab *slab;
 
+	pcslab_event_name(caller);
 	preempt_disable();	/* keeps what slab_of() finds */
 	slab = slab_of(obj);
 	class = slab ? slab->class : large_class_around(obj);
@@ -135,6 +136,7 @@ void pcslab_bad_free_fixed(struct pcslab_cache *cache, const void *obj, unsigned
 	struct pcslab_class *class;
 	struct pcslab_slab *slab;
 
+	pcslab_event_name(caller);
 	preempt_disable();	/* keeps what slab_of() finds */
 	slab = slab_of(obj);
 	class = slab ? slab->class : large_class_around(obj);

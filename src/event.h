@@ -10,7 +10,7 @@
 
 #include <linux/jump_label.h>
 
-#include "types.h"
+#include "internal.h"
 
 enum pcslab_event_kind {
 	PCSLAB_EVENT_ALLOC,
@@ -71,6 +71,17 @@ static __always_inline void pcslab_event_bad_free(struct pcslab_heap *heap, cons
 {
 	if (static_branch_unlikely(&pcslab_events))
 		__pcslab_event_bad_free(heap, obj, caller);
+}
+
+/*
+ * Must be called before preemption is disabled, for an event with this caller
+ * that is told of with preemption disabled: on PREEMPT_RT there is no memory for
+ * a new name then (site.c).
+ */
+static __always_inline void pcslab_event_name(unsigned long caller)
+{
+	if (static_branch_unlikely(&pcslab_events) && caller)
+		pcslab_site(caller);
 }
 
 /* @kind: from PCSLAB_EVENT_REFILL to PCSLAB_EVENT_SLAB_FREE */
