@@ -230,8 +230,10 @@ static int set_parameter(const char *value, const struct kernel_param *kp)
 
 static const struct kernel_param_ops name_ops = { .set = set_parameter };
 module_param_cb(attach, &name_ops, attach_by_name, 0200);
+__MODULE_PARM_TYPE(attach, "name");
 MODULE_PARM_DESC(attach, "name of a loaded module whose allocations are followed from now on");
 module_param_cb(detach, &name_ops, detach_by_name, 0200);
+__MODULE_PARM_TYPE(detach, "name");
 MODULE_PARM_DESC(detach, "name of an attached module, which is not followed any more");
 
 static void show_site(struct follow *f, const struct row *row, void *m)
