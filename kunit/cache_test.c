@@ -370,7 +370,7 @@ static void constructor_runs_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_as_made(made));
 	kmem_cache_free(theirs, made);
 	atomic_set(&constructed, 0);
-	/* Objects that two CPUs have, when they come to one, make slabs leave. */
+	/* On another CPU, objects would come together and make slabs leave. */
 	migrate_disable();
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < MOST / 2; i++)
@@ -573,7 +573,7 @@ static void stale_readers_see_the_type(struct kunit *test)
 
 /*
  * Frees on another node go into the slabs at once, and those that get empty
- * leave, without the visit of a magazine and the grace period that it waits for.
+ * leave. No magazine is visited, which would wait for a grace period anyhow.
  */
 static void stale_readers_of_remote_frees(struct kunit *test)
 {

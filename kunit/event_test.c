@@ -28,7 +28,7 @@ static void choose(struct kunit *test, const char *names)
 	KUNIT_EXPECT_EQ(test, run_shell(command), 0);
 }
 
-/* Does this CPU's slot point to the cache, and not to its guard that is held? */
+/* Does this CPU's slot point to the cache, and not to @always_busy? */
 static bool is_fast(struct pcslab_heap *heap, size_t size)
 {
 	unsigned long slot = (unsigned long)raw_cpu_read(*(heap->slots + pcslab_class_index(size)));

@@ -7,9 +7,9 @@
  * events are. A call that began before that may not be told of.
  *
  * Context: any, including NMI. The guard of a cache may be held: a tracer that
- * allocates from pcslab is served by the depot then, like an interrupt. The lock
- * of a depot may be held where two CPUs have freed one object: there a tracer's
- * allocations fail, and its frees are deferred (lock.h).
+ * allocates from pcslab is served by the depot then, like an interrupt. The
+ * lock of a depot may be held where two CPUs have freed one object: there a
+ * tracer's allocations fail, and its frees are deferred (lock.h).
  *
  * Locks: pcslab_heaps_lock when tracing begins and ends, under those of the
  * kernel's tracepoints.

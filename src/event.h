@@ -74,9 +74,9 @@ static __always_inline void pcslab_event_bad_free(struct pcslab_heap *heap, cons
 }
 
 /*
- * Must be called before preemption is disabled, for an event with this caller
- * that is told of with preemption disabled: on PREEMPT_RT there is no memory for
- * a new name then (site.c).
+ * Look the name of a caller up before preemption is disabled, for an event that
+ * comes after that: on PREEMPT_RT there is no memory for a new name then
+ * (site.c).
  */
 static __always_inline void pcslab_event_name(unsigned long caller)
 {

@@ -60,16 +60,15 @@ bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp)
 }
 
 /**
- * pcslab_fault_wanted() - find out whether the calls of a heap may fail
- * @name: of the heap
+ * pcslab_fault_join() - have a heap watched if its calls may fail, or not
+ * @heap: the heap
  *
  * Context: process; pcslab_heaps_lock is held.
- * Return: true if they may.
  */
-bool pcslab_fault_wanted(const char *name)
+void pcslab_fault_join(struct pcslab_heap *heap)
 {
-	lockdep_assert_held(&pcslab_heaps_lock);
-	return pcslab_name_in(heap_filter, name);
+	pcslab_heap_watch(heap, PCSLAB_WATCH_FAULT,
+			  pcslab_name_in(heap_filter, pcslab_root(heap)->name));
 }
 
 static void set_filter(const char *list)
@@ -79,8 +78,7 @@ static void set_filter(const char *list)
 	mutex_lock(&pcslab_heaps_lock);
 	strscpy(heap_filter, list, sizeof(heap_filter));
 	list_for_each_entry(heap, &pcslab_heaps, node)
-		pcslab_heap_watch(heap, PCSLAB_WATCH_FAULT,
-				  pcslab_fault_wanted(pcslab_root(heap)->name));
+		pcslab_fault_join(heap);
 	mutex_unlock(&pcslab_heaps_lock);
 }
 

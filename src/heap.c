@@ -102,8 +102,7 @@ static void heap_free(struct pcslab_heap *heap)
 	if (!parent)
 		mem_cgroup_put(heap->memcg);
 	pcslab_reserves_part(heap);
-	if (heap->recorder)
-		pcslab_record_free(heap);
+	pcslab_record_free(heap);
 	pcslab_leaks_free(heap);
 	kfree(heap);
 	if (parent)
@@ -230,8 +229,7 @@ static int heap_register(struct pcslab_heap *heap)
 		hash_add(names, &heap->by_name, name_key(heap->name));
 		list_add_tail_rcu(&heap->node, &pcslab_heaps);
 		heap->dir = pcslab_debugfs_add(heap);
-		pcslab_heap_watch(heap, PCSLAB_WATCH_FAULT,
-				  pcslab_fault_wanted(pcslab_root(heap)->name));
+		pcslab_fault_join(heap);
 		pcslab_event_join(heap);
 		err = 0;
 	}
@@ -438,7 +436,7 @@ static void report_classes(struct pcslab_heap *heap)
 	}
 }
 
-/* If objects are live, report them, make the heap a zombie and pin the module. */
+/* If objects are live, report them, make the heap a zombie, pin the module. */
 static void report_live(struct pcslab_heap *heap)
 {
 	long total;

@@ -615,7 +615,7 @@ void pcslab_summary_add(struct dentry *root);
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);
 bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size, gfp_t gfp);
-bool pcslab_fault_wanted(const char *name);
+void pcslab_fault_join(struct pcslab_heap *heap);
 void pcslab_fault_init(struct dentry *dir);
 void pcslab_fault_exit(void);
 #else
@@ -629,11 +629,7 @@ static inline bool pcslab_should_fail_call(struct pcslab_heap *heap, size_t size
 	return false;
 }
 
-static inline bool pcslab_fault_wanted(const char *name)
-{
-	return false;
-}
-
+static inline void pcslab_fault_join(struct pcslab_heap *heap) { }
 static inline void pcslab_fault_init(struct dentry *dir) { }
 static inline void pcslab_fault_exit(void) { }
 #endif

@@ -25,19 +25,18 @@
  *
  *   struct pcslab_round	the object, then its state byte; a round stays
  *				in its magazine when the object is handed out
- *   struct pcslab_slab		the first object, then the reciprocal of a stride;
- *				also of a slab that is gone
+ *   struct pcslab_slab		the first object, then the reciprocal of a
+ *				stride; also of a slab that is gone
  *   struct pcslab_area		where it is
  *
  * So are words that the kernel stores for a page or an area as such:
  *
- *   vm_struct, vmap_area	start and length, or start and end, of an area that
- *				is in use, free, or gone
- *   mm_struct			the page tables, behind the size of user space: a
- *				process that is gone had them in that page
- *
- *   slab_sheaf			an array of objects of a kmem_cache, which is in front
- *				of it; words past the last object are old
+ *   vm_struct, vmap_area	start and length, or start and end, of an area
+ *				that is in use, free, or gone
+ *   mm_struct			the page tables, behind the size of user space:
+ *				a process that is gone had them in that page
+ *   slab_sheaf			an array of objects of a kmem_cache, which is in
+ *				front of it; words past the last object are old
  *
  * The heap is shrunk first, so no magazine has rounds of slabs that are gone.
  *
@@ -163,6 +162,17 @@ static bool is_same(const struct span *s)
 	return page_is_large(s->page) || page_has_tag(s->page, &pcslab_vmalloc_tag);
 }
 
+/* For callers that do not use what the span leads to. */
+static bool was_same(const struct span *s)
+{
+	bool same;
+
+	preempt_disable();
+	same = is_same(s);
+	preempt_enable();
+	return same;
+}
+
 static const char *start_of(const struct span *s)
 {
 	return (const char *)(s->at << PAGE_SHIFT);
@@ -263,22 +273,18 @@ static void number_objects(struct search *search)
 }
 
 /*
- * While spans are noted one by one, a slab may go and its pages be used again by
- * what is noted later. Only one span per place is left.
+ * While spans are noted one by one, a slab may go and its pages be used again
+ * by what is noted later. Only one span per place is left.
  */
 static void drop_stale(struct search *search)
 {
 	unsigned int i, kept = 0;
 	struct span *s, *before;
-	bool same;
 
 	for (i = 0; i < search->nr_spans; i++) {
 		s = &search->spans[i];
 		before = kept ? &search->spans[kept - 1] : NULL;
-		preempt_disable();
-		same = is_same(s);
-		preempt_enable();
-		if (!same)
+		if (!was_same(s))
 			continue;
 		if (before && before->at + before->pages > s->at)
 			*before = *s;
@@ -446,9 +452,10 @@ static bool is_kmem_cache(const struct pcslab_scan *scan, const void *cache)
 }
 
 /*
- * Is the word left over in a sheaf that is an object of @bytes? What a sheaf has
- * is of its kmem_cache. An empty one cannot be told from a caller's structure in
- * such memory that has a kmem_cache and a small number in front of a pointer.
+ * Is the word left over in a sheaf that is an object of @bytes? The objects in a
+ * sheaf are of its kmem_cache. An empty sheaf cannot be told from a caller's
+ * structure in memory of SLUB that has a kmem_cache and a small number in front
+ * of a pointer.
  */
 static bool is_left_in(const struct pcslab_scan *scan, const void *at, unsigned long bytes)
 {
@@ -512,12 +519,8 @@ static void found(struct pcslab_scan *scan, unsigned long word, const void *at)
 static bool owns(struct pcslab_scan *scan, const void *addr)
 {
 	struct span *s = span_at(search_of(scan), (unsigned long)addr >> PAGE_SHIFT);
-	bool same;
 
-	preempt_disable();
-	same = !s || is_same(s);
-	preempt_enable();
-	return same;
+	return !s || was_same(s);
 }
 
 static int pause(struct pcslab_scan *scan)
@@ -631,9 +634,7 @@ static void note_pages(struct search *search)
 
 	bitmap_zero(search->scan.ours, search->scan.nr_pages);
 	for (s = search->spans; s < spans_end(search); s++) {
-		preempt_disable();
-		same = is_same(s);
-		preempt_enable();
+		same = was_same(s);
 		for (i = 0; same && i < s->pages; i++)
 			note_page(search, is_area(s) ?
 				  vmalloc_to_page(start_of(s) + (i << PAGE_SHIFT)) : s->page + i);
@@ -721,7 +722,7 @@ static void add_object(struct search *search, struct span *s, unsigned int index
 
 	if (state != PCSLAB_OBJ_SUSPECT || !is_leak(search, s, index))
 		return;
-	preempt_disable();	/* keeps the slab; a late free may have emptied it */
+	preempt_disable();	/* keeps the slab; a free may have emptied it */
 	if (is_same(s)) {
 		set_cache(&leak, s->owner->class->heap);
 		leak.bytes = s->owner->class->size;

@@ -228,7 +228,7 @@ __MODULE_PARM_TYPE(track_callers, "uint");
 MODULE_PARM_DESC(track_callers, "how many callers track remembers, from 1 to 4 (each costs the time to unwind the stack)");
 
 /**
- * pcslab_track_callers() - callers that a site has, unless the heap wants others
+ * pcslab_track_callers() - callers of a site, if the heap does not say how many
  *
  * Return: 1 to PCSLAB_MAX_CALLERS.
  */

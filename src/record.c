@@ -96,9 +96,9 @@ static struct entry *entry_of(struct pcslab_recorder *recorder, struct ring *rin
 }
 
 /*
- * In an entry the address of an object has all bits inverted, so that a scan for
- * leaks (leaks.c) does not take it for a pointer to the object. Hiding it twice
- * gives the address again.
+ * In an entry the address of an object has all bits inverted, so that a scan
+ * for leaks (leaks.c) does not take it for a pointer to the object. Hiding it
+ * twice gives the address again.
  */
 static const void *hide(const void *obj)
 {
@@ -427,7 +427,7 @@ static void update(struct pcslab_heap *heap)
 {
 	bool wanted = pcslab_record_wanted(heap->name);
 
-	/* If it dies just now, its files go later: see remove_files() in heap.c. */
+	/* If it dies just now, its files go later: remove_files() in heap.c. */
 	if (wanted && !heap->recorder && !READ_ONCE(heap->dying))
 		start(heap);
 	else if (!wanted && heap->recorder)

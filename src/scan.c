@@ -179,7 +179,7 @@ static unsigned long visit_page(struct pcslab_scan *scan, unsigned long pfn, str
 	if (block || PageHWPoison(&scan->copy))
 		return block ?: 1;
 	copy_page_info(&scan->copy, scan_head_of(page));
-	/* By now it may be a tail, and page flags would be looked for in its head. */
+	/* If it is a tail by now, page flags would be read in its head. */
 	if (scan->copy.COMPAT_HEAD_WORD & 1)
 		return 1;
 	if (is_kernels(&scan->copy, pfn) && !is_left_out(scan, addr) && is_mapped(addr))

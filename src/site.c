@@ -15,8 +15,9 @@
  * at the next call.
  *
  * Both tables only grow until pcslab is unloaded, and are bounded by the number
- * of places that call, or of chains of them. So they need no locks and no RCU: entries are pushed
- * with a cmpxchg, and stay valid for everyone that finds them.
+ * of places that call, or of chains of them. So they need no locks and no RCU:
+ * entries are pushed with a cmpxchg, and stay valid for everyone that finds
+ * them.
  *
  * Context: any, including NMI. Where kmalloc() must not be called a new name
  *	cannot be stored. Then the site is NULL, which is shown as "unknown".

@@ -448,7 +448,7 @@ struct pcslab_budget {
  * @dir: in debugfs
  * @reserves: list of its reserves (reserve.c)
  * @reserves_shown: @dir has a file for them
- * @shown: PCSLAB_SHOWS_*: files that were added to @dir; under pcslab_heaps_lock
+ * @shown: PCSLAB_SHOWS_*: files added to @dir; under pcslab_heaps_lock
  * @callers: number of callers that a site consists of (site.c)
  * @watched: PCSLAB_WATCH_*: why all its calls take the slow path; written under
  *	pcslab_heaps_lock
@@ -522,9 +522,9 @@ struct pcslab_heap {
 #define PCSLAB_SHOWS_LEAKS	BIT(1)
 
 /* Reasons to watch a heap */
-#define PCSLAB_WATCH_FAULT	BIT(0)	/* its calls may be made to fail (fault.c) */
+#define PCSLAB_WATCH_FAULT	BIT(0)	/* its calls may fail (fault.c) */
 #define PCSLAB_WATCH_TRACE	BIT(1)	/* a tracepoint is in use (event.c) */
-#define PCSLAB_WATCH_RECORD	BIT(2)	/* it has a flight recorder (record.c) */
+#define PCSLAB_WATCH_RECORD	BIT(2)	/* flight recorder (record.c) */
 
 /* What the creator of a fixed-size cache wants; @flags are PCSLAB_HEAP_*. */
 struct pcslab_fixed {

@@ -148,8 +148,8 @@ struct pcslab_reserve;
  *	rounded down to whole pages; 0 for no limit
  * @at_limit: called when an allocation needs pages beyond the limit, or NULL
  * @at_limit_arg: passed to @at_limit
- * @callers: if the heap is tracked, how many callers make a call site, from 1 to
- *	PCSLAB_MAX_CALLERS: more than 1 for a heap whose users go through a
+ * @callers: if the heap is tracked, how many callers make a call site, from 1
+ *	to PCSLAB_MAX_CALLERS: more than 1 for a heap whose users go through a
  *	wrapper of their own. 0 means pcslab.track_callers. Each costs the time
  *	to unwind the stack
  *

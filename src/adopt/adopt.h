@@ -15,7 +15,7 @@
  *   standin.c	the stand-ins
  *   entry.S	the one that is variadic
  *   hook.c	what the kernel itself does to objects of heaps
- *   attach.c	modules that are attached instead, because they cannot be reloaded
+ *   attach.c	modules that are attached, because they cannot be reloaded
  *   follow.c	what these allocate
  *   main.c	the module
  */
@@ -23,6 +23,7 @@
 #define _PCSLAB_ADOPT_H
 
 #include <linux/atomic.h>
+#include <linux/fs.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -96,11 +97,13 @@ int adopt_attach_init(void);
 void adopt_attach_exit(void);
 
 /* books.c */
+struct dentry;
 struct module;
 extern bool adopt_track;
 bool adopt_is_adopted(const struct module *mod);
 int adopt_books_init(void);
 void adopt_books_exit(void);
+struct dentry *adopt_file_create(const char *name, const struct file_operations *fops);
 void adopt_count_escape(const void *obj);
 unsigned long adopt_other_escapes(void);
 

@@ -48,8 +48,8 @@ struct row {
 };
 
 /*
- * Frees first: an object is counted as allocated before it is in its bucket, and
- * as freed after it was taken out of there.
+ * Frees first: an object is counted as allocated before it is in its bucket,
+ * and as freed after it was taken out of there.
  */
 static void read_site(struct row *row, struct follow_site *site)
 {
@@ -284,17 +284,11 @@ DEFINE_SHOW_ATTRIBUTE(attached);
 
 int __init adopt_attach_init(void)
 {
-	struct dentry *dir;
-	int err;
+	int err = register_module_notifier(&notifier);
 
-	err = register_module_notifier(&notifier);
-	if (err)
-		return err;
-	/* As usual, errors of debugfs are ignored. */
-	dir = debugfs_lookup("pcslab", NULL);
-	file = debugfs_create_file("attached", 0400, dir, NULL, &attached_fops);
-	dput(dir);
-	return 0;
+	if (!err)
+		file = adopt_file_create("attached", &attached_fops);
+	return err;
 }
 
 void adopt_attach_exit(void)

@@ -261,19 +261,33 @@ static int counted_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(counted);
 
+/**
+ * adopt_file_create() - add a file to pcslab's directory in debugfs
+ * @name: its name
+ * @fops: of the file
+ *
+ * Context: process. May sleep.
+ * Return: the file, for debugfs_remove(). As usual, errors of debugfs may be
+ *	ignored.
+ */
+struct dentry *adopt_file_create(const char *name, const struct file_operations *fops)
+{
+	struct dentry *dir = debugfs_lookup("pcslab", NULL);
+	struct dentry *created = debugfs_create_file(name, 0400, dir, NULL, fops);
+
+	dput(dir);
+	return created;
+}
+
 int __init adopt_books_init(void)
 {
-	struct dentry *dir;
 	int err;
 
 	err = register_module_notifier(&notifier);
 	if (err)
 		return err;
-	/* As usual, errors of debugfs are ignored. */
-	dir = debugfs_lookup("pcslab", NULL);
-	file = debugfs_create_file("adopted", 0400, dir, NULL, &adopted_fops);
-	counted_file = debugfs_create_file("counted", 0400, dir, NULL, &counted_fops);
-	dput(dir);
+	file = adopt_file_create("adopted", &adopted_fops);
+	counted_file = adopt_file_create("counted", &counted_fops);
 	return 0;
 }
 

@@ -287,7 +287,7 @@ static int on_return_of_bulk(struct kretprobe_instance *ri, struct pt_regs *regs
 	struct follow_return *r = container_of(get_kretprobe(ri), struct follow_return, probe);
 	struct call *call = (void *)ri->data;
 
-	/* All of the objects or none; only the low byte of a bool is defined. */
+	/* All objects or none; only the low byte of a bool is defined. */
 	if (!(sizeof(COMPAT_BULK) == 1 ? (u8)regs_return_value(regs) : regs_return_value(regs)))
 		return 0;
 	while (call->n--)
