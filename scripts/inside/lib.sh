@@ -157,9 +157,10 @@ send_counters()
 # text of each complaint goes into the results too.
 findings_in_dmesg()
 {
-	grep -E -f /inside/findings /tmp/dmesg >/tmp/findings || return 0
+	awk -f /inside/kernel-races.awk /tmp/dmesg >/tmp/log
+	grep -E -f /inside/findings /tmp/log >/tmp/findings || return 0
 	head -n 20 /tmp/findings | sed 's/^/@finding /' >&3
-	grep -E -A 60 -f /inside/findings /tmp/dmesg | head -n 500 | sed 's/^/@dmesg /' >&3
+	grep -E -A 60 -f /inside/findings /tmp/log | head -n 500 | sed 's/^/@dmesg /' >&3
 	return 1
 }
 
