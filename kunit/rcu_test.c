@@ -13,6 +13,7 @@
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
@@ -707,6 +708,42 @@ static void many_readers_and_writers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, api_refused(test), refused);
 }
 
+/* True if a grace period has passed when the object is there. */
+static bool waits(struct kunit *test, size_t size, gfp_t gfp)
+{
+	unsigned long state = get_state_synchronize_rcu();
+	void *obj = pcslab_kvalloc(api_heap(test), size, gfp);
+	bool waited = poll_state_synchronize_rcu(state);
+
+	KUNIT_EXPECT_NOT_NULL(test, obj);
+	pcslab_free(obj);
+	return waited;
+}
+
+/*
+ * A heap of which half the memory waits takes no pages for a small, a large or
+ * a virtual object before a grace period. Who may not sleep gets them at once.
+ */
+static void growth_waits_if_much_does(struct kunit *test)
+{
+	static const size_t sizes[] = { 64, 2 * PCSLAB_MAX_SIZE, 8 << 20 };
+	struct pcslab_heap *heap = api_heap(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_EXPECT_FALSE(test, waits(test, sizes[i], GFP_KERNEL));
+		atomic_long_set(&heap->deferred, (totalram_pages() << PAGE_SHIFT) / sizes[i] / 2);
+		KUNIT_EXPECT_TRUE(test, waits(test, 2 * sizes[i], GFP_KERNEL));	/* needs pages */
+		atomic_long_set(&heap->deferred, 0);
+	}
+	atomic_long_set(&heap->deferred, LONG_MAX / PAGE_SIZE);
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, waits(test, 128, GFP_NOWAIT));
+	KUNIT_EXPECT_FALSE(test, waits(test, 2 * PCSLAB_MAX_SIZE, GFP_NOWAIT));
+	rcu_read_unlock();
+	atomic_long_set(&heap->deferred, 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(readers_see_the_object),
 	KUNIT_CASE(live_until_freed),
@@ -725,6 +762,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sync_waits),
 	KUNIT_CASE(raced_free_is_refused),
 	KUNIT_CASE(one_of_two_wins),
+	KUNIT_CASE(growth_waits_if_much_does),
 	KUNIT_CASE(many_readers_and_writers),
 	{}
 };

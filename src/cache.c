@@ -246,8 +246,8 @@ static void note_lack(struct pcslab_cpu *c, struct supply *supply)
 }
 
 /*
- * Get what a refill lacked, a slab at most once. Returns false if there is no
- * point in trying again.
+ * Get what a refill lacked: a magazine or, at most once, a slab or the time for
+ * objects to come back. Returns false if there is no point in trying again.
  */
 static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *supply)
 {
@@ -258,6 +258,8 @@ static bool cache_provide(struct pcslab_class *class, gfp_t gfp, struct supply *
 	if (supply->slab_given)
 		return false;
 	supply->slab_given = true;
+	if (pcslab_rcu_throttle(class->heap, class->size, gfp))
+		return true;
 	supply->slab = pcslab_depot_get_slab(class, gfp, supply->node, supply->more);
 	return supply->slab;
 }

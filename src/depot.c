@@ -680,18 +680,21 @@ static void *depot_grow(struct pcslab_class *class, gfp_t gfp, int node, unsigne
 }
 
 /*
- * One try of pcslab_depot_alloc(), in this order: free objects of the node; a
- * full-size slab, if the node has free pages; free objects of other nodes; if
- * @gfp or the task may use the reserves, free objects of slabs made from them;
- * a slab of the smallest order, with all the effort that @gfp allows.
+ * One try of pcslab_depot_alloc(), in this order: free objects of the node, also
+ * those that come back in a wait; a full-size slab, if the node has free pages;
+ * free objects of other nodes; if @gfp or the task may use the reserves, free
+ * objects of slabs made from them; a slab of the smallest order, with all the
+ * effort that @gfp allows.
  */
 static void *depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {
 	void *obj;
 
-	obj = depot_take(class, node, take_one) ?:
-	      depot_grow(class, without_effort(gfp), node, class->order) ?:
-	      take_anywhere(class, gfp, node, take_one);
+	obj = depot_take(class, node, take_one);
+	if (!obj && pcslab_rcu_throttle(class->heap, class->size, gfp))
+		obj = depot_take(class, node, take_one);
+	obj = obj ?: depot_grow(class, without_effort(gfp), node, class->order) ?:
+		     take_anywhere(class, gfp, node, take_one);
 	if (!obj && may_use_reserves(gfp))
 		obj = take_anywhere(class, gfp, node, take_reserved);
 	return obj ?: depot_grow(class, gfp, node, class->min_order);

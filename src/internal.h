@@ -426,6 +426,9 @@ void pcslab_reclaim_exit(void);
 void pcslab_reserves_show(struct seq_file *m, struct pcslab_heap *heap);
 void pcslab_reserves_part(struct pcslab_heap *heap);
 
+/* rcu.c: frees that wait for a grace period */
+bool pcslab_rcu_throttle(struct pcslab_heap *heap, size_t size, gfp_t gfp);
+
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */

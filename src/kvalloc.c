@@ -265,6 +265,7 @@ static void *area_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
+	pcslab_rcu_throttle(heap, size, gfp);
 	do {
 		area = area_create(heap, size, plea.gfp, node);
 	} while (!area && pcslab_plea_retry(heap, PFN_UP(size), &plea));

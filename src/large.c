@@ -126,6 +126,7 @@ void *pcslab_large_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int n
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
+	pcslab_rcu_throttle(heap, size, gfp);
 	do {
 		page = large_get(heap, plea.gfp, node, order);
 	} while (!page && pcslab_plea_retry(heap, 1UL << order, &plea));

@@ -12,7 +12,11 @@
  * from vmalloc, the pages below the rcu_head are searched for the first one.
  *
  * RCU collects callbacks per CPU and by grace period, and hurries when many
- * wait (rcutree.qhimark), so nothing is held back or batched here. With
+ * wait (rcutree.qhimark), so nothing is held back or batched here. Where a
+ * thread makes the callbacks, as with PREEMPT_RT, it gets no more of its CPU
+ * than the tasks that defer frees, and what waits would grow until there is no
+ * memory. So an allocation that would take new pages waits if much of the
+ * heap waits, and leaves the CPU to that thread (pcslab_rcu_throttle()). With
  * CONFIG_RCU_LAZY and rcutree.enable_rcu_lazy=1 callbacks may wait for ten
  * seconds. RCU itself flushes them when memory is short or many of them wait,
  * and kfree_rcu() also holds memory back for seconds. So this does not ask for
@@ -38,11 +42,14 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
 #include "page.h"
+
+#define THROTTLE_SHARE	16
 
 /*
  * The slab of an object that waits. The object keeps the slab; but forget.c may
@@ -204,6 +211,34 @@ void pcslab_free_rcu_sync(void *obj)
 	free_waiting(obj);
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_free_rcu_sync, "PCSLAB");
+
+/* More than this share of the memory waits. Not exact: sizes are not counted. */
+static bool much_waits(struct pcslab_heap *heap, size_t size)
+{
+	u64 bytes = (u64)atomic_long_read(&heap->deferred) * size;
+
+	return bytes >> PAGE_SHIFT > totalram_pages() / THROTTLE_SHARE;
+}
+
+/**
+ * pcslab_rcu_throttle() - wait before a heap takes pages, if much of it waits
+ * @heap: the heap
+ * @size: bytes of an object that the pages are for; those that wait are taken
+ *	to be as large
+ * @gfp: of the allocation, which decides whether it may sleep
+ *
+ * Context: as the allocation. May sleep if @gfp allows it.
+ * Return: true if it has waited for a grace period, so that objects may have
+ *	come back.
+ */
+bool pcslab_rcu_throttle(struct pcslab_heap *heap, size_t size, gfp_t gfp)
+{
+	if (likely(!much_waits(heap, size)) || !gfpflags_allow_blocking(gfp) ||
+	    current->flags & PF_MEMALLOC)
+		return false;
+	pcslab_grace_period();
+	return true;
+}
 
 /**
  * pcslab_rcu_barrier() - wait for deferred frees

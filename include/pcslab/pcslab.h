@@ -615,7 +615,9 @@ void __pcslab_free_rcu(void *obj, struct rcu_head *head);
  *
  * The object is checked as by pcslab_free() before @member is written. Until
  * the grace period has passed it is live in the statistics, counted in the
- * heap's deferred, and any free of it is refused.
+ * heap's deferred, and any free of it is refused. While more than a sixteenth
+ * of the memory waits in a heap, its allocations that need pages and may sleep
+ * wait for a grace period.
  *
  * As with any two frees, two CPUs must not free one object at the same instant.
  * Two calls of this function are told apart in every heap, but not a call of
