@@ -44,7 +44,8 @@ struct kmem_cache *bench_new_cache(size_t size)
 int bench_open(size_t size, enum bench_gfp gfp)
 {
 	struct pcslab_heap_attr attr = {
-		.flags = gfp == BENCH_CHARGED ? PCSLAB_HEAP_ACCOUNT : 0
+		.flags = gfp == BENCH_CHARGED ? PCSLAB_HEAP_ACCOUNT :
+			 gfp == BENCH_TRACKED ? PCSLAB_HEAP_TRACK : 0
 	};
 
 	bench_order = get_order(size);

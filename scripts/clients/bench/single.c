@@ -42,6 +42,9 @@ static const struct kind variable = { .what = "variable", .variable = true };
 /* A heap of a cgroup; the others charge the root cgroup, which costs less. */
 static const struct kind charged = { .what = "charged", .gfp = BENCH_CHARGED };
 
+/* The heap has the call site of each object. */
+static const struct kind tracked = { .what = "tracked", .gfp = BENCH_TRACKED };
+
 static const struct kind zeroed = { .what = "zeroed", .gfp = BENCH_ZEROED };
 static const struct kind batch = { .what = "batch", .batch = true };
 static const struct kind lifo = { .what = "batch-lifo", .batch = true, .order = LIFO };
@@ -77,13 +80,14 @@ static const struct single_case quick[] = {
 	{ &pair, 4096 },
 	{ &atomic, 64 },
 	{ &charged, 64 },
+	{ &tracked, 64 },
 	{ &variable, 64 },
 	{ &batch, 64 },
 };
 
 /* These kinds are measured with all sizes; single cases follow below */
 static const struct kind * const kinds[] = {
-	&pair, &variable, &atomic, &charged, &zeroed, &batch, &lifo, &scattered,
+	&pair, &variable, &atomic, &charged, &tracked, &zeroed, &batch, &lifo, &scattered,
 };
 
 static const size_t sizes[] = { 8, 16, 64, 256, 1024, 4096, 8192 };
