@@ -44,7 +44,7 @@ static void use(struct pcslab_heap *heap, size_t size)
 static void fast_path_comes_back(struct kunit *test)
 {
 	struct pcslab_heap *heap = new_heap(test, "watched");
-	bool fast = !(heap->flags & PCSLAB_SLOW);
+	bool fast = !(heap->flags & PCSLAB_SITED);
 	unsigned int i;
 
 	migrate_disable();

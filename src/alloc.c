@@ -236,8 +236,40 @@ static __always_inline void *take_small(struct pcslab_heap *heap, unsigned long 
 	return obj;
 }
 
-/* @index is a long, so that the fast path need not convert it to an int. */
-static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
+/*
+ * Allocate from this CPU's magazine and record the call, in a heap with
+ * tracking. NULL if the magazine is empty, or if a call has more to do.
+ */
+static __always_inline void *take_tracked(struct pcslab_heap *heap, unsigned long index,
+					  size_t size, gfp_t gfp, unsigned long caller)
+{
+	struct pcslab_class *class = pcslab_class_at(heap, index);
+	struct pcslab_slab *slab;
+	struct pcslab_cpu *c;
+	void *obj = NULL;
+	u8 *state;
+
+	if (!class || hooks_forbidden())
+		return NULL;
+	preempt_disable();
+	c = raw_cpu_read(*class->caches);
+	if (likely(guard_enter(c))) {
+		obj = cache_next(c);
+		if (likely(obj)) {
+			state = (c->top - 1)->state;
+			cache_pop(c);
+		}
+		guard_exit(c);
+	}
+	preempt_enable();
+	if (unlikely(!obj))
+		return NULL;
+	slab = slab_of(obj);
+	pcslab_track_object(slab, state - slab->state, caller);
+	return hand_out(class, obj, size, gfp);
+}
+
+static noinline void *alloc_full(struct pcslab_heap *heap, unsigned long index,
 				 gfp_t gfp, int node, size_t size, unsigned long caller)
 {
 	void *obj = NULL;
@@ -245,6 +277,22 @@ static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
 	if (heap_serves(heap, pcslab_class_size(index), gfp))
 		obj = take_small(heap, index, size, gfp, node, caller);
 	return obj ?: pcslab_alloc_failed(heap, index, caller);
+}
+
+static noinline void *alloc_tracked(struct pcslab_heap *heap, unsigned long index,
+				    gfp_t gfp, int node, size_t size, unsigned long caller)
+{
+	return take_tracked(heap, index, size, gfp, caller) ?:
+	       alloc_full(heap, index, gfp, node, size, caller);
+}
+
+/* @index is a long, so that the fast path need not convert it to an int. */
+static noinline void *alloc_slow(struct pcslab_heap *heap, unsigned long index,
+				 gfp_t gfp, int node, size_t size, unsigned long caller)
+{
+	if (heap->flags & PCSLAB_HEAP_TRACK && node == NUMA_NO_NODE)
+		return alloc_tracked(heap, index, gfp, node, size, caller);
+	return alloc_full(heap, index, gfp, node, size, caller);
 }
 
 static void *alloc_special(struct pcslab_heap *heap, unsigned long index, gfp_t gfp,
@@ -375,6 +423,10 @@ void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long ca
 	size_t size = cache->fixed.size;
 	void *obj = NULL;
 
+	if (heap->flags & PCSLAB_HEAP_TRACK && !(gfp & PCSLAB_GFP_SPECIAL))
+		obj = take_tracked(heap, 0, size, gfp, caller);
+	if (likely(obj))
+		return obj;
 	if (!zone_refused(heap, gfp) && !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp))
 		obj = take_small(heap, 0, size, gfp & ~__GFP_ACCOUNT, NUMA_NO_NODE, caller);
 	if (!obj)

@@ -66,7 +66,7 @@ static void say_slab(struct seq_buf *s, struct pcslab_slab *slab, unsigned long 
 		       offset % class->stride, state_of(slab, index));
 	seq_buf_printf(s, "before it: %s; behind it: %s\n", state_of(slab, index - 1),
 		       state_of(slab, index + 1));
-	if (class->flags & PCSLAB_SLOW)
+	if (class->flags & PCSLAB_SITED)
 		/* Acquire by address dependency: see pcslab_track_object(). */
 		say_site(s, READ_ONCE(pcslab_sites(slab)[index]));
 }

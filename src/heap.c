@@ -50,7 +50,7 @@ static LLIST_HEAD(gone_heaps);
 
 /* Flags that a caller may pass. */
 #define PCSLAB_HEAP_PAYS	(PCSLAB_HEAP_ACCOUNT | PCSLAB_HEAP_NO_ACCOUNT)
-#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_SLOW | PCSLAB_HEAP_PAYS)
+#define PCSLAB_HEAP_FLAGS	(PCSLAB_HEAP_RANDOM | PCSLAB_SITED | PCSLAB_HEAP_PAYS)
 
 static int check_name(const char *name)
 {
@@ -248,18 +248,19 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *
 }
 
 /* A heap with @classes classes, in a structure of @bytes. */
-static struct pcslab_heap *heap_alloc(size_t bytes, unsigned int classes,
+static struct pcslab_heap *heap_alloc(size_t bytes, unsigned int classes, u8 flags,
 				      const struct pcslab_heap_attr *attr)
 {
 	struct pcslab_heap *heap = kzalloc(bytes, GFP_KERNEL);
 
 	if (!heap)
 		return NULL;
-	heap->slots = pcslab_slots_create(classes);
+	heap->slots = pcslab_slots_create(flags & PCSLAB_HEAP_TRACK ? 2 * classes : classes);
 	if (!heap->slots) {
 		kfree(heap);
 		return NULL;
 	}
+	heap->flags = flags;
 	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
@@ -325,14 +326,14 @@ struct pcslab_heap *__pcslab_heap_create(const char *name, const struct pcslab_h
 	err = check_name(name) ?: copy_attr(&attr, options, size) ?: check_attr(&attr);
 	if (err)
 		return ERR_PTR(err);
-	heap = heap_alloc(sizeof(*heap), PCSLAB_LARGE + 1, &attr);
+	heap = heap_alloc(sizeof(*heap), PCSLAB_LARGE + 1, pcslab_flags_of(name) | attr.flags,
+			  &attr);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
 	strscpy(heap->name, name, sizeof(heap->name));
 	heap->owner = owner;
 	strscpy(heap->owner_name, owner ? module_name(owner) : "kernel",
 		sizeof(heap->owner_name));
-	heap->flags = pcslab_flags_of(name) | attr.flags;
 	heap->callers = attr.callers ?: pcslab_track_callers();
 	err = heap_charge(heap, &attr) ?: heap_register(heap);
 	if (err) {
@@ -364,17 +365,17 @@ struct pcslab_cache *pcslab_heap_add_cache(struct pcslab_heap *parent, const cha
 		return ERR_PTR(err);
 	if (pcslab_is_file_name(name))
 		return ERR_PTR(-EEXIST);
-	heap = heap_alloc(sizeof(*cache), 1, &no_options);
+	heap = heap_alloc(sizeof(*cache), 1, parent->flags | fixed->flags, &no_options);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
 	refcount_inc(&parent->refs);
 	heap->parent = parent;
 	cache = pcslab_cache_of(heap);
 	cache->fixed = *fixed;
+	cache->caches = pcslab_heap_caches(heap);
 	snprintf(heap->name, sizeof(heap->name), "%s/%s", parent->name, name);
 	heap->owner = parent->owner;
 	strscpy(heap->owner_name, parent->owner_name, sizeof(heap->owner_name));
-	heap->flags = parent->flags | fixed->flags;
 	heap->callers = parent->callers;
 	if (heap->flags & PCSLAB_LASTING)
 		heap->flags &= ~PCSLAB_HEAP_POISON;

@@ -157,19 +157,19 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 }
 
 /*
- * In a heap with PCSLAB_SLOW each object has a site: the call that allocated it
+ * In a heap with PCSLAB_SITED each object has a site: the call that allocated it
  * or, if it is free, freed it. Behind the sites are the times of these calls,
  * in seconds, and behind the times the sizes that were requested (check.c).
  * Only the owner of the object may write its site, its time and its size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
-	return (void *)&slab->state[pcslab_nr_states(slab->class, slab->order)];
+	return (void *)slab + slab->sites_at;
 }
 
 static inline u32 *pcslab_times(struct pcslab_slab *slab)
 {
-	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
+	return (void *)slab + slab->times_at;
 }
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
@@ -450,6 +450,14 @@ void pcslab_cpu_trust(struct pcslab_class *class, struct pcslab_cpu *cache, u32 
 void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
+
+/* The slots of a heap's caches, by class. */
+static inline struct pcslab_cpu * __percpu *pcslab_heap_caches(const struct pcslab_heap *heap)
+{
+	unsigned int classes = heap->parent ? 1 : PCSLAB_LARGE + 1;
+
+	return heap->slots + (heap->flags & PCSLAB_HEAP_TRACK ? classes : 0);
+}
 
 /*
  * The cache that a slot points to, in service or not; @nobody if it has none.

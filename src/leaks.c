@@ -727,7 +727,7 @@ static void add_object(struct search *search, struct span *s, unsigned int index
 		set_cache(&leak, s->owner->class->heap);
 		leak.bytes = s->owner->class->size;
 		leak.size = leak.bytes;
-		if (s->owner->class->flags & PCSLAB_SLOW) {
+		if (s->owner->class->flags & PCSLAB_SITED) {
 			leak.site = READ_ONCE(pcslab_sites(s->owner)[index]);
 			leak.age = age_of(READ_ONCE(pcslab_times(s->owner)[index]));
 		}

@@ -121,12 +121,21 @@ static struct pcslab_site *site_get(const char *name)
 	return new;
 }
 
-static struct caller *caller_find(struct llist_head *bucket, const struct calls *calls)
+static_assert(PCSLAB_MAX_CALLERS == 4);	/* gcc unrolls no loops in here */
+
+static __always_inline bool same_calls(const struct calls *a, const struct calls *b)
+{
+	return a->address[0] == b->address[0] && a->address[1] == b->address[1] &&
+	       a->address[2] == b->address[2] && a->address[3] == b->address[3];
+}
+
+static __always_inline struct caller *caller_find(struct llist_head *bucket,
+						  const struct calls *calls)
 {
 	struct caller *caller;
 
 	llist_for_each_entry(caller, READ_ONCE(bucket->first), link) {
-		if (!memcmp(&caller->calls, calls, sizeof(*calls)))
+		if (same_calls(&caller->calls, calls))
 			return caller;
 	}
 	return NULL;
@@ -183,27 +192,30 @@ static noinline struct pcslab_site *look_up(const struct calls *calls)
 	return isdigit(text[0]) ? NULL : site_get(text);
 }
 
-static u32 hash_of(const struct calls *calls)
+static __always_inline u32 hash_of(const struct calls *calls)
 {
-	unsigned long sum = 0;
-	unsigned int i;
+	const unsigned long *address = calls->address;
 
-	for (i = 0; i < PCSLAB_MAX_CALLERS; i++)
-		sum = sum * 31 + calls->address[i];
-	return hash_long(sum, BITS);
+	return hash_long(address[0] + 2 * address[1] + 4 * address[2] + 8 * address[3], BITS);
 }
 
-static struct pcslab_site *site_of(const struct calls *calls)
+static __always_inline struct pcslab_site *known_site(const struct calls *calls)
+{
+	struct caller *caller = caller_find(&callers[hash_of(calls)], calls);
+
+	/* Acquire: the site is of this epoch. Pairs with the release below. */
+	if (!caller || smp_load_acquire(&caller->epoch) != atomic_read(&epoch))
+		return NULL;
+	return READ_ONCE(caller->site);
+}
+
+static struct pcslab_site *learn_site(const struct calls *calls)
 {
 	struct llist_head *bucket = &callers[hash_of(calls)];
 	struct caller *caller = caller_find(bucket, calls);
 	int now = atomic_read(&epoch);
-	struct pcslab_site *site;
+	struct pcslab_site *site = look_up(calls);
 
-	/* Acquire: the site is of this epoch. Pairs with the release below. */
-	if (caller && smp_load_acquire(&caller->epoch) == now)
-		return READ_ONCE(caller->site);
-	site = look_up(calls);
 	if (!site)
 		return NULL;
 	if (!caller) {
@@ -216,6 +228,11 @@ static struct pcslab_site *site_of(const struct calls *calls)
 	return site;
 }
 
+static noinline struct pcslab_site *learn_call(unsigned long address)
+{
+	return learn_site(&(struct calls){ .address = { address } });
+}
+
 /**
  * pcslab_site() - find the site of a call
  * @address: return address of a running call
@@ -225,22 +242,22 @@ static struct pcslab_site *site_of(const struct calls *calls)
  */
 struct pcslab_site *pcslab_site(unsigned long address)
 {
-	struct calls calls = { .address = { address } };
-
-	return site_of(&calls);
+	return known_site(&(struct calls){ .address = { address } }) ?: learn_call(address);
 }
 
-/* Fill in the callers above the call, if the stack can be read. */
-static noinline void unwind(struct calls *calls, unsigned int callers)
+/* With the callers above the call, if the stack can be read. */
+static noinline struct pcslab_site *site_unwound(unsigned long address, unsigned int callers)
 {
+	struct calls calls = { .address = { address } };
 	unsigned long frames[MAX_FRAMES];
 	unsigned int i, n, at;
 
 	n = stack_trace_save(frames, MAX_FRAMES, 0);
-	for (at = 0; at < n && frames[at] != calls->address[0]; at++)
+	for (at = 0; at < n && frames[at] != address; at++)
 		;
 	for (i = 1; i < callers && at + i < n; i++)
-		calls->address[i] = frames[at + i];
+		calls.address[i] = frames[at + i];
+	return known_site(&calls) ?: learn_site(&calls);
 }
 
 /**
@@ -255,11 +272,9 @@ static noinline void unwind(struct calls *calls, unsigned int callers)
  */
 struct pcslab_site *pcslab_site_above(unsigned long address, unsigned int callers)
 {
-	struct calls calls = { .address = { address } };
-
 	if (IS_ENABLED(CONFIG_STACKTRACE) && callers > 1)
-		unwind(&calls, callers);
-	return site_of(&calls);
+		return site_unwound(address, callers);
+	return pcslab_site(address);
 }
 
 /**

@@ -44,6 +44,8 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 		slab = kmalloc_node(bytes, gfp, node);
 	if (!slab)
 		return NULL;
+	slab->sites_at = bytes;
+	slab->times_at = bytes + states * sizeof(struct pcslab_site *);
 	hook_metadata(slab);
 	return slab;
 }
@@ -90,7 +92,7 @@ struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,
 	gfp &= ~GFP_NOT_OURS;
 	if (pcslab_should_fail(gfp))
 		return NULL;
-	slab = metadata_create(states, class->flags & PCSLAB_SLOW, gfp, node);
+	slab = metadata_create(states, class->flags & PCSLAB_SITED, gfp, node);
 	if (!slab)
 		return NULL;
 	page = pcslab_heap_get_pages(class->heap, gfp, node, order);

@@ -7,10 +7,12 @@
  * @always_busy, one cache line further, while it is not. The fast paths take
  * @always_busy for a guard that is held, so they leave the cache alone without
  * another check. Clearing the low bits of a slot gives the cache in both cases.
- * In heaps with PCSLAB_SLOW or with a reason to be watched, and everywhere with
- * init_on_free, slots always point to @always_busy: all calls take the slow
+ * In heaps with PCSLAB_CHECKED or with a reason to be watched, and everywhere
+ * with init_on_free, slots always point to @always_busy: all calls take the slow
  * path, which checks @out instead. The slots of a class that is not made yet,
- * and of a CPU that has no cache, point to @always_busy of @nobody.
+ * and of a CPU that has no cache, point to @always_busy of @nobody. So do the
+ * slots that allocations of a heap with tracking go through first, because all
+ * of them must record their caller; its caches have slots of their own.
  *
  * A task that needs exclusive use of another CPU's cache sets @out, points the
  * slot to @always_busy and waits for an RCU grace period. Calls read both, and
@@ -83,10 +85,10 @@ void __init pcslab_slots_init(void)
 
 /**
  * pcslab_slots_create() - the slots of a heap
- * @n: number of its classes, including the large one
+ * @n: their number
  *
  * Context: process.
- * Return: a slot per CPU and class, all without a cache, or NULL.
+ * Return: @n slots per CPU, all without a cache, or NULL.
  */
 struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n)
 {
@@ -160,7 +162,7 @@ static void point_slot(struct pcslab_class *class, unsigned int cpu, struct pcsl
 {
 	struct pcslab_cpu *to = cache;
 
-	if (class->flags & PCSLAB_SLOW || READ_ONCE(class->heap->watched) ||
+	if (class->flags & PCSLAB_CHECKED || READ_ONCE(class->heap->watched) ||
 	    want_init_on_free() || cache->verified != class->doubts)
 		to = (struct pcslab_cpu *)&cache->always_busy;
 	/* Release: see the top of this file. */

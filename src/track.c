@@ -10,6 +10,7 @@
  * Context: recording, any; collecting, process. Locks: rows_lock > walks
  * (large.c) > heap->large_lock.
  */
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/list_sort.h>
 #include <linux/math64.h>
@@ -37,14 +38,17 @@ static struct pcslab_site unknown = { .name = "unknown" };
 /**
  * pcslab_now() - seconds since the kernel was booted
  *
- * The kernel's clock for NMI is read while it is written, which the clock
- * itself finds out, but does not tell KCSAN.
+ * Jiffies would do, but those of 32 bits wrap around. The kernel's clock for NMI
+ * is read while it is written, which the clock itself finds out, but does not
+ * tell KCSAN.
  *
  * Context: any, including NMI.
  * Return: the seconds that the machine was awake.
  */
 u32 pcslab_now(void)
 {
+	if (IS_ENABLED(CONFIG_64BIT))
+		return (jiffies - INITIAL_JIFFIES) / HZ;
 	return div_u64(data_race(ktime_get_mono_fast_ns()), NSEC_PER_SEC);
 }
 

@@ -86,10 +86,11 @@ static inline bool pcslab_counts_as_live(u8 state)
 }
 
 /*
- * Calls on a heap with any flag of PCSLAB_SLOW take the slow path.
+ * Calls on a heap with any flag of PCSLAB_CHECKED take the slow path. One with
+ * any flag of PCSLAB_SITED has the call sites of its objects.
  */
 #define PCSLAB_CHECKED		(PCSLAB_HEAP_POISON | PCSLAB_HEAP_REDZONE)
-#define PCSLAB_SLOW		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
+#define PCSLAB_SITED		(PCSLAB_CHECKED | PCSLAB_HEAP_TRACK)
 
 /*
  * Flags of the heap of a fixed-size cache (fixed.c). PCSLAB_HEAP_CTOR: its
@@ -239,6 +240,8 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @recip: 2^BITS_PER_LONG / stride, rounded up
  * @node: of the pages; NUMA_NO_NODE if they came from the page allocator's
  *	reserves, whose objects must enter no magazine
+ * @sites_at: bytes from here to pcslab_sites(), in heaps with PCSLAB_SITED
+ * @times_at: same, to pcslab_times()
  * @caches: the slots that a free goes through: a copy of class->caches, which
  *	saves a load. In a slab of the reserves it points to slots without a
  *	cache, so that no magazine takes its objects
@@ -257,7 +260,7 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
- *	whole word. In heaps with PCSLAB_SLOW pcslab_sites(), pcslab_times()
+ *	whole word. In heaps with PCSLAB_SITED pcslab_sites(), pcslab_times()
  *	and sizes_of() follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
@@ -269,6 +272,8 @@ struct pcslab_slab {
 	unsigned long recip;
 	struct pcslab_cpu * __percpu *caches;
 	int node;
+	u16 sites_at;
+	u16 times_at;
 	struct pcslab_class *class;
 
 	union {
@@ -424,8 +429,9 @@ struct pcslab_budget {
  * struct pcslab_heap - a named, private allocator
  * @class: by index, the class of large objects last; NULL until used. First
  *	member, so that the fast path adds no offset
- * @slots: for each class, including the large one, a pointer per possible CPU
- *	(slots.c)
+ * @slots: for each class, including the large one, a pointer per possible CPU,
+ *	which allocations go through. With tracking, those of the caches follow,
+ *	and these have none (slots.c)
  * @name: as given; of a fixed-size cache, HEAP/NAME
  * @parent: of a fixed-size cache, the heap it belongs to, referenced; otherwise
  *	NULL
@@ -539,11 +545,13 @@ struct pcslab_fixed {
  * @heap: has its objects, in a single class. First member, so that freeing the
  *	heap frees the cache
  * @fixed: bytes of an object, its alignment, and its constructor or NULL
+ * @caches: pcslab_heap_caches(), which the objects' slabs have, too
  * @for_mempools: made by pcslab_mempool_create(); goes with the heap
  */
 struct pcslab_cache {
 	struct pcslab_heap heap;
 	struct pcslab_fixed fixed;
+	struct pcslab_cpu * __percpu *caches;
 	bool for_mempools;
 };
 
