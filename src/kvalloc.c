@@ -265,7 +265,6 @@ static void *area_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp, int no
 		pcslab_class_make(heap, PCSLAB_LARGE, gfp);
 	if (!class)
 		return NULL;
-	pcslab_rcu_throttle(heap, size, gfp);
 	do {
 		area = area_create(heap, size, plea.gfp, node);
 	} while (!area && pcslab_plea_retry(heap, PFN_UP(size), &plea));
@@ -305,8 +304,10 @@ static gfp_t gfp_for_pages(gfp_t gfp)
 static void *kvalloc_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int node,
 			   unsigned long caller)
 {
-	void *obj = pcslab_take(heap, size, gfp_for_pages(gfp), node, caller);
+	void *obj;
 
+	pcslab_rcu_throttle(heap, size, gfp);
+	obj = pcslab_take(heap, size, gfp_for_pages(gfp), node, caller);
 	if (obj || !may_vmalloc(size, gfp))
 		return obj;
 	obj = area_alloc(heap, size, gfp, pcslab_node_wanted(node));
