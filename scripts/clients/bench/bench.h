@@ -60,11 +60,11 @@ void bench_report(const char *what, size_t size, unsigned int cpus,
 		  const struct bench_least *least, unsigned int n);
 
 /*
- * Flags are constants where they are used, as in most real callers. The last two
- * are options of the heap as well.
+ * Flags are constants where they are used, as in most real callers. The last
+ * three are options of the heap as well.
  */
 enum bench_gfp { BENCH_KERNEL, BENCH_ATOMIC, BENCH_ZEROED, BENCH_CHARGED, BENCH_TRACKED,
-		 BENCH_NR_GFP };
+		 BENCH_UNWOUND, BENCH_NR_GFP };
 
 /**
  * struct bench_load - what a loop allocates

@@ -141,6 +141,7 @@ static __always_inline u64 any_who(enum loop loop, enum bench_who who,
 		[BENCH_ZEROED] = GFP_KERNEL | __GFP_ZERO,
 		[BENCH_CHARGED] = GFP_KERNEL_ACCOUNT,
 		[BENCH_TRACKED] = GFP_KERNEL,
+		[BENCH_UNWOUND] = GFP_KERNEL,
 	};
 	gfp_t gfp = flags[load->gfp];
 

@@ -43,13 +43,14 @@ struct kmem_cache *bench_new_cache(size_t size)
  */
 int bench_open(size_t size, enum bench_gfp gfp)
 {
-	struct pcslab_heap_attr attr = {
-		.flags = gfp == BENCH_CHARGED ? PCSLAB_HEAP_ACCOUNT :
-			 gfp == BENCH_TRACKED ? PCSLAB_HEAP_TRACK : 0
+	static const struct pcslab_heap_attr attr[BENCH_NR_GFP] = {
+		[BENCH_CHARGED] = { .flags = PCSLAB_HEAP_ACCOUNT },
+		[BENCH_TRACKED] = { .flags = PCSLAB_HEAP_TRACK },
+		[BENCH_UNWOUND] = { .flags = PCSLAB_HEAP_TRACK, .callers = PCSLAB_MAX_CALLERS },
 	};
 
 	bench_order = get_order(size);
-	bench_heap = pcslab_heap_create("bench", &attr);
+	bench_heap = pcslab_heap_create("bench", &attr[gfp]);
 	bench_cache = bench_new_cache(size);
 	if (IS_ERR(bench_heap))
 		bench_heap = NULL;

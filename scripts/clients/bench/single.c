@@ -44,6 +44,8 @@ static const struct kind charged = { .what = "charged", .gfp = BENCH_CHARGED };
 
 /* The heap has the call site of each object. */
 static const struct kind tracked = { .what = "tracked", .gfp = BENCH_TRACKED };
+/* With the callers above it */
+static const struct kind unwound = { .what = "tracked-4", .gfp = BENCH_UNWOUND };
 
 static const struct kind zeroed = { .what = "zeroed", .gfp = BENCH_ZEROED };
 static const struct kind batch = { .what = "batch", .batch = true };
@@ -81,6 +83,7 @@ static const struct single_case quick[] = {
 	{ &atomic, 64 },
 	{ &charged, 64 },
 	{ &tracked, 64 },
+	{ &unwound, 64 },
 	{ &variable, 64 },
 	{ &batch, 64 },
 };
@@ -95,6 +98,7 @@ static const size_t sizes[] = { 8, 16, 64, 256, 1024, 4096, 8192 };
 static const struct single_case more[] = {
 	{ &batch_variable, 64 },
 	{ &batch_atomic, 64 },
+	{ &unwound, 64 },
 	{ &large, 16384 },
 	{ &large, 65536 },
 };
