@@ -21,6 +21,7 @@
 #include "internal.h"
 #include "lock.h"
 #include "page.h"
+#include "site.h"
 
 /*
  * Classes by (size - 1) / 8, for sizes that are not compile-time constants;
@@ -155,7 +156,7 @@ bool pcslab_may_alloc(struct pcslab_heap *heap, size_t size, gfp_t gfp)
  * The last steps before the caller gets the object. A @size of 0 stands for the
  * size of the class.
  */
-static void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
+static __always_inline void *hand_out(struct pcslab_class *class, void *obj, size_t size, gfp_t gfp)
 {
 	shadow_unpoison(obj, class->size);
 	if (pcslab_must_zero(class->flags, gfp))
@@ -244,6 +245,7 @@ static __always_inline void *take_tracked(struct pcslab_heap *heap, unsigned lon
 					  size_t size, gfp_t gfp, unsigned long caller)
 {
 	struct pcslab_class *class = pcslab_class_at(heap, index);
+	struct pcslab_site *site = NULL;
 	struct pcslab_slab *slab;
 	struct pcslab_cpu *c;
 	void *obj = NULL;
@@ -264,8 +266,11 @@ static __always_inline void *take_tracked(struct pcslab_heap *heap, unsigned lon
 	preempt_enable();
 	if (unlikely(!obj))
 		return NULL;
+	if (likely(heap->callers == 1))
+		site = site_of_call(caller);
 	slab = slab_of(obj);
-	pcslab_track_object(slab, state - slab->state, caller);
+	pcslab_track_store(slab, state - slab->state,
+			   site ?: pcslab_site_above(caller, heap->callers));
 	return hand_out(class, obj, size, gfp);
 }
 

@@ -65,7 +65,7 @@ void pcslab_site_show(struct seq_file *m, const char *name);
 void pcslab_whatis_show(struct seq_file *m);
 
 /* track.c: which call sites allocated which objects */
-u32 pcslab_now(void);
+u32 pcslab_clock(void);
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller);
 void pcslab_track_alloc(const void *obj, unsigned long caller);
@@ -170,6 +170,20 @@ static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 static inline u32 *pcslab_times(struct pcslab_slab *slab)
 {
 	return (void *)slab + slab->times_at;
+}
+
+/* Seconds since the kernel was booted. Jiffies of 32 bits would wrap around. */
+static inline u32 pcslab_now(void)
+{
+	return IS_ENABLED(CONFIG_64BIT) ? (jiffies - INITIAL_JIFFIES) / HZ : pcslab_clock();
+}
+
+static inline void pcslab_track_store(struct pcslab_slab *slab, unsigned int index,
+				      struct pcslab_site *site)
+{
+	WRITE_ONCE(pcslab_times(slab)[index], pcslab_now());
+	/* Release: pairs with the address dependency of readers of the name. */
+	smp_store_release(&pcslab_sites(slab)[index], site);
 }
 
 struct pcslab_slab *pcslab_slab_create(struct pcslab_class *class, gfp_t gfp,

@@ -37,8 +37,8 @@
 
 #include "internal.h"
 #include "lock.h"
+#include "site.h"
 
-#define BITS		8
 /* Includes offset and module; longer names are cut off. */
 #define NAME_LEN	256
 
@@ -46,20 +46,10 @@
 /* Callers of pcslab_site_above() in pcslab, and those that are wanted */
 #define MAX_FRAMES	16
 
-/* A call and the callers above it; the rest are 0. */
-struct calls {
-	unsigned long address[PCSLAB_MAX_CALLERS];
-};
+struct llist_head pcslab_callers[1 << SITE_BITS];
+atomic_t pcslab_site_epoch;
 
-struct caller {
-	struct llist_node link;
-	struct calls calls;
-	int epoch;
-	struct pcslab_site *site;
-};
-
-static struct llist_head callers[1 << BITS], sites[1 << BITS];
-static atomic_t epoch;
+static struct llist_head sites[1 << SITE_BITS];
 
 /**
  * pcslab_note_alloc() - allocate memory for tracking
@@ -98,7 +88,7 @@ static struct pcslab_site *site_find(struct llist_node *first, const char *name)
 static struct pcslab_site *site_get(const char *name)
 {
 	size_t len = strlen(name);
-	struct llist_head *bucket = &sites[hash_32(full_name_hash(NULL, name, len), BITS)];
+	struct llist_head *bucket = &sites[hash_32(full_name_hash(NULL, name, len), SITE_BITS)];
 	struct llist_node *first = READ_ONCE(bucket->first);
 	struct pcslab_site *site = site_find(first, name), *new;
 
@@ -119,26 +109,6 @@ static struct pcslab_site *site_get(const char *name)
 		new->link.next = first;
 	} while (!try_cmpxchg(&bucket->first, &first, &new->link));
 	return new;
-}
-
-static_assert(PCSLAB_MAX_CALLERS == 4);	/* gcc unrolls no loops in here */
-
-static __always_inline bool same_calls(const struct calls *a, const struct calls *b)
-{
-	return a->address[0] == b->address[0] && a->address[1] == b->address[1] &&
-	       a->address[2] == b->address[2] && a->address[3] == b->address[3];
-}
-
-static __always_inline struct caller *caller_find(struct llist_head *bucket,
-						  const struct calls *calls)
-{
-	struct caller *caller;
-
-	llist_for_each_entry(caller, READ_ONCE(bucket->first), link) {
-		if (same_calls(&caller->calls, calls))
-			return caller;
-	}
-	return NULL;
 }
 
 /* Two CPUs may add the same caller at the same time; that is harmless. */
@@ -192,28 +162,11 @@ static noinline struct pcslab_site *look_up(const struct calls *calls)
 	return isdigit(text[0]) ? NULL : site_get(text);
 }
 
-static __always_inline u32 hash_of(const struct calls *calls)
-{
-	const unsigned long *address = calls->address;
-
-	return hash_long(address[0] + 2 * address[1] + 4 * address[2] + 8 * address[3], BITS);
-}
-
-static __always_inline struct pcslab_site *known_site(const struct calls *calls)
-{
-	struct caller *caller = caller_find(&callers[hash_of(calls)], calls);
-
-	/* Acquire: the site is of this epoch. Pairs with the release below. */
-	if (!caller || smp_load_acquire(&caller->epoch) != atomic_read(&epoch))
-		return NULL;
-	return READ_ONCE(caller->site);
-}
-
 static struct pcslab_site *learn_site(const struct calls *calls)
 {
-	struct llist_head *bucket = &callers[hash_of(calls)];
+	struct llist_head *bucket = &pcslab_callers[hash_of(calls)];
 	struct caller *caller = caller_find(bucket, calls);
-	int now = atomic_read(&epoch);
+	int now = atomic_read(&pcslab_site_epoch);
 	struct pcslab_site *site = look_up(calls);
 
 	if (!site)
@@ -242,7 +195,7 @@ static noinline struct pcslab_site *learn_call(unsigned long address)
  */
 struct pcslab_site *pcslab_site(unsigned long address)
 {
-	return known_site(&(struct calls){ .address = { address } }) ?: learn_call(address);
+	return site_of_call(address) ?: learn_call(address);
 }
 
 /* With the callers above the call, if the stack can be read. */
@@ -291,7 +244,7 @@ void pcslab_site_show(struct seq_file *m, const char *name)
 static int site_module_changes(struct notifier_block *nb, unsigned long state, void *unused)
 {
 	if (state == MODULE_STATE_COMING)
-		atomic_inc(&epoch);
+		atomic_inc(&pcslab_site_epoch);
 	return NOTIFY_OK;
 }
 
@@ -317,7 +270,7 @@ static void free_entries(struct llist_head *table)
 
 	static_assert(!offsetof(struct caller, link));
 	static_assert(!offsetof(struct pcslab_site, link));
-	for (i = 0; i < 1 << BITS; i++) {
+	for (i = 0; i < 1 << SITE_BITS; i++) {
 		llist_for_each_safe(entry, next, llist_del_all(&table[i]))
 			kfree(entry);
 	}
@@ -327,6 +280,6 @@ static void free_entries(struct llist_head *table)
 void pcslab_site_exit(void)
 {
 	unregister_module_notifier(&notifier);
-	free_entries(callers);
+	free_entries(pcslab_callers);
 	free_entries(sites);
 }

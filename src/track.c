@@ -10,7 +10,6 @@
  * Context: recording, any; collecting, process. Locks: rows_lock > walks
  * (large.c) > heap->large_lock.
  */
-#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/list_sort.h>
 #include <linux/math64.h>
@@ -36,19 +35,16 @@ static DEFINE_MUTEX(rows_lock);		/* the sums in all sites */
 static struct pcslab_site unknown = { .name = "unknown" };
 
 /**
- * pcslab_now() - seconds since the kernel was booted
+ * pcslab_clock() - pcslab_now() without jiffies
  *
- * Jiffies would do, but those of 32 bits wrap around. The kernel's clock for NMI
- * is read while it is written, which the clock itself finds out, but does not
- * tell KCSAN.
+ * The kernel's clock for NMI is read while it is written, which the clock
+ * itself finds out, but does not tell KCSAN.
  *
  * Context: any, including NMI.
  * Return: the seconds that the machine was awake.
  */
-u32 pcslab_now(void)
+u32 pcslab_clock(void)
 {
-	if (IS_ENABLED(CONFIG_64BIT))
-		return (jiffies - INITIAL_JIFFIES) / HZ;
 	return div_u64(data_race(ktime_get_mono_fast_ns()), NSEC_PER_SEC);
 }
 
@@ -61,11 +57,7 @@ u32 pcslab_now(void)
 void pcslab_track_object(struct pcslab_slab *slab, unsigned int index,
 			 unsigned long caller)
 {
-	struct pcslab_site *site = pcslab_site_above(caller, slab->class->heap->callers);
-
-	WRITE_ONCE(pcslab_times(slab)[index], pcslab_now());
-	/* Release: pairs with the address dependency of readers of the name. */
-	smp_store_release(&pcslab_sites(slab)[index], site);
+	pcslab_track_store(slab, index, pcslab_site_above(caller, slab->class->heap->callers));
 }
 
 /* Without memory the object's site is unknown. */
