@@ -35,7 +35,7 @@
 
 static unsigned int attach_objects = 65536;
 module_param(attach_objects, uint, 0444);
-MODULE_PARM_DESC(attach_objects, "live objects of an attached module that can be followed (default: 65536; 104 bytes each)");
+MODULE_PARM_DESC(attach_objects, "live objects of an attached module that can be followed (default: 65536; 168 bytes each)");
 
 static LIST_HEAD(attached);
 static DEFINE_MUTEX(attach_lock);

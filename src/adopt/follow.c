@@ -51,7 +51,7 @@
 #include "follow.h"
 
 /* Most buckets are empty even if the table is full: others look no further. */
-#define BUCKETS_PER_OBJECT	8
+#define BUCKETS_PER_OBJECT	16
 
 /* Calls of a function that can be followed at once; others may sleep there. */
 #define CALLS_AT_ONCE		256
