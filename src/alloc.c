@@ -284,6 +284,7 @@ static noinline void *alloc_full(struct pcslab_heap *heap, unsigned long index,
 	return obj ?: pcslab_alloc_failed(heap, index, caller);
 }
 
+/* In a function of its own, so that other heaps save no registers for it. */
 static noinline void *alloc_tracked(struct pcslab_heap *heap, unsigned long index,
 				    gfp_t gfp, int node, size_t size, unsigned long caller)
 {
@@ -430,7 +431,7 @@ void *pcslab_alloc_fixed(struct pcslab_cache *cache, gfp_t gfp, unsigned long ca
 
 	if (heap->flags & PCSLAB_HEAP_TRACK && !(gfp & PCSLAB_GFP_SPECIAL))
 		obj = take_tracked(heap, 0, size, gfp, caller);
-	if (likely(obj))
+	if (obj)
 		return obj;
 	if (!zone_refused(heap, gfp) && !gfp_refused(heap, gfp) && heap_serves(heap, size, gfp))
 		obj = take_small(heap, 0, size, gfp & ~__GFP_ACCOUNT, NUMA_NO_NODE, caller);

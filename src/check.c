@@ -50,10 +50,10 @@ static void check_remember(struct pcslab_slab *slab, const void *obj, unsigned l
 	pcslab_track_object(slab, index_of(slab, obj), caller);
 }
 
-/* Behind the times of a slab. */
+/* Behind the sites of a slab. */
 static u16 *sizes_of(struct pcslab_slab *slab)
 {
-	return (void *)&pcslab_times(slab)[pcslab_nr_states(slab->class, slab->order)];
+	return (void *)&pcslab_sites(slab)[pcslab_nr_states(slab->class, slab->order)];
 }
 
 static u16 *size_of(struct pcslab_slab *slab, const void *obj)

@@ -158,18 +158,19 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 
 /*
  * In a heap with PCSLAB_SITED each object has a site: the call that allocated it
- * or, if it is free, freed it. Behind the sites are the times of these calls,
- * in seconds, and behind the times the sizes that were requested (check.c).
- * Only the owner of the object may write its site, its time and its size.
+ * or, if it is free, freed it. Below the sites, from there down, are the times
+ * of these calls, in seconds, and behind them the sizes that were requested
+ * (check.c). Only the owner of the object may write its site, its time and its
+ * size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
 	return (void *)slab + slab->sites_at;
 }
 
-static inline u32 *pcslab_times(struct pcslab_slab *slab)
+static inline u32 *pcslab_time(struct pcslab_slab *slab, unsigned int index)
 {
-	return (void *)slab + slab->times_at;
+	return (u32 *)pcslab_sites(slab) - 1 - index;
 }
 
 /* Seconds since the kernel was booted. Jiffies of 32 bits would wrap around. */
@@ -181,7 +182,7 @@ static inline u32 pcslab_now(void)
 static inline void pcslab_track_store(struct pcslab_slab *slab, unsigned int index,
 				      struct pcslab_site *site)
 {
-	WRITE_ONCE(pcslab_times(slab)[index], pcslab_now());
+	WRITE_ONCE(*pcslab_time(slab, index), pcslab_now());
 	/* Release: pairs with the address dependency of readers of the name. */
 	smp_store_release(&pcslab_sites(slab)[index], site);
 }

@@ -729,7 +729,7 @@ static void add_object(struct search *search, struct span *s, unsigned int index
 		leak.size = leak.bytes;
 		if (s->owner->class->flags & PCSLAB_SITED) {
 			leak.site = READ_ONCE(pcslab_sites(s->owner)[index]);
-			leak.age = age_of(READ_ONCE(pcslab_times(s->owner)[index]));
+			leak.age = age_of(READ_ONCE(*pcslab_time(s->owner, index)));
 		}
 		leaks_add(search->leaks, &leak);
 	}

@@ -162,6 +162,7 @@ static noinline struct pcslab_site *look_up(const struct calls *calls)
 	return isdigit(text[0]) ? NULL : site_get(text);
 }
 
+/* Look the name of a call up, and remember it. */
 static struct pcslab_site *learn_site(const struct calls *calls)
 {
 	struct llist_head *bucket = &pcslab_callers[hash_of(calls)];
@@ -176,7 +177,7 @@ static struct pcslab_site *learn_site(const struct calls *calls)
 		return site;
 	}
 	WRITE_ONCE(caller->site, site);
-	/* Release: pairs with the acquire above. */
+	/* Release: pairs with the acquire in known_site(). */
 	smp_store_release(&caller->epoch, now);
 	return site;
 }

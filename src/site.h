@@ -20,6 +20,7 @@ struct calls {
 	unsigned long address[PCSLAB_MAX_CALLERS];
 };
 
+/* The site of calls, as it was in an epoch */
 struct caller {
 	struct llist_node link;
 	struct calls calls;
@@ -57,11 +58,12 @@ static __always_inline u32 hash_of(const struct calls *calls)
 	return hash_long(address[0] + 2 * address[1] + 4 * address[2] + 8 * address[3], SITE_BITS);
 }
 
+/* NULL if learn_site() must look the name up. */
 static __always_inline struct pcslab_site *known_site(const struct calls *calls)
 {
 	struct caller *caller = caller_find(&pcslab_callers[hash_of(calls)], calls);
 
-	/* Acquire: the site is of this epoch. Pairs with the release below. */
+	/* Acquire: the site is of this epoch. Pairs with the release in learn_site(). */
 	if (!caller || smp_load_acquire(&caller->epoch) != atomic_read(&pcslab_site_epoch))
 		return NULL;
 	return READ_ONCE(caller->site);

@@ -44,8 +44,7 @@ static struct pcslab_slab *metadata_create(unsigned int states, bool notes,
 		slab = kmalloc_node(bytes, gfp, node);
 	if (!slab)
 		return NULL;
-	slab->sites_at = bytes;
-	slab->times_at = bytes + states * sizeof(struct pcslab_site *);
+	slab->sites_at = bytes + states * sizeof(u32);
 	hook_metadata(slab);
 	return slab;
 }

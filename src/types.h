@@ -241,7 +241,6 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @node: of the pages; NUMA_NO_NODE if they came from the page allocator's
  *	reserves, whose objects must enter no magazine
  * @sites_at: bytes from here to pcslab_sites(), in heaps with PCSLAB_SITED
- * @times_at: same, to pcslab_times()
  * @caches: the slots that a free goes through: a copy of class->caches, which
  *	saves a load. In a slab of the reserves it points to slots without a
  *	cache, so that no magazine takes its objects
@@ -260,8 +259,8 @@ static_assert(SMP_CACHE_BYTES < 64 ||
  * @deferred: in the list of slabs with deferred objects, see nmi.c
  * @state: enum pcslab_state of every object. Past @nr it is PCSLAB_OBJ_NONE,
  *	for each index that an address in the pages can lead to, and up to a
- *	whole word. In heaps with PCSLAB_SITED pcslab_sites(), pcslab_times()
- *	and sizes_of() follow
+ *	whole word. In heaps with PCSLAB_SITED the times, pcslab_sites() and
+ *	sizes_of() follow
  *
  * The depot's lock protects @list, @nr_free, @hint, @leaves and @returned. The
  * rules for @deferred and @state are in nmi.c and at enum pcslab_state. The
@@ -272,8 +271,7 @@ struct pcslab_slab {
 	unsigned long recip;
 	struct pcslab_cpu * __percpu *caches;
 	int node;
-	u16 sites_at;
-	u16 times_at;
+	u32 sites_at;
 	struct pcslab_class *class;
 
 	union {
