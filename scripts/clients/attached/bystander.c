@@ -20,9 +20,11 @@
 #include "bystander.h"
 
 #define PAIRS		1000	/* of one address */
-#define ADDRESSES	128
+#define APART		67	/* objects, so that the next address is in another page */
 #define BATCH		10000
 #define ROUNDS		5
+
+static void *objs[BATCH];
 
 void bystander_free(void *obj)
 {
@@ -78,7 +80,6 @@ static noinline u64 pairs(void)
 /* At many addresses; the loops are not subtracted. */
 static noinline u64 batch(void)
 {
-	static void *objs[BATCH];
 	u64 start = get_cycles();
 	unsigned int n;
 
@@ -102,28 +103,29 @@ static u64 least(u64 (*fn)(void))
 }
 
 /*
- * A pair has the same address again and again. An address costs more if one of
- * the attached module's is in the same bucket, so there must be many of both.
+ * The mean of many addresses. A pair has the same one again and again, and costs
+ * more if one of the attached module is in the same bucket of the table.
  */
-static u64 pairs_of_addresses(void)
+static u64 mean_of_pairs(void)
 {
-	static void *held[ADDRESSES];
-	unsigned int i;
+	unsigned int i, n = 0;
 	u64 sum = 0;
 
-	for (i = 0; i < ADDRESSES; i++) {
-		sum += least(pairs) - least(empty_loop);
-		held[i] = kmalloc(64, GFP_KERNEL);
+	for (i = 0; i < BATCH; i++) {
+		if (i % APART == 0) {
+			sum += least(pairs) - least(empty_loop);
+			n++;
+		}
+		objs[i] = kmalloc(64, GFP_KERNEL);
 	}
-	for (i = 0; i < ADDRESSES; i++)
-		kfree(held[i]);
-	return sum;
+	for (i = 0; i < BATCH; i++)
+		kfree(objs[i]);
+	return div_u64(sum * 10, PAIRS * n);
 }
 
 static int measure(const char *value, const struct kernel_param *kp)
 {
-	pr_info("bystander: %llu %llu\n", div_u64(pairs_of_addresses() * 10, PAIRS * ADDRESSES),
-		div_u64(least(batch) * 10, BATCH));
+	pr_info("bystander: %llu %llu\n", mean_of_pairs(), div_u64(least(batch) * 10, BATCH));
 	return 0;
 }
 
