@@ -31,6 +31,24 @@ monitor()
 	echo "$answer"
 }
 
+# dump: makes the host write the guest's memory into files; prints what QEMU says
+# about it, which is nothing if all is well.
+dump()
+{
+	tell @dump
+	read -r answer <&3
+	echo "$answer"
+}
+
+# debugger NAME WORD...: prints what a debugger says about the dump: kdump and elf are
+# pcslab-drgn with a dump of that format, gdb is gdb.
+debugger()
+{
+	tell "@debugger $*"
+	read -r answer <&3
+	echo "$answer" | base64 -d
+}
+
 log()
 {
 	echo "$*" >/dev/kmsg
