@@ -8,6 +8,7 @@
  *		read before, and a later load can free them (free=).
  */
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
@@ -34,6 +35,10 @@ static unsigned int nr_free;
 module_param_array(free, ulong, &nr_free, 0400);
 MODULE_PARM_DESC(free, "objects of an earlier load to free");
 
+static int node = NUMA_NO_NODE;
+module_param(node, int, 0400);
+MODULE_PARM_DESC(node, "node of the object that is not on the first one");
+
 static bool leave;
 module_param(leave, bool, 0400);
 MODULE_PARM_DESC(leave, "do not free the objects when the module goes");
@@ -53,7 +58,10 @@ static noinline void fill(void)
 	hold(pcslab_alloc(heap, 20000, GFP_KERNEL));
 	hold(pcslab_kvalloc(heap, TOO_LARGE, GFP_KERNEL));
 	hold(pcslab_alloc(heap, 100000, GFP_KERNEL));
-	hold(pcslab_alloc_node(heap, 1000, GFP_KERNEL, nr_online_nodes - 1));
+	obj = pcslab_alloc_node(heap, 1000, GFP_KERNEL, nr_online_nodes - 1);
+	if (obj)
+		node = page_to_nid(virt_to_page(obj));
+	hold(obj);
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	for (i = 0; i < FIXED; i++)
