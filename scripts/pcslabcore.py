@@ -122,7 +122,7 @@ class Core:
             data += self.read(address + len(data), 8)
         return data.split(b"\0")[0].decode(errors="replace")
 
-    def list(self, head, member):
+    def chain(self, head, member):
         """The structures in a list of the kernel; none if the list was never used."""
         seen = {0, head}
         node = self.pointer(head)
@@ -135,7 +135,7 @@ class Core:
 
     def heaps(self):
         """Live heaps and zombies; the rest is about to be freed."""
-        for heap in self.list(self.value("heaps"), "heap.node"):
+        for heap in self.chain(self.value("heaps"), "heap.node"):
             zombie = self.member("heap.zombie", heap)
             if zombie or not self.member("heap.dying", heap):
                 yield Heap(heap, self.name(heap), self.member("heap.id", heap),
@@ -158,7 +158,7 @@ class Core:
     def slabs(self, cls):
         for node in range(self.head["nodes"]):
             depot = cls.address + self.value("class.depot") + node * self.value("depot")
-            for slab in self.list(depot + self.value("depot.all"), "slab.all"):
+            for slab in self.chain(depot + self.value("depot.all"), "slab.all"):
                 yield self.slab(cls, slab)
 
     def slab(self, cls, address):
@@ -339,26 +339,23 @@ def hexadecimal(text):
     return int(text, 16)
 
 
-def add_commands(parser):
+def parser_of(program):
+    parser = argparse.ArgumentParser(
+        prog=program, description="Shows the heaps of pcslab in a kernel's memory.")
     parser.add_argument("--layout", type=hexadecimal, metavar="ADDRESS",
                         help="where pcslab's layout is, if it is not found: see the manual page")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("heaps", help="all heaps").set_defaults(answer=heaps)
-    for answer, text in ((classes, "the objects of a heap by class, as in its file audit"),
-                         (sites, "the call sites of its live objects"),
-                         (live, "its live objects")):
-        command = commands.add_parser(answer.__name__, help=text)
+    for function, text in ((classes, "the objects of a heap by class, as in its file audit"),
+                           (sites, "the call sites of its live objects"),
+                           (live, "its live objects")):
+        command = commands.add_parser(function.__name__, help=text)
         command.add_argument("heap", help="name of the heap, or #ID")
-        command.set_defaults(answer=answer)
+        command.set_defaults(answer=function)
     command = commands.add_parser("whatis", help="what is at each address")
     command.add_argument("address", type=hexadecimal, nargs="+")
     command.set_defaults(answer=whatis)
     return parser
-
-
-def parser_of(program):
-    return add_commands(argparse.ArgumentParser(
-        prog=program, description="Shows the heaps of pcslab in a kernel's memory."))
 
 
 def answer(read, args):
