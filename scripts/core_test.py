@@ -136,7 +136,7 @@ class Core(unittest.TestCase):
 
     def test_no_layout(self):
         # Elsewhere than modules are, for the search of all their pages takes seconds.
-        self.trouble("cannot be read: 0x1010", Memory(), "--layout", "1000", "heaps")
+        self.trouble("cannot be read: no memory at 0x1010", Memory(), "--layout", "1000", "heaps")
         memory = memory_with_a_heap()
         self.trouble("no layout of pcslab at 0x10000", memory, "--layout", "10000", "heaps")
 
@@ -153,9 +153,25 @@ class Core(unittest.TestCase):
     def test_damage(self):
         memory = memory_with_a_heap()
         memory.words(SLAB, SLAB)
-        self.trouble("is damaged: it comes back to 0x30000", memory, "heaps")
+        back = "comes back to 0x30000"
+        self.trouble("damaged: the list at 0x20038 " + back, memory, "live", "made")
+        self.assertIn(back, ask(memory, "heaps")[1])
         memory.words(SLAB, 0xdead000000000100)
-        self.trouble("cannot be read: 0xdead00000000011a", memory, "heaps")
+        self.trouble("damaged: no memory at 0xdead00000000011a", memory, "live", "made")
+
+    def test_damage_of_another_heap(self):
+        memory = memory_with_a_heap()
+        other = HEAP + 0x1000
+        memory.write(other, memory.read(HEAP, 128))
+        memory.write(other + 16, b"bad!")
+        memory.words(other + 64, 0x666)
+        memory.words(HEAPS, other)
+        memory.words(other, HEAP)
+        self.assertEqual([line.split()[:3] for line in ask(memory, "heaps")[1:]],
+                         [["bad!", "live", "damaged:"], ["made", "live", "2"]])
+        self.assertIn("heap made", ask(memory, "whatis", "%x" % OBJECTS)[0])
+        self.assertEqual(ask(memory, "whatis", "1"), [
+            "heap bad! is damaged: no memory at 0x666", "not in memory of pcslab"])
 
     def test_heaps_of_one_name(self):
         memory = memory_with_a_heap()

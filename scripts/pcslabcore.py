@@ -32,8 +32,15 @@ Slab = namedtuple("Slab", "base bytes states size stride sites")
 Object = namedtuple("Object", "address size state site")
 
 
-class Unreadable(Exception):
-    """There is no memory at an address, or the dump lacks it."""
+class Damaged(Exception):
+    """What should be a structure of pcslab is none; the text says what is wrong."""
+
+
+class Unreadable(Damaged):
+    """There is no memory at an address, or the dump lacks it; the text is the address."""
+
+    def __str__(self):
+        return "no memory at %s" % self.args
 
 
 def number(data):
@@ -131,7 +138,7 @@ class Core:
             yield node - self.value(member)
             node = self.pointer(node)
         if node not in (0, head):
-            raise Trouble("the list at %#x is damaged: it comes back to %#x" % (head, node))
+            raise Damaged("the list at %#x comes back to %#x" % (head, node))
 
     def heaps(self):
         """Live heaps and zombies; the rest is about to be freed."""
@@ -191,7 +198,7 @@ class Core:
             yield page
             page = self.member("page.next", page)
         if page:
-            raise Trouble("the list of large objects is damaged: it comes back to %#x" % page)
+            raise Damaged("the list of large objects comes back to %#x" % page)
 
     def large_state(self, page):
         mark = self.member("page.mark", page)
@@ -245,8 +252,12 @@ def heaps(core, _args):
     yield "%-16s %-6s %9s %12s %9s %6s %s" % ("#heap", "state", "live", "live_bytes", "large",
                                              "id", "owner")
     for heap in core.heaps():
-        objects = list(core.live(heap))
-        large = sum(1 for _ in core.large_pages(heap))
+        try:
+            objects = list(core.live(heap))
+            large = sum(1 for _ in core.large_pages(heap))
+        except Damaged as error:
+            yield "%-16s %-6s damaged: %s" % (heap.name, heap.state, error)
+            continue
         yield "%-16s %-6s %9d %12d %9d %6d %s" % (
             heap.name, heap.state, len(objects), sum(obj.size for obj in objects), large,
             heap.id, heap.owner)
@@ -317,17 +328,29 @@ def describe_large(heap, obj, offset):
         (["last call: %s" % obj.site] if obj.site else [])
 
 
+def describe_in(core, heap, address):
+    for cls in core.classes(heap):
+        for slab in core.slabs(cls):
+            if 0 <= address - slab.base < slab.bytes:
+                return describe_slab(core, heap, slab, address - slab.base)
+    for obj in core.large_objects(heap):
+        if 0 <= address - obj.address < obj.size:
+            return describe_large(heap, obj, address - obj.address)
+    return []
+
+
 def describe(core, address):
     """The same text as that of pcslab_describe(), found by a search through all heaps."""
+    damage = []
     for heap in core.heaps():
-        for cls in core.classes(heap):
-            for slab in core.slabs(cls):
-                if 0 <= address - slab.base < slab.bytes:
-                    return describe_slab(core, heap, slab, address - slab.base)
-        for obj in core.large_objects(heap):
-            if 0 <= address - obj.address < obj.size:
-                return describe_large(heap, obj, address - obj.address)
-    return ["not in memory of pcslab"]
+        try:
+            found = describe_in(core, heap, address)
+        except Damaged as error:
+            damage.append("heap %s is damaged: %s" % (heap.name, error))
+            continue
+        if found:
+            return found
+    return damage + ["not in memory of pcslab"]
 
 
 def whatis(core, args):
@@ -362,5 +385,5 @@ def answer(read, args):
     """The lines of an answer."""
     try:
         yield from args.answer(Core(read, args.layout), args)
-    except Unreadable as error:
-        raise Trouble("memory of pcslab cannot be read: %s" % error) from error
+    except Damaged as error:
+        raise Trouble("what is in memory is damaged: %s" % error) from error
