@@ -20,7 +20,7 @@ CPUS ?= 8
 # Directories where builds of pcslab and its own clients leave something. Others, below
 # these too, may be somebody's client's.
 BUILD_DIRS := . kunit kunit/lib src src/adopt $(addprefix scripts/clients/, \
-	adopted attached bench calls charge crowd flood foreign leaks replay stress tracer) \
+	adopted attached bench calls charge crowd dump flood foreign leaks replay stress tracer) \
 	scripts/example
 
 # O=DIR builds there. The kernel's own make has an O, too, which is something else.

@@ -12,7 +12,7 @@ MANIFEST ?= $(prefix)/lib/pcslab/installed
 
 install-env = DESTDIR='$(if $(DESTDIR),$(abspath $(DESTDIR)))' prefix='$(prefix)' \
 	UNITDIR='$(UNITDIR)' MANIFEST='$(MANIFEST)' KDIR='$(KDIR)' BUILD='$(build)' \
-	KEY='$(KEY)' CERT='$(CERT)' TOOLS='pcslab-adopt pcslab-export pcslab-leaks pcslabtop' \
+	KEY='$(KEY)' CERT='$(CERT)' TOOLS='pcslab-adopt pcslab-drgn pcslab-export pcslab-leaks pcslabtop' \
 	VERSION='$(shell sed -n 's/^.define PCSLAB_VERSION[[:space:]]*"\(.*\)"/\1/p' \
 		include/pcslab/pcslab.h)'
 

@@ -112,9 +112,10 @@ find_stock_kernel()
 	cached "$key" make_stock_kernel "$key" "$release" "$image=$version" "${packages[@]}"
 }
 
-# Modules of Debian's that adopt.run adopts.
+# Modules of Debian's that runs need: those that adopt.run adopts, and what tells QEMU where a
+# dump has what a debugger begins with.
 STOCK_MODULES="8021q bonding brd bridge configfs dummy fat garp ifb ip_tunnel ipip llc loop mrp
-nls_ascii nls_cp437 null_blk overlay sit stp tls tun tunnel4 veth vfat"
+nls_ascii nls_cp437 null_blk overlay qemu_fw_cfg sit stp tls tun tunnel4 veth vfat"
 
 # make_stock_modules PACKAGE=VERSION DIR
 # shellcheck disable=SC2317 # called by cached
@@ -175,31 +176,19 @@ USERLAND=(base-files binutils coreutils dash diffutils findutils grep make mawk 
 
 prepare_userland()
 {
-	mkdir -p "$1/proc" "$1/dev" "$1/tmp" "$1$CACHE"
+	prepare_root "$1"
 	ln -s mawk "$1/usr/bin/awk"
 }
 
 # in_userland_of KERNEL COMMAND...: runs COMMAND with the files of the kernel's
-# release. The mounts are in a namespace of their own and go with COMMAND.
+# release.
 in_userland_of()
 {
-	local root=$1 namespace=(--mount)
-	shift
-	if [ ! -e "$root/usr/bin/make" ]; then
-		"$@"
-		return
+	if [ -e "$1/usr/bin/make" ]; then
+		in_root "$@"
+	else
+		"${@:2}"
 	fi
-	[ "$(id -u)" -eq 0 ] || namespace+=(--map-root-user)
-	# shellcheck disable=SC2016 # the other shell expands it
-	unshare "${namespace[@]}" sh -euc '
-		mount --rbind /proc "$1/proc"
-		mount --rbind /dev "$1/dev"
-		mount --bind "$2" "$1$2"
-		export PATH=/usr/bin:/usr/sbin
-		root=$1
-		shift 2
-		exec /usr/sbin/chroot "$root" "$@"
-	' sh "$root" "$CACHE" "$@"
 }
 
 make_source_tree()

@@ -115,7 +115,7 @@ make_adopted()
 {
 	local file name names adopt=("$TREE/scripts/pcslab-adopt" --with "$2/pcslab_adopt.ko")
 	read -ra names <<<"${4//$'\n'/ }"
-	say "adopting ${names[*]}"
+	say "adopting ${names[*]:-nothing}"
 	run_logged adopt "${adopt[@]}" --check "$1/build/Module.symvers" ||
 		die "pcslab_adopt.ko does not fit ${1##*/} (see $LOGS/adopt.log)"
 	for file in "$3"/*; do

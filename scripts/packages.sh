@@ -269,6 +269,48 @@ unpacked()
 	cached "deb-$package-${REPLY//[:~]/_}-$MACHINE" fetch_and_unpack "$package=$REPLY"
 }
 
+# prepare_root DIR: what in_root needs there besides unpacked packages.
+prepare_root()
+{
+	mkdir -p "$1/proc" "$1/dev" "$1/tmp" "$1$CACHE"
+}
+
+# in_root DIR COMMAND...: runs COMMAND with DIR as its root. The mounts are in a
+# namespace of their own and go with COMMAND.
+in_root()
+{
+	local root=$1 namespace=(--mount)
+	shift
+	[ "$(id -u)" -eq 0 ] || namespace+=(--map-root-user)
+	# shellcheck disable=SC2016 # the other shell expands it
+	unshare "${namespace[@]}" sh -euc '
+		mount --rbind /proc "$1/proc"
+		mount --rbind /dev "$1/dev"
+		mount --bind "$2" "$1$2"
+		export PATH=/usr/bin:/usr/sbin
+		root=$1
+		shift 2
+		exec /usr/sbin/chroot "$root" "$@"
+	' sh "$root" "$CACHE" "$@"
+}
+
+# make_debuggers PACKAGE=VERSION... DIR
+# shellcheck disable=SC2317 # called by cached
+make_debuggers()
+{
+	fetch_and_unpack "$@"
+	prepare_root "${*: -1}"
+}
+
+# debuggers: the directory with drgn and gdb, and with all that they need.
+debuggers()
+{
+	local packages
+	closure python3-drgn gdb
+	mapfile -t packages <<<"$REPLY"
+	cached "debuggers-$(cksum <<<"$REPLY" | cut -d' ' -f1)" make_debuggers "${packages[@]}"
+}
+
 # Asks for a password now, if there is somebody to ask.
 may_be_root()
 {

@@ -61,14 +61,26 @@
 #endif
 
 /* A word of our page that is free in a compound head; 6.16 renamed it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define COMPAT_PAGE_WORD	index
+#else
+#define COMPAT_PAGE_WORD	__folio_index
+#endif
+
 static inline unsigned long *compat_page_word(struct page *page)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
-	return &page->index;
-#else
-	return &page->__folio_index;
-#endif
+	return &page->COMPAT_PAGE_WORD;
 }
+
+/*
+ * The member of struct folio whose low byte is the order of a compound page;
+ * 6.6 moved it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define COMPAT_FOLIO_ORDER	_folio_order
+#else
+#define COMPAT_FOLIO_ORDER	_flags_1
+#endif
 
 /*
  * 6.4 introduced the function and renamed the member. A macro, because

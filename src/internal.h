@@ -637,6 +637,13 @@ void pcslab_line_counts(struct pcslab_table_row *row, const struct pcslab_line *
 /* summary.c: the files of all heaps */
 void pcslab_summary_add(struct dentry *root);
 
+/* layout.c: for debuggers */
+#ifdef CONFIG_SPARSEMEM_VMEMMAP
+void pcslab_layout_init(void);
+#else
+static inline void pcslab_layout_init(void) { }
+#endif
+
 /* fault.c: fault injection */
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 bool pcslab_should_fail(gfp_t gfp);

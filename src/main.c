@@ -12,6 +12,7 @@ static int __init pcslab_init(void)
 {
 	int err;
 
+	pcslab_layout_init();
 	pcslab_alloc_init();
 	pcslab_slots_init();
 	err = pcslab_site_init();

@@ -31,6 +31,56 @@ monitor()
 	echo "$answer"
 }
 
+# dump: makes the host write the guest's memory into files; prints what QEMU says
+# about it, which is nothing if all is well.
+dump()
+{
+	tell @dump
+	read -r answer <&3
+	echo "$answer"
+}
+
+# debugger NAME WORD...: prints what a debugger says about the dump: kdump and elf are
+# pcslab-drgn with a dump of that format, gdb is gdb.
+debugger()
+{
+	tell "@debugger $*"
+	read -r answer <&3
+	echo "$answer" | base64 -d
+}
+
+# plug NUMBER: plugs 128 MiB of the run's hotmem into node 1.
+plug()
+{
+	monitor object_add "memory-backend-ram,id=hm$1,size=128M"
+	monitor device_add "pc-dimm,id=dimm$1,memdev=hm$1,node=1"
+}
+
+# set_memory STATE FROM: sets the state of all memory of node 1 that is in state
+# FROM.
+set_memory()
+{
+	changed=0
+	for block in /sys/devices/system/node/node1/memory[0-9]*; do
+		[ "$(cat "$block/state" 2>/dev/null)" = "$2" ] || continue
+		echo "$1" >"$block/state" || return 1
+		changed=$((changed + 1))
+	done
+	[ "$changed" -gt 0 ]
+}
+
+# soon COMMAND...: succeeds when the command does. On a busy host it may take
+# some seconds until the guest has noticed the memory, has moved what is in it,
+# and has done a reap pass.
+soon()
+{
+	for _ in $(seq 20); do
+		"$@" && return
+		sleep 1
+	done
+	return 1
+}
+
 log()
 {
 	echo "$*" >/dev/kmsg
