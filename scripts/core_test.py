@@ -35,7 +35,7 @@ MADE = {
     "depot": (32, 0), "depot.all": (8, 16), "class.size": (0, 4), "class.stride": (4, 4),
     "class.flags": (8, 1), "class.depot": (16, 0),
     "slab.all": (0, 16), "slab.base": (16, 8), "slab.nr": (24, 2), "slab.order": (26, 1),
-    "slab.state": (32, 0), "site.name": (8, 0),
+    "slab.sites_at": (28, 4), "slab.state": (32, 0), "site.name": (8, 0),
 }
 SIZE, STRIDE, NR = 1000, 1016, 4
 
@@ -82,10 +82,9 @@ def memory_with_a_heap(**changes):
     memory.write(CLASS, struct.pack("<2IB", SIZE, STRIDE, 1))
     memory.words(depot + 8, SLAB, SLAB)
     memory.words(SLAB, depot + 8, depot + 8)
-    memory.write(SLAB + 16, struct.pack("<QHB", OBJECTS, NR, 0))
+    memory.write(SLAB + 16, struct.pack("<QHBxI", OBJECTS, NR, 0, 48))
     memory.write(SLAB + 32, bytes((2, 0, 6, 1)))
-    # As many sites as states in words, as in pcslab.
-    memory.words(SLAB + 32 + 8, SITE, 0, 0, 0)
+    memory.words(SLAB + 48, SITE, 0, 0, 0)
     memory.write(SITE + 8, b"maker+0x1/0x2 [maker]\0")
     return memory
 

@@ -170,15 +170,11 @@ class Core:
 
     def slab(self, cls, address):
         size = 1 << self.value("page_shift") + self.member("slab.order", address)
-        word = self.value("pointer")
-        states = address + self.value("slab.state")
-        # As pcslab_nr_states() says.
-        nr = -(-size // cls.stride)
-        nr = -(-nr // word) * word
         names = [self.state_names.get(state, "unknown")
-                 for state in self.read(states, self.member("slab.nr", address))]
-        return Slab(self.member("slab.base", address), size, names, cls.size, cls.stride,
-                    states + nr if cls.tracked else None)
+                 for state in self.read(address + self.value("slab.state"),
+                                        self.member("slab.nr", address))]
+        sites = address + self.member("slab.sites_at", address) if cls.tracked else None
+        return Slab(self.member("slab.base", address), size, names, cls.size, cls.stride, sites)
 
     def site(self, site):
         return self.text(site + self.value("site.name")) if site else None

@@ -49,7 +49,7 @@ static const struct fact facts[] = {
 	VALUE("pointer", sizeof(void *)),
 	VALUE("page_shift", PAGE_SHIFT),
 	VALUE("classes", PCSLAB_NR_CLASSES),
-	VALUE("tracked", PCSLAB_SLOW),
+	VALUE("tracked", PCSLAB_SITED),
 
 	VALUE("state.free", PCSLAB_OBJ_FREE),
 	VALUE("state.cached", PCSLAB_OBJ_CACHED),
@@ -84,6 +84,7 @@ static const struct fact facts[] = {
 	MEMBER(slab, base),
 	MEMBER(slab, nr),
 	MEMBER(slab, order),
+	MEMBER(slab, sites_at),
 	VALUE("slab.state", offsetof(struct pcslab_slab, state)),
 	VALUE("site.name", offsetof(struct pcslab_site, name)),
 
