@@ -262,7 +262,8 @@ static u64 depot_objects(struct pcslab_class *class, int node)
 	return class->depot[node].nr_free + class->depot[node].nr_rounds;
 }
 
-#define NODE_OBJECTS	300
+/* More than four magazines, which have 126 rounds for 256 bytes on 32 bits */
+#define NODE_OBJECTS	600
 
 static int node_of(const void *obj)
 {
