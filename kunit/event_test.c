@@ -31,7 +31,7 @@ static void choose(struct kunit *test, const char *names)
 /* Does this CPU's slot point to the cache, and not to @always_busy? */
 static bool is_fast(struct pcslab_heap *heap, size_t size)
 {
-	unsigned long slot = (unsigned long)raw_cpu_read(*(heap->slots + pcslab_class_index(size)));
+	unsigned long slot = (unsigned long)raw_cpu_read(*(heap->caches + pcslab_class_index(size)));
 
 	return !(slot & (sizeof(struct pcslab_cpu) - 1));
 }
@@ -44,7 +44,7 @@ static void use(struct pcslab_heap *heap, size_t size)
 static void fast_path_comes_back(struct kunit *test)
 {
 	struct pcslab_heap *heap = new_heap(test, "watched");
-	bool fast = !(heap->flags & PCSLAB_SITED);
+	bool fast = !(heap->flags & PCSLAB_CHECKED);
 	unsigned int i;
 
 	migrate_disable();

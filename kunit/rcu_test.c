@@ -13,6 +13,7 @@
 #include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/kthread.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/prandom.h>
@@ -390,17 +391,22 @@ static int waiter_thread(void *arg)
 	struct waiter *waiter = arg;
 
 	waiter->fn(waiter->arg);
-	complete(&waiter->done);
+	complete_all(&waiter->done);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
 }
 
-static void expect_it_waits(struct kunit *test, struct waiter *waiter)
+static void start_waiter(struct kunit *test, struct waiter *waiter)
 {
 	init_completion(&waiter->done);
 	waiter->task = kthread_run(waiter_thread, waiter, "pcslab-waiter");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(waiter->task));
+}
+
+static void expect_it_waits(struct kunit *test, struct waiter *waiter)
+{
+	start_waiter(test, waiter);
 	msleep(WAIT_MS);
 	KUNIT_EXPECT_FALSE(test, completion_done(&waiter->done));
 }
@@ -711,57 +717,118 @@ static void many_readers_and_writers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, api_refused(test), refused);
 }
 
-/* An object of any size */
+/* An allocation, in the way that is usual for the size */
 struct order {
 	struct pcslab_heap *heap;
 	size_t size;
 	gfp_t gfp;
+	int node;
 	bool served;
 };
 
 static void get_and_free(void *arg)
 {
 	struct order *order = arg;
-	void *obj = pcslab_kvalloc(order->heap, order->size, order->gfp);
+	void *obj;
 
+	if (order->size > PAGE_SIZE << MAX_PAGE_ORDER)
+		obj = pcslab_kvalloc(order->heap, order->size, order->gfp);
+	else
+		obj = pcslab_alloc_node(order->heap, order->size, order->gfp, order->node);
 	order->served = obj;
 	pcslab_free(obj);
 }
 
-/* Must not wait for a grace period, because none ends while the reader is there. */
-static void expect_at_once(struct kunit *test, size_t size, gfp_t gfp)
+/*
+ * Must not wait for a grace period, because none ends while the reader is in
+ * its section. One that does would wait for ever.
+ */
+static void expect_at_once(struct kunit *test, struct order *order)
 {
-	struct order order = { .heap = api_heap(test), .size = size, .gfp = gfp };
+	struct waiter waiter = { .fn = get_and_free, .arg = order };
+	bool done;
 
-	get_and_free(&order);
-	KUNIT_EXPECT_TRUE(test, order.served);
+	start_waiter(test, &waiter);
+	done = wait_for_completion_timeout(&waiter.done, 10 * HZ);
+	KUNIT_EXPECT_TRUE(test, done);
+	if (!done)
+		reader_leaves();
+	waiter_ends(&waiter);
+	if (!done)
+		reader_enters(test);
+	KUNIT_EXPECT_TRUE(test, order->served);
+}
+
+static int last_node(void)
+{
+	int node, last = 0;
+
+	for_each_node_state(node, N_MEMORY)
+		last = node;
+	return last;
+}
+
+/* Pretend that half the memory waits, in objects of @size. */
+static void let_much_wait(struct pcslab_heap *heap, size_t size)
+{
+	unsigned long pages = totalram_pages() / 2;
+
+	atomic_long_set(&heap->deferred, div_u64((u64)pages << PAGE_SHIFT, size));
+	atomic_long_add(pages, &heap->budget.pages);
+}
+
+static void let_nothing_wait(struct pcslab_heap *heap)
+{
+	atomic_long_set(&heap->deferred, 0);
+	atomic_long_sub(totalram_pages() / 2, &heap->budget.pages);
 }
 
 /*
- * A heap of which half the memory waits takes no pages for a small, a large or
- * a virtual object before a grace period. Who may not sleep gets them at once.
+ * If half the memory waits in a heap it takes no pages before a grace period,
+ * whether a magazine, a depot or the page allocator needs them. Who may not
+ * sleep gets them at once; and so does who wants large objects of a heap in
+ * which many small ones wait.
  */
 static void growth_waits_if_much_does(struct kunit *test)
 {
-	static const size_t sizes[] = { 64, 2 * PCSLAB_MAX_SIZE, 8 << 20 };
+	static const size_t sizes[] = { 64, 192, 2 * PCSLAB_MAX_SIZE, 16 << 20 };
 	struct pcslab_heap *heap = api_heap(test);
-	struct order order = { .heap = heap, .gfp = GFP_KERNEL };
-	struct waiter waiter = { .fn = get_and_free, .arg = &order };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		order.size = 2 * sizes[i];	/* needs pages */
+		struct order order = {
+			.heap = heap, .size = sizes[i], .gfp = GFP_KERNEL,
+			.node = i == 1 ? last_node() : NUMA_NO_NODE
+		};
+		struct order nowait = {
+			.heap = heap, .size = 1024 << i, .gfp = GFP_NOWAIT, .node = NUMA_NO_NODE
+		};
+		struct waiter waiter = { .fn = get_and_free, .arg = &order };
+
 		reader_enters(test);
-		expect_at_once(test, sizes[i], GFP_KERNEL);
-		atomic_long_set(&heap->deferred, (totalram_pages() << PAGE_SHIFT) / sizes[i] / 2);
+		let_much_wait(heap, sizes[i]);
 		expect_it_waits(test, &waiter);
-		if (sizes[i] <= 2 * PCSLAB_MAX_SIZE)
-			expect_at_once(test, 4 * sizes[i], GFP_NOWAIT);
+		if (i < 2)
+			expect_at_once(test, &nowait);
 		reader_leaves();
 		waiter_ends(&waiter);
-		atomic_long_set(&heap->deferred, 0);
+		let_nothing_wait(heap);
 		KUNIT_EXPECT_TRUE(test, order.served);
 	}
+}
+
+static void few_pages_do_not_wait(struct kunit *test)
+{
+	struct pcslab_heap *heap = api_heap(test);
+	struct order order = {
+		.heap = heap, .size = 2 * PCSLAB_MAX_SIZE, .gfp = GFP_KERNEL, .node = NUMA_NO_NODE
+	};
+
+	reader_enters(test);
+	atomic_long_set(&heap->deferred, totalram_pages());
+	expect_at_once(test, &order);
+	atomic_long_set(&heap->deferred, 0);
+	reader_leaves();
 }
 
 static struct kunit_case cases[] = {
@@ -783,6 +850,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(raced_free_is_refused),
 	KUNIT_CASE(one_of_two_wins),
 	KUNIT_CASE(growth_waits_if_much_does),
+	KUNIT_CASE(few_pages_do_not_wait),
 	KUNIT_CASE(many_readers_and_writers),
 	{}
 };

@@ -57,7 +57,7 @@ def find_layout(read):
                 continue
             if at >= 0 and read_head(read, page + at)["self"] == page + at:
                 return page + at
-    raise Trouble("there is no pcslab in this memory, or it is older than this program")
+    raise Trouble("no layout of pcslab is found in this memory: see the limits in the manual page")
 
 
 def read_head(read, address):
@@ -213,7 +213,9 @@ class Core:
         else:
             index = (page - self.head["memory_map"]) // self.value("page")
             address = self.head["direct_map"] + (index << shift)
-            size = 1 << shift + self.member("page.order", page)
+            # A page alone has no order: the byte is of the next one.
+            head = self.member("page.flags", page) >> self.value("page.head") & 1
+            size = 1 << shift + (self.member("page.order", page) if head else 0)
         site = self.site(self.member("note.site", owner)) if bits else None
         return Object(address, size, self.large_state(page), site)
 

@@ -116,9 +116,10 @@ static void walk_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *a
  */
 void pcslab_heap_audit(struct pcslab_heap *heap, struct pcslab_audit *audits)
 {
-	struct pcslab_visit visit = {
-		.heap = heap, .wants = pcslab_has_magazines, .fn = walk_cache, .arg = audits
+	static const struct pcslab_visit_kind kind = {
+		.wants = pcslab_has_magazines, .fn = walk_cache
 	};
+	struct pcslab_visit visit = { .heap = heap, .kind = &kind, .arg = audits };
 	struct pcslab_class *class;
 	int node;
 

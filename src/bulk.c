@@ -199,7 +199,7 @@ static __always_inline size_t put_run(const struct pcslab_cache *cache, void **o
 	if (hooks_forbidden())
 		return 0;
 	preempt_disable();
-	if (likely(find_slab(objs[0], &slab) && (!cache || slab->caches == cache->caches))) {
+	if (likely(find_slab(objs[0], &slab) && (!cache || slab->caches == cache->heap.caches))) {
 		c = raw_cpu_read(*slab->caches);
 		if (likely(guard_enter(c))) {
 			put = push_run(c, slab, objs, objs + n) - objs;

@@ -155,7 +155,7 @@ static struct pcslab_class *class_create(struct pcslab_heap *heap,
 	class = kzalloc(struct_size(class, depot, nr_node_ids), gfp & ~__GFP_NOFAIL);
 	if (!class)
 		return NULL;
-	class->caches = pcslab_heap_caches(heap) + index;
+	class->caches = heap->caches + index;
 	class->heap = heap;
 	class->flags = heap->flags;
 	if (index == PCSLAB_LARGE)

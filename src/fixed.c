@@ -302,7 +302,7 @@ void pcslab_cache_free(struct pcslab_cache *cache, void *obj)
 		goto slow;
 
 	preempt_disable();
-	if (unlikely(!find_slab(obj, &slab) || slab->caches != cache->caches ||
+	if (unlikely(!find_slab(obj, &slab) || slab->caches != cache->heap.caches ||
 		     !find_state(slab, obj, &state) || !cache_free(slab, obj, state)))
 		goto slow_preempt;
 	preempt_enable();

@@ -98,7 +98,7 @@ static void heap_free(struct pcslab_heap *heap)
 
 	for (i = 0; i <= PCSLAB_LARGE; i++)
 		pcslab_class_free(heap->class[i]);
-	free_percpu(heap->slots);
+	free_percpu(heap->caches);
 	if (!parent)
 		mem_cgroup_put(heap->memcg);
 	pcslab_reserves_part(heap);
@@ -251,22 +251,24 @@ static void empty_cache(struct pcslab_class *class, struct pcslab_cpu *c, void *
 static struct pcslab_heap *heap_alloc(size_t bytes, unsigned int classes, u8 flags,
 				      const struct pcslab_heap_attr *attr)
 {
+	static const struct pcslab_visit_kind last_visit = {
+		.wants = any_cache, .fn = empty_cache
+	};
 	struct pcslab_heap *heap = kzalloc(bytes, GFP_KERNEL);
 
 	if (!heap)
 		return NULL;
-	heap->slots = pcslab_slots_create(flags & PCSLAB_HEAP_TRACK ? 2 * classes : classes);
-	if (!heap->slots) {
+	heap->caches = pcslab_slots_create(classes);
+	if (!heap->caches) {
 		kfree(heap);
 		return NULL;
 	}
 	heap->flags = flags;
+	heap->slots = flags & PCSLAB_HEAP_TRACK ? pcslab_held_slots : heap->caches;
 	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);
-	heap->visit = (struct pcslab_visit){
-		.heap = heap, .wants = any_cache, .fn = empty_cache
-	};
+	heap->visit = (struct pcslab_visit){ .heap = heap, .kind = &last_visit };
 	INIT_LIST_HEAD(&heap->reserves);
 	return heap;
 }
@@ -372,7 +374,6 @@ struct pcslab_cache *pcslab_heap_add_cache(struct pcslab_heap *parent, const cha
 	heap->parent = parent;
 	cache = pcslab_cache_of(heap);
 	cache->fixed = *fixed;
-	cache->caches = pcslab_heap_caches(heap);
 	snprintf(heap->name, sizeof(heap->name), "%s/%s", parent->name, name);
 	heap->owner = parent->owner;
 	strscpy(heap->owner_name, parent->owner_name, sizeof(heap->owner_name));

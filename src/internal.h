@@ -158,10 +158,10 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 
 /*
  * In a heap with PCSLAB_SITED each object has a site: the call that allocated it
- * or, if it is free, freed it. Below the sites, from there down, are the times
- * of these calls, in seconds, and behind them the sizes that were requested
- * (check.c). Only the owner of the object may write its site, its time and its
- * size.
+ * last or, with PCSLAB_CHECKED, that freed it since. The times of these calls,
+ * in seconds, are in reverse order and end where the sites begin. The sizes that
+ * were requested (check.c) follow the sites. Only the owner of the object may
+ * write its site, its time and its size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
@@ -447,6 +447,7 @@ bool pcslab_rcu_throttle(struct pcslab_heap *heap, size_t size, gfp_t gfp);
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */
+DECLARE_PER_CPU(struct pcslab_cpu *[PCSLAB_NR_CLASSES], pcslab_held_slots);
 DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
 struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n);
 void pcslab_slots_init(void);
@@ -465,14 +466,6 @@ void pcslab_cpu_trust(struct pcslab_class *class, struct pcslab_cpu *cache, u32 
 void pcslab_grace_period(void);
 void pcslab_visit_announce(struct pcslab_visit *visit);
 void pcslab_visit_make(struct pcslab_visit *visit);
-
-/* The slots of a heap's caches, by class. */
-static inline struct pcslab_cpu * __percpu *pcslab_heap_caches(const struct pcslab_heap *heap)
-{
-	unsigned int classes = heap->parent ? 1 : PCSLAB_LARGE + 1;
-
-	return heap->slots + (heap->flags & PCSLAB_HEAP_TRACK ? classes : 0);
-}
 
 /*
  * The cache that a slot points to, in service or not; @nobody if it has none.

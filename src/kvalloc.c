@@ -306,7 +306,9 @@ static void *kvalloc_large(struct pcslab_heap *heap, size_t size, gfp_t gfp, int
 {
 	void *obj;
 
-	pcslab_rcu_throttle(heap, size, gfp);
+	/* Smaller ones may be in a magazine. */
+	if (size > PCSLAB_MAX_SIZE)
+		pcslab_rcu_throttle(heap, size, gfp);
 	obj = pcslab_take(heap, size, gfp_for_pages(gfp), node, caller);
 	if (obj || !may_vmalloc(size, gfp))
 		return obj;

@@ -89,6 +89,8 @@ static const struct fact facts[] = {
 	VALUE("site.name", offsetof(struct pcslab_site, name)),
 
 	VALUE("page", sizeof(struct page)),
+	MEMBER_OF(struct page, "page.flags", flags),
+	VALUE("page.head", PG_head),
 	MEMBER_OF(struct page, "page.mark", lru.next),
 	MEMBER_OF(struct page, "page.owner", private),
 	MEMBER_OF(struct page, "page.next", COMPAT_PAGE_WORD),

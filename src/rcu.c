@@ -212,12 +212,18 @@ void pcslab_free_rcu_sync(void *obj)
 }
 EXPORT_SYMBOL_NS_GPL(pcslab_free_rcu_sync, "PCSLAB");
 
-/* More than this share of the memory waits. Not exact: sizes are not counted. */
+/*
+ * True if more than a share of the memory waits. An estimate: the sizes of the
+ * objects that wait are not known, so each is taken to be @size; but all of
+ * them together are in the pages of the heap.
+ */
 static bool much_waits(struct pcslab_heap *heap, size_t size)
 {
 	u64 bytes = (u64)atomic_long_read(&heap->deferred) * size;
+	unsigned long limit = totalram_pages() / THROTTLE_SHARE;
 
-	return bytes >> PAGE_SHIFT > totalram_pages() / THROTTLE_SHARE;
+	return bytes >> PAGE_SHIFT > limit &&
+	       atomic_long_read(&pcslab_root(heap)->budget.pages) > limit;
 }
 
 /**
@@ -226,6 +232,8 @@ static bool much_waits(struct pcslab_heap *heap, size_t size)
  * @size: bytes of an object that the pages are for; those that wait are taken
  *	to be as large
  * @gfp: of the allocation, which decides whether it may sleep
+ *
+ * An allocation may wait twice, if nothing came back in the first wait.
  *
  * Context: as the allocation. May sleep if @gfp allows it.
  * Return: true if it has waited for a grace period, so that objects may have

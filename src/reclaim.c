@@ -131,11 +131,11 @@ unsigned long pcslab_family_drain_depots(struct pcslab_heap *heap)
  */
 unsigned long pcslab_heap_drain_caches(struct pcslab_heap *heap)
 {
-	unsigned long pages = 0;
-	struct pcslab_visit visit = {
-		.heap = heap, .family = true, .wants = pcslab_has_magazines,
-		.fn = reclaim_drain, .arg = &pages
+	static const struct pcslab_visit_kind kind = {
+		.family = true, .wants = pcslab_has_magazines, .fn = reclaim_drain
 	};
+	unsigned long pages = 0;
+	struct pcslab_visit visit = { .heap = heap, .kind = &kind, .arg = &pages };
 
 	pcslab_visit_announce(&visit);
 	pcslab_visit_make(&visit);
@@ -213,8 +213,9 @@ static void find_foreign_frees(void)
 
 static void reclaim_reap(struct work_struct *work)
 {
+	static const struct pcslab_visit_kind kind = { .wants = is_idle, .fn = reclaim_drain };
 	unsigned long pages = 0;
-	struct pcslab_visit visit = { .wants = is_idle, .fn = reclaim_drain, .arg = &pages };
+	struct pcslab_visit visit = { .kind = &kind, .arg = &pages };
 
 	cpus_read_lock();
 	pcslab_visit_announce(&visit);

@@ -63,7 +63,10 @@ static __always_inline struct pcslab_site *known_site(const struct calls *calls)
 {
 	struct caller *caller = caller_find(&pcslab_callers[hash_of(calls)], calls);
 
-	/* Acquire: the site is of this epoch. Pairs with the release in learn_site(). */
+	/*
+	 * Acquire: the site is of this epoch. Pairs with the release in
+	 * learn_site().
+	 */
 	if (!caller || smp_load_acquire(&caller->epoch) != atomic_read(&pcslab_site_epoch))
 		return NULL;
 	return READ_ONCE(caller->site);

@@ -10,9 +10,11 @@
  * In heaps with PCSLAB_CHECKED or with a reason to be watched, and everywhere
  * with init_on_free, slots always point to @always_busy: all calls take the slow
  * path, which checks @out instead. The slots of a class that is not made yet,
- * and of a CPU that has no cache, point to @always_busy of @nobody. So do the
- * slots that allocations of a heap with tracking go through first, because all
- * of them must record their caller; its caches have slots of their own.
+ * and of a CPU that has no cache, point to @always_busy of @nobody.
+ *
+ * All allocations of a heap with tracking must record their caller. So they go
+ * through slots that point to a guard that is always held, which all such heaps
+ * share. Frees go through the heap's own.
  *
  * A task that needs exclusive use of another CPU's cache sets @out, points the
  * slot to @always_busy and waits for an RCU grace period. Calls read both, and
@@ -65,6 +67,9 @@ static struct pcslab_cpu nobody __aligned(sizeof(struct pcslab_cpu)) = {
 
 struct cpumask pcslab_cpus;
 DEFINE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);
+/* Each CPU has a guard of its own, because a call that finds it held writes it. */
+static DEFINE_PER_CPU_ALIGNED(unsigned int, held_guard) = 1;
+DEFINE_PER_CPU(struct pcslab_cpu *[PCSLAB_NR_CLASSES], pcslab_held_slots);
 DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
@@ -77,18 +82,21 @@ void __init pcslab_slots_init(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
 		per_cpu(pcslab_no_slot, cpu) = NO_CACHE;
+		memset_p((void **)per_cpu(pcslab_held_slots, cpu), per_cpu_ptr(&held_guard, cpu),
+			 PCSLAB_NR_CLASSES);
+	}
 	if (nr_node_ids > 1)
 		static_branch_enable(&pcslab_many_nodes);
 }
 
 /**
  * pcslab_slots_create() - the slots of a heap
- * @n: their number
+ * @n: number of its classes, including the large one
  *
  * Context: process.
- * Return: @n slots per CPU, all without a cache, or NULL.
+ * Return: a slot per CPU and class, all without a cache, or NULL.
  */
 struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n)
 {
@@ -380,7 +388,7 @@ static bool stop_class(const struct pcslab_visit *visit, struct pcslab_class *cl
 	flags = pcslab_lock(&slots_lock);
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cpu_of(class, cpu);
-		if (!visit->wants(c, cpu))
+		if (!visit->kind->wants(c, cpu))
 			continue;
 		take_out_of_service(class, cpu, c);
 		c->visited = true;
@@ -398,7 +406,7 @@ static bool visit_class(const struct pcslab_visit *visit, struct pcslab_class *c
 	for_each_cpu(cpu, &pcslab_cpus) {
 		c = pcslab_cpu_of(class, cpu);
 		if (c->visited)
-			visit->fn(class, c, visit->arg);
+			visit->kind->fn(class, c, visit->arg);
 	}
 	return true;
 }
@@ -437,7 +445,7 @@ static bool take_step(visit_step step, const struct pcslab_visit *visit)
 	struct pcslab_heap *heap;
 	bool any = false;
 
-	if (visit->heap && !visit->family)
+	if (visit->heap && !visit->kind->family)
 		return step_heap(step, visit, visit->heap);
 	mutex_lock(&pcslab_heaps_lock);
 	list_for_each_entry(heap, &pcslab_heaps, node) {

@@ -369,20 +369,28 @@ struct pcslab_class {
 };
 
 /**
+ * struct pcslab_visit_kind - what visits are for
+ * @family: visit those of the heap's fixed-size caches too
+ * @wants: returns true for each cache to be visited; called with interrupts off
+ * @fn: does the work; nobody else uses the cache meanwhile
+ */
+struct pcslab_visit_kind {
+	bool family;
+	bool (*wants)(const struct pcslab_cpu *c, unsigned int cpu);
+	void (*fn)(struct pcslab_class *class, struct pcslab_cpu *c, void *arg);
+};
+
+/**
  * struct pcslab_visit - work to be done on caches while they are out of service
  * @node: in the list of waiting visits (slots.c)
  * @heap: visit the caches of this heap, or of every heap if NULL
- * @family: visit those of the fixed-size caches of @heap too
- * @wants: returns true for each cache to be visited; called with interrupts off
- * @fn: does the work; nobody else uses the cache meanwhile
- * @arg: passed to @fn
+ * @kind: the work
+ * @arg: passed to the function of @kind
  */
 struct pcslab_visit {
 	struct list_head node;
 	struct pcslab_heap *heap;
-	bool family;
-	bool (*wants)(const struct pcslab_cpu *c, unsigned int cpu);
-	void (*fn)(struct pcslab_class *class, struct pcslab_cpu *c, void *arg);
+	const struct pcslab_visit_kind *kind;
 	void *arg;
 };
 
@@ -427,9 +435,10 @@ struct pcslab_budget {
  * struct pcslab_heap - a named, private allocator
  * @class: by index, the class of large objects last; NULL until used. First
  *	member, so that the fast path adds no offset
- * @slots: for each class, including the large one, a pointer per possible CPU,
- *	which allocations go through. With tracking, those of the caches follow,
- *	and these have none (slots.c)
+ * @slots: what allocations go through first: @caches or, with tracking,
+ *	pcslab_held_slots
+ * @caches: for each class, including the large one, a pointer per possible CPU
+ *	(slots.c)
  * @name: as given; of a fixed-size cache, HEAP/NAME
  * @parent: of a fixed-size cache, the heap it belongs to, referenced; otherwise
  *	NULL
@@ -482,6 +491,7 @@ struct pcslab_budget {
 struct pcslab_heap {
 	struct pcslab_class *class[PCSLAB_NR_CLASSES + 1];
 	struct pcslab_cpu * __percpu *slots;
+	struct pcslab_cpu * __percpu *caches;
 	char name[PCSLAB_FULL_NAME_LEN];
 	struct pcslab_heap *parent;
 	struct list_head node;
@@ -543,13 +553,11 @@ struct pcslab_fixed {
  * @heap: has its objects, in a single class. First member, so that freeing the
  *	heap frees the cache
  * @fixed: bytes of an object, its alignment, and its constructor or NULL
- * @caches: pcslab_heap_caches(), which the objects' slabs have, too
  * @for_mempools: made by pcslab_mempool_create(); goes with the heap
  */
 struct pcslab_cache {
 	struct pcslab_heap heap;
 	struct pcslab_fixed fixed;
-	struct pcslab_cpu * __percpu *caches;
 	bool for_mempools;
 };
 

@@ -108,12 +108,12 @@ static u64 least(u64 (*fn)(void))
  */
 static u64 mean_of_pairs(void)
 {
+	u64 empty = least(empty_loop), sum = 0;
 	unsigned int i, n = 0;
-	u64 sum = 0;
 
 	for (i = 0; i < BATCH; i++) {
 		if (i % APART == 0) {
-			sum += least(pairs) - least(empty_loop);
+			sum += least(pairs) - empty;
 			n++;
 		}
 		objs[i] = kmalloc(64, GFP_KERNEL);

@@ -62,6 +62,7 @@ static noinline void fill(void)
 	if (obj)
 		node = page_to_nid(virt_to_page(obj));
 	hold(obj);
+	hold(pcslab_alloc(heap, 60, GFP_KERNEL | GFP_DMA32));	/* a page alone */
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	for (i = 0; i < FIXED; i++)
