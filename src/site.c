@@ -35,6 +35,7 @@
 #include <linux/string.h>
 #include <linux/stringhash.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "lock.h"
 
@@ -62,23 +63,24 @@ static struct llist_head callers[1 << BITS], sites[1 << BITS];
 static atomic_t epoch;
 
 /**
- * pcslab_note_alloc() - allocate memory for tracking
+ * __pcslab_note_alloc() - allocate memory for tracking
  * @bytes: number of bytes
  *
- * Tracking must not change anything for the caller of pcslab: no waiting, no
- * waking of kswapd, no use of the reserves.
+ * Tracking must not change anything for the caller of pcslab or pcslab_adopt:
+ * no waiting, no waking of kswapd, no use of the reserves.
  *
  * Out of line, so that tests can make it fail.
  *
  * Context: any.
  * Return: memory for kfree(), or NULL.
  */
-noinline void *pcslab_note_alloc(size_t bytes)
+noinline void *__pcslab_note_alloc(size_t bytes)
 {
 	if (pcslab_must_defer() || (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible()))
 		return NULL;
 	return kmalloc(bytes, __GFP_NOWARN | __GFP_NOMEMALLOC);
 }
+EXPORT_SYMBOL_NS_GPL(__pcslab_note_alloc, "PCSLAB");
 
 static struct pcslab_site *site_find(struct llist_node *first, const char *name)
 {
@@ -104,7 +106,7 @@ static struct pcslab_site *site_get(const char *name)
 
 	if (site)
 		return site;
-	new = pcslab_note_alloc(struct_size(new, name, len + 1));
+	new = __pcslab_note_alloc(struct_size(new, name, len + 1));
 	if (!new)
 		return NULL;
 	new->objects = 0;
@@ -136,7 +138,7 @@ static struct caller *caller_find(struct llist_head *bucket, const struct calls 
 static void caller_add(struct llist_head *bucket, const struct calls *calls, int now,
 		       struct pcslab_site *site)
 {
-	struct caller *caller = pcslab_note_alloc(sizeof(*caller));
+	struct caller *caller = __pcslab_note_alloc(sizeof(*caller));
 
 	if (!caller)
 		return;
@@ -229,6 +231,22 @@ struct pcslab_site *pcslab_site(unsigned long address)
 
 	return site_of(&calls);
 }
+
+/**
+ * __pcslab_site_name() - find the name of a call
+ * @address: return address of a running call
+ *
+ * Context: any.
+ * Return: the name, which stays valid until pcslab is unloaded; or NULL, as
+ *	pcslab_site().
+ */
+const char *__pcslab_site_name(unsigned long address)
+{
+	struct pcslab_site *site = pcslab_site(address);
+
+	return site ? site->name : NULL;
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_site_name, "PCSLAB");
 
 /* Fill in the callers above the call, if the stack can be read. */
 static noinline void unwind(struct calls *calls, unsigned int callers)
