@@ -95,8 +95,9 @@
 #define COMPAT_BULK			bool
 #endif
 
-/* 6.8 added it. */
+/* 6.8 added them. */
 #define COMPAT_HAS_MEMDUP_ARRAY	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+#define COMPAT_HAS_PREALLOCATED	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
 
 /*
  * What kfree_rcu() calls: up to 6.1 it is given the offset of @head in the

@@ -107,7 +107,7 @@ STAND_IN(void *, COMPAT_KVMALLOC, COMPAT_KVMALLOC_PARAMS)
 		return pcslab_kvalloc_node(heap, ALIGN(size, COMPAT_ALIGN), gfp, node);
 	obj = kvmalloc_node(size, gfp, node);
 	if (is_vmalloc_addr(obj))
-		adopt_count_allocs(h, ADOPT_VMALLOC, 1, size);
+		adopt_count_alloc(h, ADOPT_VMALLOC, obj, size, _RET_IP_);
 	return obj;
 }
 
@@ -248,7 +248,7 @@ STAND_IN(void, kvfree, const void *obj)
 	if (free_ours(obj, h))
 		return;
 	if (is_vmalloc_addr(obj))
-		adopt_count_frees(h, ADOPT_VMALLOC, 1, 0);
+		adopt_count_free(h, ADOPT_VMALLOC, obj, 0);
 	kvfree(obj);
 }
 
@@ -287,15 +287,14 @@ STAND_IN(void, kmem_cache_free_bulk, struct kmem_cache *s, size_t n, void **objs
 {
 	size_t i;
 
-	if (s) {
-		adopt_count_frees(h, ADOPT_SLAB, n, n * kmem_cache_size(s));
-		kmem_cache_free_bulk(s, n, objs);
-		return;
-	}
 	for (i = 0; i < n; i++) {
-		if (!free_ours(objs[i], h))
+		if (s)
+			adopt_count_free(h, ADOPT_SLAB, objs[i], kmem_cache_size(s));
+		else if (!free_ours(objs[i], h))
 			kfree(objs[i]);
 	}
+	if (s)
+		kmem_cache_free_bulk(s, n, objs);
 }
 
 STAND_IN_GPL(void, kvfree_call_rcu, COMPAT_RCU_PARAMS)
