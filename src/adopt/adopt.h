@@ -14,6 +14,7 @@
  *   books.c	adopted modules: their heaps, their counts, their reports
  *   standin.c	the stand-ins of what gives memory of a heap, and of frees
  *   counted.c	those of what stays the kernel's, and is counted
+ *   skb.c	those of socket buffers
  *   entry.S	the one that is variadic
  *   hook.c	what the kernel itself does to objects of heaps
  *   attach.c	modules that are attached, because they cannot be reloaded
@@ -44,6 +45,7 @@ enum adopt_kind {
 	ADOPT_DMA,
 	ADOPT_PERCPU,
 	ADOPT_MEMPOOL,
+	ADOPT_SKB,
 	ADOPT_KINDS
 };
 

@@ -52,9 +52,10 @@ static const struct {
 	[ADOPT_DMA] = { "dma", true, true },
 	[ADOPT_PERCPU] = { "percpu", false, true },
 	[ADOPT_MEMPOOL] = { "mempool", true, true },
+	[ADOPT_SKB] = { "skb", false, false },
 };
 
-/* The top byte is the same in all addresses of code; the kind takes its place. */
+/* All addresses of code have the same top byte; the kind takes its place. */
 static unsigned long key_of(enum adopt_kind kind, unsigned long call)
 {
 	return call << 8 | kind;
@@ -91,7 +92,7 @@ static void record(struct live *t, enum adopt_kind kind, const void *obj, size_t
 	struct live_site *site = site_of(t, kind, call);
 
 	if (!kinds[kind].recorded) {
-		atomic_long_inc(&site->allocs);
+		atomic_long_inc(site->key ? &site->allocs : &t->lost);
 		return;
 	}
 	if (live_may_be_recorded(t, obj))

@@ -14,6 +14,7 @@
  * No locks. Context: as the functions they stand for.
  */
 #include <linux/bitmap.h>
+#include <linux/device.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -309,4 +310,49 @@ STAND_IN_GPL(void, kvfree_call_rcu, COMPAT_RCU_PARAMS)
 	} else {
 		pcslab_free_rcu_sync(obj);
 	}
+}
+
+STAND_IN_GPL(void *, devm_kmalloc, struct device *dev, size_t size, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_alloc(heap, dev, size, gfp) : devm_kmalloc(dev, size, gfp);
+}
+
+STAND_IN_GPL(void *, devm_kmemdup, struct device *dev, const void *src, size_t len, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_memdup(heap, dev, src, len, gfp) :
+		      devm_kmemdup(dev, src, len, gfp);
+}
+
+STAND_IN_GPL(char *, devm_kstrdup, struct device *dev, const char *s, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_strdup(heap, dev, s, gfp) : devm_kstrdup(dev, s, gfp);
+}
+
+/* Only pcslab can find the device's entry of its object. */
+STAND_IN_GPL(void *, devm_krealloc, struct device *dev, void *obj, size_t size, gfp_t gfp)
+{
+	struct pcslab_heap *heap = __pcslab_owns(obj) ? pcslab_heap_of(obj) : NULL;
+
+	if (ZERO_OR_NULL_PTR(obj))
+		heap = heap_for(h, gfp);
+	return heap ? devm_pcslab_realloc(heap, dev, obj, size, gfp) :
+		      devm_krealloc(dev, obj, size, gfp);
+}
+
+STAND_IN_GPL(void, devm_kfree, struct device *dev, const void *obj)
+{
+	if (ZERO_OR_NULL_PTR(obj))
+		return;
+	if (__pcslab_owns(obj)) {
+		devm_pcslab_free(dev, obj);
+		return;
+	}
+	atomic_long_inc(&h->foreign);
+	devm_kfree(dev, obj);
 }
