@@ -115,7 +115,7 @@ find_stock_kernel()
 # Modules of Debian's that adopt.run adopts or loads, besides those that they need.
 STOCK_MODULES="8021q binfmt_misc bonding brd bridge configfs dummy fat garp ifb ip6_tunnel
 ip_gre ip_tunnel ipip ipvlan llc loop macvlan mrp nlmon nls_ascii nls_cp437 null_blk overlay
-raid0 raid1 scsi_debug sd_mod sit stp team tls tun tunnel4 veth vfat wireguard"
+raid0 raid1 sit stp team tls tun tunnel4 veth vfat wireguard"
 
 # dependencies DIR: prints a line for each module: its name, and those that it needs.
 dependencies()
