@@ -83,7 +83,7 @@ static int __init visitor_init(void)
 	if (unnamed)
 		err = start_forging("pcslab_site_above", host);
 	if (starve)
-		err = start_forging("pcslab_note_alloc", KMALLOC_MAX_SIZE + 1);
+		err = start_forging("__pcslab_note_alloc", KMALLOC_MAX_SIZE + 1);
 	if (err)
 		return err;
 	stay(heap);

@@ -112,33 +112,60 @@ find_stock_kernel()
 	cached "$key" make_stock_kernel "$key" "$release" "$image=$version" "${packages[@]}"
 }
 
-# Modules of Debian's that runs need: those that adopt.run adopts, and what tells QEMU where a
-# dump has what a debugger begins with.
-STOCK_MODULES="8021q bonding brd bridge configfs dummy fat garp ifb ip_tunnel ipip llc loop mrp
-nls_ascii nls_cp437 null_blk overlay qemu_fw_cfg sit stp tls tun tunnel4 veth vfat"
+# Modules of Debian's that runs need: those that adopt.run adopts or loads, besides those that
+# they need, and what tells QEMU where a dump has what a debugger begins with.
+STOCK_MODULES="8021q binfmt_misc bonding brd bridge configfs dummy fat garp ifb ip6_tunnel
+ip_gre ip_tunnel ipip ipvlan llc loop macvlan mrp nlmon nls_ascii nls_cp437 null_blk overlay
+qemu_fw_cfg raid0 raid1 sit stp team tls tun tunnel4 veth vfat wireguard"
 
-# make_stock_modules PACKAGE=VERSION DIR
+# dependencies DIR: prints a line for each module: its name, and those that it needs.
+dependencies()
+{
+	local file
+	for file in "$1"/*.ko; do
+		echo "$(basename "$file" .ko) $(grep -azm1 '^depends=' "$file" | tr -d '\0')"
+	done | sed 's/depends=//; y/-,/_ /'
+}
+
+# make_stock_modules EVERY DIR: names of files are those that the kernel has.
 # shellcheck disable=SC2317 # called by cached
 make_stock_modules()
 {
-	local all name
-	temp_dir
-	all=$REPLY
-	fetch_and_unpack "$1" "$all"
-	for name in $STOCK_MODULES; do
-		find "$all" -name "$name.ko*" -exec cp -t "$2" {} +
+	local file name
+	dependencies "$1" >"$2/depends"
+	awk -v wanted="$STOCK_MODULES" '
+	function want(name, i, n, needs) {
+		if (name in seen || !(name in known))
+			return
+		seen[name] = 1
+		print name
+		n = split(depends[name], needs, " ")
+		for (i = 1; i <= n; i++)
+			want(needs[i])
+	}
+	{ known[$1]; name = $1; sub(/^[^ ]+ ?/, ""); depends[name] = $0 }
+	END { n = split(wanted, all); for (i = 1; i <= n; i++) want(all[i]) }
+	' "$2/depends" >"$2/names"
+	for file in "$1"/*.ko; do
+		name=$(basename "$file" .ko | tr - _)
+		! grep -qx "$name" "$2/names" || cp "$file" "$2/$name.ko"
 	done
-	rm -rf "$all"
+	rm "$2/names"
 }
 
-# stock_modules VERSION: a directory with the modules above, as they are packaged.
+# stock_modules VERSION: a directory with the modules above, and a list of what each module
+# of that kernel needs.
 stock_modules()
 {
-	kernel_row "$1"
-	in_release "$row_release" find_stock_modules
+	local every
+	every_module "$1"
+	every=$REPLY
+	hash_of <(echo "$STOCK_MODULES" && declare -f dependencies make_stock_modules)
+	cached "modules-of-${every##*/every-module-of-}-$REPLY" make_stock_modules "$every"
 }
 
-find_stock_modules()
+# The package with the modules of Debian's kernel, with its version.
+find_modules_package()
 {
 	local image
 	package_version "$row_image" "${row_suite#-}"
@@ -147,8 +174,33 @@ find_stock_modules()
 	dependency "$image" '^linux-modules-'
 	image=${REPLY:-$image}
 	package_version "$image"
-	cached "modules-of-${image#linux-*-}-${REPLY//[:~]/_}-$(cksum <<<"$STOCK_MODULES" |
-		cut -d' ' -f1)" make_stock_modules "$image=$REPLY"
+	REPLY=$image=$REPLY
+}
+
+# make_every_module PACKAGE=VERSION DIR
+# shellcheck disable=SC2317 # called by cached
+make_every_module()
+{
+	local all
+	temp_dir
+	all=$REPLY
+	fetch_and_unpack "$1" "$all"
+	find "$all" -name '*.ko*' -exec cp -t "$2" {} +
+	find "$2" -name '*.xz' -exec xz -d {} +
+	rm -rf "$all"
+}
+
+# every_module VERSION: a directory with all modules of Debian's kernel, not compressed.
+every_module()
+{
+	kernel_row "$1"
+	in_release "$row_release" find_every_module
+}
+
+find_every_module()
+{
+	find_modules_package
+	cached "every-module-of-${REPLY//[:~=]/_}" make_every_module "$REPLY"
 }
 
 # headers_packages HEADERS VERSION: prints PACKAGE=VERSION, a line each, of all

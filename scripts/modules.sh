@@ -113,18 +113,12 @@ hash_tree()
 # shellcheck disable=SC2317 # called by cached
 make_adopted()
 {
-	local file name names adopt=("$TREE/scripts/pcslab-adopt" --with "$2/pcslab_adopt.ko")
+	local name names adopt=("$TREE/scripts/pcslab-adopt" --with "$2/pcslab_adopt.ko")
 	read -ra names <<<"${4//$'\n'/ }"
 	say "adopting ${names[*]:-nothing}"
 	run_logged adopt "${adopt[@]}" --check "$1/build/Module.symvers" ||
 		die "pcslab_adopt.ko does not fit ${1##*/} (see $LOGS/adopt.log)"
-	for file in "$3"/*; do
-		case $file in
-		*.xz) xz -dc "$file" >"$5/$(basename "$file" .xz)" ;;
-		*) cp "$file" "$5/" ;;
-		esac
-	done
-	cp "$2"/*.ko "$5/"
+	cp "$3"/* "$2"/*.ko "$5/"
 	for name in "${names[@]}"; do
 		run_logged adopt "${adopt[@]}" "$5/$name.ko" "$5/$name.ko" ||
 			die "adopting $name failed (see $LOGS/adopt.log)"
@@ -142,4 +136,40 @@ adopted_for()
 	tool=$REPLY
 	hash_of <(echo "$4" && declare -f make_adopted)
 	cached "adopted-${3##*/modules-}-$tool-$REPLY" make_adopted "$2" "$3" "$stock" "$4"
+}
+
+# adopt_one TOOL STOCK DIR FILE: no file comes of a module that calls nothing that can be
+# adopted. The tool says so, and what it says is in the log.
+# shellcheck disable=SC2317 # called by xargs
+adopt_one()
+{
+	"$1" --with "$3/pcslab_adopt.ko" "$2/$4" "$3/${4%.ko}.adopted.ko" 2>&1 || true
+}
+
+# make_swept KERNEL MODULES STOCK DIR: see below.
+# shellcheck disable=SC2317 # called by cached
+make_swept()
+{
+	local log=$LOGS/sweep-${1##*/}.log tool=$TREE/scripts/pcslab-adopt
+	say "adopting all modules of ${1##*/}"
+	cp "$3"/*.ko "$2"/pcslab{,_adopt}.ko "$4/"
+	export -f adopt_one
+	# shellcheck disable=SC2016 # the other shell expands it
+	find "$3" -name '*.ko' -printf '%f\n' | LC_ALL=C sort | await into "$log" \
+		xargs -P "$(nproc)" -I{} bash -c 'adopt_one "$@"' bash "$tool" "$3" "$4" {}
+	[ -n "$(find "$4" -name '*.adopted.ko' -print -quit)" ] || die "nothing was adopted (see $log)"
+	dependencies "$3" >"$4/depends"
+}
+
+# swept_for VERSION KERNEL MODULES: returns a directory with pcslab and all modules of
+# Debian's kernel: NAME.ko as it is, and NAME.adopted.ko. The file depends has their names.
+swept_for()
+{
+	local every tool
+	every_module "$1"
+	every=$REPLY
+	hash_of "$TREE/scripts/pcslab-adopt"
+	tool=$REPLY
+	hash_of <(sha256sum <"$3/pcslab_adopt.ko" && declare -f adopt_one dependencies make_swept)
+	cached "swept-$(basename "$2")-$tool-$REPLY" make_swept "$2" "$3" "$every"
 }

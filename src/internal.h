@@ -50,7 +50,6 @@ bool pcslab_free_waiting(struct pcslab_slab *slab, void *obj, u8 *state);
 /* site.c: where calls come from */
 int pcslab_site_init(void);
 void pcslab_site_exit(void);
-void *pcslab_note_alloc(size_t bytes);
 struct pcslab_site *pcslab_site(unsigned long address);
 struct pcslab_site *pcslab_site_above(unsigned long address, unsigned int callers);
 

@@ -35,6 +35,7 @@
 #include <linux/string.h>
 #include <linux/stringhash.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "lock.h"
 #include "site.h"
@@ -52,23 +53,24 @@ atomic_t pcslab_site_epoch;
 static struct llist_head sites[1 << SITE_BITS];
 
 /**
- * pcslab_note_alloc() - allocate memory for tracking
+ * __pcslab_note_alloc() - allocate memory for tracking
  * @bytes: number of bytes
  *
- * Tracking must not change anything for the caller of pcslab: no waiting, no
- * waking of kswapd, no use of the reserves.
+ * Tracking must not change anything for the caller of pcslab or pcslab_adopt:
+ * no waiting, no waking of kswapd, no use of the reserves.
  *
  * Out of line, so that tests can make it fail.
  *
  * Context: any.
  * Return: memory for kfree(), or NULL.
  */
-noinline void *pcslab_note_alloc(size_t bytes)
+noinline void *__pcslab_note_alloc(size_t bytes)
 {
 	if (pcslab_must_defer() || (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible()))
 		return NULL;
 	return kmalloc(bytes, __GFP_NOWARN | __GFP_NOMEMALLOC);
 }
+EXPORT_SYMBOL_NS_GPL(__pcslab_note_alloc, "PCSLAB");
 
 static struct pcslab_site *site_find(struct llist_node *first, const char *name)
 {
@@ -94,7 +96,7 @@ static struct pcslab_site *site_get(const char *name)
 
 	if (site)
 		return site;
-	new = pcslab_note_alloc(struct_size(new, name, len + 1));
+	new = __pcslab_note_alloc(struct_size(new, name, len + 1));
 	if (!new)
 		return NULL;
 	new->objects = 0;
@@ -115,7 +117,7 @@ static struct pcslab_site *site_get(const char *name)
 static void caller_add(struct llist_head *bucket, const struct calls *calls, int now,
 		       struct pcslab_site *site)
 {
-	struct caller *caller = pcslab_note_alloc(sizeof(*caller));
+	struct caller *caller = __pcslab_note_alloc(sizeof(*caller));
 
 	if (!caller)
 		return;
@@ -198,6 +200,22 @@ struct pcslab_site *pcslab_site(unsigned long address)
 {
 	return site_of_call(address) ?: learn_call(address);
 }
+
+/**
+ * __pcslab_site_name() - find the name of a call
+ * @address: return address of a running call
+ *
+ * Context: any.
+ * Return: the name, which stays valid until pcslab is unloaded; or NULL, as
+ *	pcslab_site().
+ */
+const char *__pcslab_site_name(unsigned long address)
+{
+	struct pcslab_site *site = pcslab_site(address);
+
+	return site ? site->name : NULL;
+}
+EXPORT_SYMBOL_NS_GPL(__pcslab_site_name, "PCSLAB");
 
 /* With the callers above the call, if the stack can be read. */
 static noinline struct pcslab_site *site_unwound(unsigned long address, unsigned int callers)

@@ -74,7 +74,7 @@ static void track_large(struct page *page, unsigned long caller)
 		smp_store_release(&note->site, site);
 		return;
 	}
-	note = pcslab_note_alloc(sizeof(*note));
+	note = __pcslab_note_alloc(sizeof(*note));
 	if (!note)
 		return;
 	note->class = class;

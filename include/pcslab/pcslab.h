@@ -741,7 +741,8 @@ void pcslab_mempool_free(void *obj, void *cache);
 /*
  * For pcslab_adopt.ko, which handles calls of kfree() and its kin: an address
  * may be pcslab's or not, and other modules and the kernel itself may free
- * objects of heaps with functions of the kernel.
+ * objects of heaps with functions of the kernel. It names call sites as heaps
+ * do.
  */
 bool __pcslab_owns(const void *addr);
 bool __pcslab_try_free(const void *obj);
@@ -750,6 +751,8 @@ __printf(3, 0)
 char *__pcslab_vasprintf(struct pcslab_heap *heap, gfp_t gfp, const char *fmt, va_list args,
 			 int node, unsigned long caller);
 void __pcslab_take_escapes(bool take);
+void *__pcslab_note_alloc(size_t bytes);
+const char *__pcslab_site_name(unsigned long address);
 
 int pcslab_heap_stats(struct pcslab_heap *heap, struct pcslab_stats *st);
 int pcslab_heap_stats_exact(struct pcslab_heap *heap, struct pcslab_stats *st);

@@ -12,11 +12,14 @@
  * module.
  *
  *   books.c	adopted modules: their heaps, their counts, their reports
- *   standin.c	the stand-ins
+ *   standin.c	the stand-ins of what gives memory of a heap, and of frees
+ *   counted.c	those of what stays the kernel's, and is counted
+ *   skb.c	those of socket buffers
  *   entry.S	the one that is variadic
  *   hook.c	what the kernel itself does to objects of heaps
  *   attach.c	modules that are attached, because they cannot be reloaded
  *   follow.c	what these allocate
+ *   live.c	what of the kernel's memory is live, by call site
  *   main.c	the module
  */
 #ifndef _PCSLAB_ADOPT_H
@@ -30,9 +33,9 @@
 #include <pcslab/pcslab.h>
 
 /*
- * "PCSLABA2". It changes with struct adopt_handle, and with what stubs do.
+ * "PCSLABA3". It changes with struct adopt_handle, and with what stubs do.
  */
-#define ADOPT_MAGIC	0x3241424c41534350ULL
+#define ADOPT_MAGIC	0x3341424c41534350ULL
 
 /* What is counted, but does not come from a heap. */
 enum adopt_kind {
@@ -41,6 +44,8 @@ enum adopt_kind {
 	ADOPT_PAGES,
 	ADOPT_DMA,
 	ADOPT_PERCPU,
+	ADOPT_MEMPOOL,
+	ADOPT_SKB,
 	ADOPT_KINDS
 };
 
@@ -62,6 +67,7 @@ struct adopt_counts {
  * @native: allocations through stand-ins that were left to the kernel
  * @foreign: frees through stand-ins of memory that is not pcslab's
  * @counts: of what does not come from a heap
+ * @live: the same by call site; NULL if that is not wanted
  *
  * The tool knows this layout.
  */
@@ -72,25 +78,8 @@ struct adopt_handle {
 	atomic_long_t native;
 	atomic_long_t foreign;
 	struct adopt_counts __percpu *counts;
+	struct live *live;
 };
-
-/*
- * Counts @n objects of @bytes together. A preempted caller may continue on
- * another CPU: only the sum over all CPUs has a meaning.
- */
-static __always_inline void adopt_count_allocs(struct adopt_handle *h, enum adopt_kind kind,
-					       size_t n, size_t bytes)
-{
-	this_cpu_add(h->counts->allocs[kind], n);
-	this_cpu_add(h->counts->bytes[kind], bytes);
-}
-
-static __always_inline void adopt_count_frees(struct adopt_handle *h, enum adopt_kind kind,
-					      size_t n, size_t bytes)
-{
-	this_cpu_add(h->counts->frees[kind], n);
-	this_cpu_sub(h->counts->bytes[kind], bytes);
-}
 
 /* attach.c */
 int adopt_attach_init(void);
@@ -109,8 +98,15 @@ unsigned long adopt_other_escapes(void);
 
 /* counted.c */
 struct seq_file;
+int adopt_counts_init(struct adopt_handle *h);
+void adopt_counts_exit(struct adopt_handle *h);
+void adopt_count_alloc(struct adopt_handle *h, enum adopt_kind kind, const void *obj,
+		       size_t bytes, unsigned long call);
+void adopt_count_free(struct adopt_handle *h, enum adopt_kind kind, const void *obj,
+		      size_t bytes);
 void adopt_show_counts(struct seq_file *m, const char *module,
 		       const struct adopt_handle *h);
+int adopt_show_sites(struct seq_file *m, const char *module, const struct adopt_handle *h);
 void adopt_report_counts(const char *module, const struct adopt_handle *h);
 
 /* hook.c */

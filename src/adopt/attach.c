@@ -26,7 +26,6 @@
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/string.h>
 
 #include "adopt.h"
@@ -41,71 +40,21 @@ static LIST_HEAD(attached);
 static DEFINE_MUTEX(attach_lock);
 static struct dentry *file;
 
-/* Counters of a site, read once. */
-struct row {
-	unsigned long call;
-	long allocs, frees, unseen, live, bytes;
-};
-
-/*
- * Frees first: an object is counted as allocated before it is in its bucket,
- * and as freed after it was taken out of there.
- */
-static void read_site(struct row *row, struct follow_site *site)
-{
-	row->call = READ_ONCE(site->call);
-	row->frees = atomic_long_read(&site->frees);
-	row->unseen = atomic_long_read(&site->unseen);
-	smp_rmb();	/* pairs with the lock of the bucket */
-	row->allocs = atomic_long_read(&site->allocs);
-	row->bytes = atomic_long_read(&site->bytes);
-	row->live = row->allocs - row->frees - row->unseen;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	const struct row *left = a, *right = b;
-
-	return left->bytes < right->bytes ? 1 : -(left->bytes > right->bytes);
-}
-
-/*
- * Call @fn for the sites of a module that have allocated, those with most bytes
- * first.
- */
-static int visit_sites(struct follow *f, void *arg,
-		       void (*fn)(struct follow *f, const struct row *row, void *arg))
-{
-	struct row *rows = kvcalloc(FOLLOW_SITES + 1, sizeof(*rows), GFP_KERNEL);
-	unsigned int i, n = 0;
-
-	if (!rows)
-		return -ENOMEM;
-	for (i = 0; i <= FOLLOW_SITES; i++) {
-		read_site(&rows[n], &f->sites[i]);
-		n += !!rows[n].allocs;
-	}
-	sort(rows, n, sizeof(*rows), by_bytes, NULL);
-	for (i = 0; i < n; i++)
-		fn(f, &rows[i], arg);
-	kvfree(rows);
-	return 0;
-}
-
 /*
  * The module is there, and so are its symbols; but it may have been stripped.
  * No address may be shown.
  */
-static const char *name_of(const struct row *row, char *name, size_t len)
+static const char *name_of(const struct live_row *row, char *name, size_t len)
 {
-	if (!row->call)
+	if (!row->key)
 		return "others";
-	snprintf(name, len, "%pS", (void *)row->call);
+	snprintf(name, len, "%pS", (void *)row->key);
 	return isdigit(name[0]) ? "unknown" : name;
 }
 
-static void report_site(struct follow *f, const struct row *row, void *unused)
+static void report_site(const struct live_row *row, void *arg)
 {
+	struct follow *f = arg;
 	char name[KSYM_SYMBOL_LEN];
 
 	if (row->live)
@@ -142,7 +91,7 @@ static int changes(struct notifier_block *unused, unsigned long state, void *dat
 	mutex_lock(&attach_lock);
 	f = find(mod->name);
 	if (f) {
-		if (visit_sites(f, NULL, report_site))
+		if (live_visit(&f->live, f, report_site))
 			pr_err("%s goes: no memory for a report\n", mod->name);
 		detach(f);
 	}
@@ -236,12 +185,20 @@ module_param_cb(detach, &name_ops, detach_by_name, 0200);
 __MODULE_PARM_TYPE(detach, "name");
 MODULE_PARM_DESC(detach, "name of an attached module, which is not followed any more");
 
-static void show_site(struct follow *f, const struct row *row, void *m)
+/* Where the rows of a module go. */
+struct output {
+	struct seq_file *m;
+	struct follow *f;
+};
+
+static void show_site(const struct live_row *row, void *arg)
 {
+	struct output *out = arg;
 	char name[KSYM_SYMBOL_LEN];
 
-	seq_printf(m, "%s %ld %ld %ld %ld %ld %s\n", f->mod->name, row->allocs, row->frees,
-		   row->unseen, row->live, row->bytes, name_of(row, name, sizeof(name)));
+	seq_printf(out->m, "%s %ld %ld %ld %ld %ld %s\n", out->f->mod->name, row->allocs,
+		   row->frees, row->unseen, row->live, row->bytes,
+		   name_of(row, name, sizeof(name)));
 }
 
 static void show_lost(struct seq_file *m)
@@ -268,15 +225,15 @@ static const char head[] =
 
 static int attached_show(struct seq_file *m, void *unused)
 {
-	struct follow *f;
+	struct output out = { m };
 	int err = 0;
 
 	seq_puts(m, head);
 	mutex_lock(&attach_lock);
 	show_lost(m);
 	seq_puts(m, "#module allocs frees unseen live bytes site\n");
-	list_for_each_entry(f, &attached, list)
-		err = err ?: visit_sites(f, m, show_site);
+	list_for_each_entry(out.f, &attached, list)
+		err = err ?: live_visit(&out.f->live, &out, show_site);
 	mutex_unlock(&attach_lock);
 	return err;
 }

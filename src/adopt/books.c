@@ -47,11 +47,9 @@ struct adopted {
 
 bool adopt_track = true;
 static LIST_HEAD(modules);
-/* Where modules count that have gone: their parameters are freed after that. */
-static DEFINE_PER_CPU(struct adopt_counts, gone);
 static DEFINE_MUTEX(books_lock);
 static atomic_long_t other_escapes;
-static struct dentry *file, *counted_file;
+static struct dentry *file, *counted_file, *sites_file;
 
 /**
  * adopt_count_escape() - count a free by the kernel
@@ -125,9 +123,7 @@ static int come(struct module *mod, struct adopt_handle *handle)
 		return -ENOEXEC;
 	}
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
-	handle->counts = alloc_percpu(struct adopt_counts);
-	if (!a || !handle->counts) {
-		free_percpu(handle->counts);
+	if (!a || adopt_counts_init(handle)) {
 		kfree(a);
 		return -ENOMEM;
 	}
@@ -183,7 +179,6 @@ bool adopt_is_adopted(const struct module *mod)
  */
 static void go(struct module *mod)
 {
-	struct adopt_counts __percpu *counts;
 	struct adopted *a;
 
 	mutex_lock(&books_lock);
@@ -200,11 +195,8 @@ static void go(struct module *mod)
 	mutex_lock(&books_lock);
 	list_del_rcu(&a->list);
 	mutex_unlock(&books_lock);
-	counts = a->handle->counts;
 	a->handle->heap = NULL;
-	a->handle->counts = &gone;
-	synchronize_rcu();
-	free_percpu(counts);
+	adopt_counts_exit(a->handle);
 	pcslab_heap_destroy(a->heap);
 	kfree_rcu(a, rcu);
 }
@@ -261,6 +253,21 @@ static int counted_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(counted);
 
+static int counted_sites_show(struct seq_file *m, void *unused)
+{
+	struct adopted *a;
+	int err = 0;
+
+	seq_puts(m, "pcslab counted_sites version 1\n");
+	seq_puts(m, "#module kind allocs frees unseen live bytes site\n");
+	mutex_lock(&books_lock);
+	list_for_each_entry(a, &modules, list)
+		err = err ?: adopt_show_sites(m, a->name, a->handle);
+	mutex_unlock(&books_lock);
+	return err;
+}
+DEFINE_SHOW_ATTRIBUTE(counted_sites);
+
 /**
  * adopt_file_create() - add a file to pcslab's directory in debugfs
  * @name: its name
@@ -288,12 +295,14 @@ int __init adopt_books_init(void)
 		return err;
 	file = adopt_file_create("adopted", &adopted_fops);
 	counted_file = adopt_file_create("counted", &counted_fops);
+	sites_file = adopt_file_create("counted_sites", &counted_sites_fops);
 	return 0;
 }
 
 /* Adopted modules pin this one: the list is empty. */
 void adopt_books_exit(void)
 {
+	debugfs_remove(sites_file);
 	debugfs_remove(counted_file);
 	debugfs_remove(file);
 	unregister_module_notifier(&notifier);

@@ -95,8 +95,48 @@
 #define COMPAT_BULK			bool
 #endif
 
-/* 6.8 added it. */
+/* 6.8 added them. */
 #define COMPAT_HAS_MEMDUP_ARRAY	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+#define COMPAT_HAS_PREALLOCATED	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0))
+
+/* 6.4 gave these a reason that all drops have, and other names. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define COMPAT_SKB_DROP_ANY		__dev_kfree_skb_any
+#define COMPAT_SKB_DROP_IRQ		__dev_kfree_skb_irq
+#define COMPAT_SKB_REASON		enum skb_free_reason
+#else
+#define COMPAT_SKB_DROP_ANY		dev_kfree_skb_any_reason
+#define COMPAT_SKB_DROP_IRQ		dev_kfree_skb_irq_reason
+#define COMPAT_SKB_REASON		enum skb_drop_reason
+#endif
+
+/* 6.10 took its flags away. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define COMPAT_NAPI_ALLOC_SKB		__napi_alloc_skb
+#define COMPAT_NAPI_ALLOC_SKB_PARAMS	struct napi_struct *napi, unsigned int len, gfp_t gfp
+#define COMPAT_NAPI_ALLOC_SKB_KERNEL	__napi_alloc_skb(napi, len, gfp)
+#else
+#define COMPAT_NAPI_ALLOC_SKB		napi_alloc_skb
+#define COMPAT_NAPI_ALLOC_SKB_PARAMS	struct napi_struct *napi, unsigned int len
+#define COMPAT_NAPI_ALLOC_SKB_KERNEL	napi_alloc_skb(napi, len)
+#endif
+
+/* 6.11 gave it a socket, which 7.0 made constant. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define COMPAT_SKB_DROP			kfree_skb_reason
+#define COMPAT_SKB_DROP_PARAMS		struct sk_buff *skb, enum skb_drop_reason reason
+#define COMPAT_SKB_DROP_KERNEL		kfree_skb_reason(skb, reason)
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define COMPAT_SKB_DROP			sk_skb_reason_drop
+#define COMPAT_SKB_DROP_PARAMS \
+	struct sock *sk, struct sk_buff *skb, enum skb_drop_reason reason
+#define COMPAT_SKB_DROP_KERNEL		sk_skb_reason_drop(sk, skb, reason)
+#else
+#define COMPAT_SKB_DROP			sk_skb_reason_drop
+#define COMPAT_SKB_DROP_PARAMS \
+	const struct sock *sk, struct sk_buff *skb, enum skb_drop_reason reason
+#define COMPAT_SKB_DROP_KERNEL		sk_skb_reason_drop(sk, skb, reason)
+#endif
 
 /*
  * What kfree_rcu() calls: up to 6.1 it is given the offset of @head in the

@@ -21,24 +21,19 @@
  * fixed size, because a probe must not allocate. When it is full, allocations
  * are counted as lost and not recorded.
  *
- * An address belongs to one owner at a time. It is recorded before the caller
- * of kmalloc() gets it, and removed before the allocator gets it back. So the
- * events of one address are ordered by those who hand it on, and a probe that
- * finds a bucket empty without taking its lock cannot have missed the record
- * of its own address. Probes of frees must be there before those of
- * allocations, otherwise a recorded object could be freed unseen.
+ * An address is recorded before the caller of kmalloc() gets it, and forgotten
+ * before the allocator gets it back (live.c). A probe that finds a bucket empty
+ * without taking its lock cannot have missed the record of its own address.
+ * Probes of frees must be there before those of allocations, otherwise a
+ * recorded object could be freed unseen.
  *
  * Others pay for a comparison, a hash and a load with each event.
  *
- * Locks: the bit locks of the buckets and of the pool. They do not nest, and
- * are taken with interrupts off. No tracer can be called while one is held,
- * because they are inline. On PREEMPT_RT they spin, too, but never for long.
+ * Locks: those of the table.
  * Context: the probes as kmalloc() and kfree(); the rest process.
  */
-#include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -56,122 +51,17 @@
 /* Calls of a function that can be followed at once; others may sleep there. */
 #define CALLS_AT_ONCE		256
 
-static __always_inline struct hlist_bl_head *bucket_of(struct follow *f, const void *ptr)
-{
-	return &f->buckets[((unsigned long)ptr * GOLDEN_RATIO_64) >> f->shift];
-}
-
-/* A site never leaves its entry. */
-static struct follow_site *site_of(struct follow *f, unsigned long call)
-{
-	unsigned int i = hash_long(call, FOLLOW_SITE_BITS), n;
-	unsigned long old;
-
-	for (n = 0; n < FOLLOW_SITES; n++, i = (i + 1) % FOLLOW_SITES) {
-		old = READ_ONCE(f->sites[i].call);
-		if (!old)
-			old = cmpxchg(&f->sites[i].call, 0, call) ?: call;
-		if (old == call)
-			return &f->sites[i];
-	}
-	return &f->sites[FOLLOW_SITES];
-}
-
-static void put(struct hlist_bl_head *head, struct follow_object *obj)
-{
-	hlist_bl_lock(head);
-	hlist_bl_add_head(&obj->node, head);
-	hlist_bl_unlock(head);
-}
-
-static struct follow_object *take_unused(struct follow *f)
-{
-	struct hlist_bl_node *node;
-
-	hlist_bl_lock(&f->pool);
-	node = hlist_bl_first(&f->pool);
-	if (node)
-		hlist_bl_del(node);
-	hlist_bl_unlock(&f->pool);
-	return node ? hlist_bl_entry(node, struct follow_object, node) : NULL;
-}
-
-static struct follow_object *take_recorded(struct follow *f, const void *ptr)
-{
-	struct hlist_bl_head *bucket = bucket_of(f, ptr);
-	struct hlist_bl_node *node;
-	struct follow_object *obj;
-
-	hlist_bl_lock(bucket);
-	hlist_bl_for_each_entry(obj, node, bucket, node) {
-		if (obj->address == (unsigned long)ptr) {
-			hlist_bl_del(node);
-			break;
-		}
-	}
-	hlist_bl_unlock(bucket);
-	return node ? obj : NULL;
-}
-
-static bool is_recorded(struct follow *f, const void *ptr)
-{
-	struct follow_object *obj;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	obj = take_recorded(f, ptr);
-	if (obj)
-		put(bucket_of(f, ptr), obj);
-	local_irq_restore(flags);
-	return obj;
-}
-
-/* Counted before it can be found: so no number of live objects is negative. */
-static void record_as(struct follow *f, struct follow_object *obj, unsigned long call,
-		      const void *ptr, size_t bytes)
-{
-	obj->address = (unsigned long)ptr;
-	obj->bytes = bytes;
-	obj->site = site_of(f, call);
-	atomic_long_inc(&obj->site->allocs);
-	atomic_long_add(bytes, &obj->site->bytes);
-	put(bucket_of(f, ptr), obj);
-}
-
 static void record(struct follow *f, unsigned long call, const void *ptr, size_t bytes)
 {
-	struct follow_object *obj;
-	unsigned long flags;
-
 	if (ZERO_OR_NULL_PTR(ptr))
 		return;
-	local_irq_save(flags);
-	obj = take_unused(f);
-	if (obj)
-		record_as(f, obj, call, ptr, bytes);
-	else
-		atomic_long_inc(&f->lost);
-	local_irq_restore(flags);
-}
-
-static noinline void forget(struct follow *f, const void *ptr, bool seen)
-{
-	struct follow_object *obj;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	obj = take_recorded(f, ptr);
-	if (obj) {
-		atomic_long_sub(obj->bytes, &obj->site->bytes);
-		atomic_long_inc(seen ? &obj->site->frees : &obj->site->unseen);
-		put(&f->pool, obj);
-	}
-	local_irq_restore(flags);
+	if (!live_record(&f->live, live_site_of(&f->live, call), ptr, bytes))
+		atomic_long_inc(&f->live.lost);
 }
 
 static __always_inline bool may_be_recorded(struct follow *f, const void *ptr)
 {
-	return unlikely(!hlist_bl_empty(bucket_of(f, ptr)));
+	return live_may_be_recorded(&f->live, ptr);
 }
 
 static __always_inline bool is_of_module(struct follow *f, unsigned long call)
@@ -183,7 +73,7 @@ static __always_inline bool is_of_module(struct follow *f, unsigned long call)
 static noinline void handed_out(struct follow *f, unsigned long call, const void *ptr,
 				size_t bytes)
 {
-	forget(f, ptr, false);
+	live_forget(&f->live, ptr, false);
 	if (is_of_module(f, call))
 		record(f, call, ptr, bytes);
 }
@@ -205,7 +95,7 @@ static notrace void on_cache_alloc(void *f, unsigned long call, const void *ptr,
 static __always_inline void freed(struct follow *f, const void *ptr)
 {
 	if (may_be_recorded(f, ptr))
-		forget(f, ptr, true);
+		live_forget(&f->live, ptr, true);
 }
 
 static notrace void on_kfree(void *f, unsigned long call, const void *ptr)
@@ -277,7 +167,7 @@ static int on_return_of_object(struct kretprobe_instance *ri, struct pt_regs *re
 	struct call *call = (void *)ri->data;
 	void *obj = (void *)regs_return_value(regs);
 
-	if (!ZERO_OR_NULL_PTR(obj) && !is_vmalloc_addr(obj) && !is_recorded(r->f, obj))
+	if (!ZERO_OR_NULL_PTR(obj) && !is_vmalloc_addr(obj) && !live_is_recorded(&r->f->live, obj))
 		record(r->f, call->site, obj, ksize(obj));
 	return 0;
 }
@@ -406,26 +296,15 @@ err_bulk:
 	return err;
 }
 
-/* An array that is too large is refused without a warning. */
-static void *new_array(size_t n, size_t size)
-{
-	return kvcalloc(n, size, GFP_KERNEL | __GFP_NOWARN);
-}
-
 static int init(struct follow *f, struct module *mod, unsigned int objects)
 {
-	unsigned long nr = roundup_pow_of_two(max(objects, 1U)) * BUCKETS_PER_OBJECT;
+	int err;
 
 	f->mod = mod;
 	compat_text(mod, &f->text, &f->text_size);
-	f->shift = 64 - ilog2(nr);
-	f->buckets = new_array(nr, sizeof(*f->buckets));
-	f->objects = new_array(objects, sizeof(*f->objects));
-	if (!f->buckets || !f->objects)
-		return -ENOMEM;
-	while (objects--)
-		put(&f->pool, &f->objects[objects]);
-	return set_all(f);
+	err = live_init(&f->live, (unsigned long)objects * BUCKETS_PER_OBJECT, 0);
+	err = err ?: live_reserve(&f->live, objects);
+	return err ?: set_all(f);
 }
 
 /**
@@ -474,7 +353,7 @@ void follow_stop(struct follow *f)
  */
 unsigned long follow_lost(struct follow *f)
 {
-	unsigned long lost = atomic_long_read(&f->lost);
+	unsigned long lost = atomic_long_read(&f->live.lost);
 	unsigned int i;
 
 	for (i = 0; i < FOLLOW_RETURNS; i++)
@@ -490,7 +369,6 @@ unsigned long follow_lost(struct follow *f)
  */
 void follow_free(struct follow *f)
 {
-	kvfree(f->buckets);
-	kvfree(f->objects);
+	live_exit(&f->live);
 	kvfree(f);
 }

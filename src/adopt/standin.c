@@ -14,6 +14,7 @@
  * No locks. Context: as the functions they stand for.
  */
 #include <linux/bitmap.h>
+#include <linux/device.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -107,7 +108,7 @@ STAND_IN(void *, COMPAT_KVMALLOC, COMPAT_KVMALLOC_PARAMS)
 		return pcslab_kvalloc_node(heap, ALIGN(size, COMPAT_ALIGN), gfp, node);
 	obj = kvmalloc_node(size, gfp, node);
 	if (is_vmalloc_addr(obj))
-		adopt_count_allocs(h, ADOPT_VMALLOC, 1, size);
+		adopt_count_alloc(h, ADOPT_VMALLOC, obj, size, _RET_IP_);
 	return obj;
 }
 
@@ -248,7 +249,7 @@ STAND_IN(void, kvfree, const void *obj)
 	if (free_ours(obj, h))
 		return;
 	if (is_vmalloc_addr(obj))
-		adopt_count_frees(h, ADOPT_VMALLOC, 1, 0);
+		adopt_count_free(h, ADOPT_VMALLOC, obj, 0);
 	kvfree(obj);
 }
 
@@ -287,15 +288,14 @@ STAND_IN(void, kmem_cache_free_bulk, struct kmem_cache *s, size_t n, void **objs
 {
 	size_t i;
 
-	if (s) {
-		adopt_count_frees(h, ADOPT_SLAB, n, n * kmem_cache_size(s));
-		kmem_cache_free_bulk(s, n, objs);
-		return;
-	}
 	for (i = 0; i < n; i++) {
-		if (!free_ours(objs[i], h))
+		if (s)
+			adopt_count_free(h, ADOPT_SLAB, objs[i], kmem_cache_size(s));
+		else if (!free_ours(objs[i], h))
 			kfree(objs[i]);
 	}
+	if (s)
+		kmem_cache_free_bulk(s, n, objs);
 }
 
 STAND_IN_GPL(void, kvfree_call_rcu, COMPAT_RCU_PARAMS)
@@ -310,4 +310,49 @@ STAND_IN_GPL(void, kvfree_call_rcu, COMPAT_RCU_PARAMS)
 	} else {
 		pcslab_free_rcu_sync(obj);
 	}
+}
+
+STAND_IN_GPL(void *, devm_kmalloc, struct device *dev, size_t size, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_alloc(heap, dev, size, gfp) : devm_kmalloc(dev, size, gfp);
+}
+
+STAND_IN_GPL(void *, devm_kmemdup, struct device *dev, const void *src, size_t len, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_memdup(heap, dev, src, len, gfp) :
+		      devm_kmemdup(dev, src, len, gfp);
+}
+
+STAND_IN_GPL(char *, devm_kstrdup, struct device *dev, const char *s, gfp_t gfp)
+{
+	struct pcslab_heap *heap = heap_for(h, gfp);
+
+	return heap ? devm_pcslab_strdup(heap, dev, s, gfp) : devm_kstrdup(dev, s, gfp);
+}
+
+/* Only pcslab can find the device's entry of its object. */
+STAND_IN_GPL(void *, devm_krealloc, struct device *dev, void *obj, size_t size, gfp_t gfp)
+{
+	struct pcslab_heap *heap = __pcslab_owns(obj) ? pcslab_heap_of(obj) : NULL;
+
+	if (ZERO_OR_NULL_PTR(obj))
+		heap = heap_for(h, gfp);
+	return heap ? devm_pcslab_realloc(heap, dev, obj, size, gfp) :
+		      devm_krealloc(dev, obj, size, gfp);
+}
+
+STAND_IN_GPL(void, devm_kfree, struct device *dev, const void *obj)
+{
+	if (ZERO_OR_NULL_PTR(obj))
+		return;
+	if (__pcslab_owns(obj)) {
+		devm_pcslab_free(dev, obj);
+		return;
+	}
+	atomic_long_inc(&h->foreign);
+	devm_kfree(dev, obj);
 }

@@ -4,10 +4,15 @@
  *
  * The parameters say what it does when it is loaded, and how it went.
  */
+#include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/netdevice.h>
 #include <linux/percpu.h>
+#include <linux/platform_device.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -34,7 +39,7 @@ MODULE_PARM_DESC(escape, "a function of the kernel that another module calls on 
 
 static unsigned int keep;
 module_param(keep, uint, 0);
-MODULE_PARM_DESC(keep, "until it goes, keep that many objects of a kmem_cache and areas of vmalloc()");
+MODULE_PARM_DESC(keep, "until it goes, keep that many objects of each kind that is only counted");
 
 static bool lose;
 module_param(lose, bool, 0);
@@ -169,23 +174,85 @@ static void deferred(void)
 
 #define BULK	16
 #define KEPT	8
+#define ELEMENT	200
 
+static struct platform_device *device;
 static struct kmem_cache *cache;
-static void *kept[KEPT], *areas[KEPT];
+static mempool_t *cached, *allocated;
 
-/*
- * Gets 3 + BULK + keep objects of a kmem_cache, 5 + keep areas, pages six
- * times, and per-CPU memory twice. Gives back all but what it keeps.
- */
-static int of_the_kernel(void)
+/* What is kept, of each kind. */
+static struct kept {
+	void *object, *area, *element, *coherent;
+	struct page *pages;
+	u64 __percpu *percpu;
+	dma_addr_t dma;
+} kept[KEPT];
+
+/* Their sites. They store what they get, so none of these calls is a jump. */
+static noinline void keep_object(struct kept *k)
+{
+	k->object = kmem_cache_alloc(cache, GFP_KERNEL);
+}
+
+static noinline void keep_area(struct kept *k)
+{
+	k->area = vmalloc(5000);
+}
+
+static noinline void keep_pages(struct kept *k)
+{
+	k->pages = alloc_pages(GFP_KERNEL, 1);
+}
+
+static noinline void keep_percpu(struct kept *k)
+{
+	k->percpu = alloc_percpu(u64);
+}
+
+static noinline void keep_element(struct kept *k)
+{
+	k->element = mempool_alloc(allocated, GFP_KERNEL);
+}
+
+static noinline void keep_coherent(struct kept *k)
+{
+	k->coherent = dma_alloc_coherent(&device->dev, 2 * PAGE_SIZE, &k->dma, GFP_KERNEL);
+}
+
+static void keep_all(struct kept *k)
+{
+	keep_object(k);
+	keep_area(k);
+	keep_pages(k);
+	keep_percpu(k);
+	keep_element(k);
+	keep_coherent(k);
+	damaged += !k->object || !k->area || !k->pages || !k->percpu || !k->element ||
+		   !k->coherent;
+}
+
+static void give_back(struct kept *k)
+{
+	if (k->object)
+		kmem_cache_free(cache, k->object);
+	if (!lose)
+		vfree(k->area);
+	if (k->pages)
+		__free_pages(k->pages, 1);
+	free_percpu(k->percpu);
+	if (k->element)
+		mempool_free(k->element, allocated);
+	if (k->coherent)
+		dma_free_coherent(&device->dev, 2 * PAGE_SIZE, k->coherent, k->dma);
+}
+
+/* 3 + BULK objects. */
+static void objects(void)
 {
 	void *objs[BULK];
 	unsigned int i;
 	void *obj;
 
-	cache = kmem_cache_create("adoptee", 72, 0, SLAB_ACCOUNT, NULL);
-	if (!cache)
-		return -ENOMEM;
 	for (i = 0; i < 3; i++) {
 		obj = i ? kmem_cache_zalloc(cache, GFP_KERNEL) :
 			  kmem_cache_alloc_node(cache, GFP_KERNEL, 0);
@@ -194,12 +261,22 @@ static int of_the_kernel(void)
 	}
 	if (kmem_cache_alloc_bulk(cache, GFP_KERNEL, BULK, objs))
 		kmem_cache_free_bulk(cache, BULK, objs);
+}
+
+/* 5 areas. */
+static void areas(void)
+{
 	kvfree(vmalloc(10000));	/* foreign memory, as in kernels() */
 	vfree(vzalloc(20000));
 	vfree(__vmalloc(30000, GFP_KERNEL));
 	vfree(vmalloc_node(40000, 0));
 	vfree(vmalloc_array(5, 10000));
 	vfree(NULL);
+}
+
+/* Pages, 6 times; and per-CPU memory, twice. */
+static void pages(void)
+{
 	free_page(__get_free_page(GFP_KERNEL));
 	free_pages(get_zeroed_page(GFP_KERNEL), 0);
 	free_pages_exact(alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL), 3 * PAGE_SIZE);
@@ -208,25 +285,131 @@ static int of_the_kernel(void)
 	__free_page(alloc_page(GFP_KERNEL));
 	free_percpu(alloc_percpu(u64));
 	free_percpu(__alloc_percpu_gfp(24, 8, GFP_KERNEL | __GFP_ZERO));
-	for (i = 0; i < keep && i < KEPT; i++) {
-		kept[i] = kmem_cache_alloc(cache, GFP_KERNEL);
-		areas[i] = vmalloc(5000);
-		damaged += !kept[i] || !areas[i];
-	}
-	return 0;
 }
 
-static void give_back(void)
+static void *own_alloc(gfp_t gfp, void *data)
+{
+	return get(ELEMENT);
+}
+
+static void own_free(void *element, void *data)
+{
+	put(element);
+}
+
+/* 6 elements. What the last pool has for itself is of the module's heap. */
+static void pools(void)
+{
+	mempool_t *own = mempool_create(2, own_alloc, own_free, NULL);
+	void *elements[5];
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		elements[i] = mempool_alloc(cached, GFP_KERNEL);
+	for (i = 0; i < 5; i++)
+		mempool_free(elements[i], cached);
+	damaged += !own;
+	if (own)
+		mempool_free(mempool_alloc(own, GFP_KERNEL), own);
+	mempool_free(NULL, own);
+	mempool_destroy(own);
+}
+
+/* Coherent memory, twice. */
+static void coherent(void)
+{
+	dma_addr_t dma;
+	unsigned int i;
+	void *addr;
+
+	for (i = 1; i < 3; i++) {
+		addr = dma_alloc_coherent(&device->dev, i * PAGE_SIZE, &dma, GFP_KERNEL);
+		damaged += !addr;
+		dma_free_coherent(&device->dev, i * PAGE_SIZE, addr, dma);
+	}
+}
+
+/* 4 buffers, each of which it gives back. */
+static void buffers(void)
+{
+	struct sk_buff *skb = alloc_skb(100, GFP_KERNEL), *other;
+
+	if (!skb) {
+		damaged++;
+		return;
+	}
+	skb_put_data(skb, "buffer", 7);
+	kfree_skb(skb_clone(skb, GFP_KERNEL));
+	consume_skb(skb_copy(skb, GFP_KERNEL));
+	other = skb_copy_expand(skb, 50, 50, GFP_KERNEL);
+	damaged += !other || strcmp(other->data, "buffer");
+	dev_kfree_skb_any(other);
+	kfree_skb(NULL);
+	__kfree_skb(skb);
+}
+
+/* Half of the objects go with the device. */
+static void managed(void)
+{
+	struct platform_device *owner;
+	char *grows, *text;
+
+	owner = platform_device_register_simple(KBUILD_MODNAME, 1, NULL, 0);
+	if (IS_ERR(owner)) {
+		damaged++;
+		return;
+	}
+	grows = devm_kzalloc(&owner->dev, 30, GFP_KERNEL);
+	text = devm_kstrdup(&owner->dev, "managed", GFP_KERNEL);
+	damaged += !grows || memchr_inv(grows, 0, 30) || !text || strcmp(text, "managed");
+	devm_kfree(&owner->dev, text);
+	grows = devm_krealloc(&owner->dev, grows, 3000, GFP_KERNEL);
+	text = devm_kmemdup(&owner->dev, "copied", 7, GFP_KERNEL);
+	damaged += !grows || !text || strcmp(text, "copied");
+	devm_kfree(&owner->dev, NULL);
+	platform_device_unregister(owner);
+	allocs += 4;
+	frees += 4;
+}
+
+static void destroy(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < KEPT; i++) {
-		if (kept[i])
-			kmem_cache_free(cache, kept[i]);
-		if (!lose)
-			vfree(areas[i]);
-	}
+	for (i = 0; i < KEPT; i++)
+		give_back(&kept[i]);
+	mempool_destroy(allocated);
+	mempool_destroy(cached);
 	kmem_cache_destroy(cache);
+	platform_device_unregister(device);
+}
+
+/* Gets memory of all kinds, and gives back all but what it keeps. */
+static int of_the_kernel(void)
+{
+	unsigned int i;
+
+	device = platform_device_register_simple(KBUILD_MODNAME, PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	cache = kmem_cache_create("adoptee", 72, 0, SLAB_ACCOUNT, NULL);
+	cached = cache ? mempool_create_slab_pool(4, cache) : NULL;
+	allocated = mempool_create_kmalloc_pool(2, ELEMENT);
+	if (!cached || !allocated) {
+		destroy();
+		return -ENOMEM;
+	}
+	objects();
+	areas();
+	pages();
+	pools();
+	coherent();
+	if (IS_ENABLED(CONFIG_NET))
+		buffers();
+	managed();
+	for (i = 0; i < keep && i < KEPT; i++)
+		keep_all(&kept[i]);
+	return 0;
 }
 
 /* Keeps the compiler from jumping to the call, which would be its caller's. */
@@ -266,7 +449,7 @@ static int __init adoptee_init(void)
 		int err = outside_call(escape, get(96 + i));
 
 		if (err) {
-			give_back();
+			destroy();
 			return err;
 		}
 	}
@@ -282,7 +465,7 @@ static int __init adoptee_init(void)
 
 static void __exit adoptee_exit(void)
 {
-	give_back();
+	destroy();
 	kfree(early);
 }
 
