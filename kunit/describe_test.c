@@ -90,6 +90,44 @@ static void small_is_described(struct kunit *test)
 	migrate_enable();
 }
 
+static noinline void *alloc_here(struct pcslab_heap *heap)
+{
+	void *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+
+	barrier();	/* no tail call: the call site must be here */
+	return obj;
+}
+
+static noinline void *alloc_there(struct pcslab_heap *heap)
+{
+	void *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+
+	barrier();	/* same */
+	return obj;
+}
+
+/* The object goes from the magazine to one caller, back, and to the other. */
+static void site_is_that_of_the_last_call(struct kunit *test)
+{
+	static const struct pcslab_heap_attr attr = { .flags = PCSLAB_HEAP_TRACK };
+	struct pcslab_heap *heap = pcslab_heap_create("kunit-sites", &attr);
+	void *first, *obj;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	migrate_disable();	/* another CPU has another magazine */
+	first = alloc_here(heap);
+	for (i = 0; i < 4; i++) {
+		pcslab_free(first);
+		obj = i % 2 ? alloc_here(heap) : alloc_there(heap);
+		KUNIT_EXPECT_PTR_EQ(test, obj, first);
+		expect_says(test, obj, i % 2 ? "alloc_here+" : "alloc_there+");
+	}
+	pcslab_free(first);
+	migrate_enable();
+	pcslab_heap_destroy(heap);
+}
+
 static void edges_have_no_neighbour(struct kunit *test)
 {
 	char *obj = pcslab_alloc(api_heap(test), 4096, GFP_KERNEL), *at = obj;
@@ -210,6 +248,7 @@ static void file_has_the_answer(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(small_is_described),
+	KUNIT_CASE(site_is_that_of_the_last_call),
 	KUNIT_CASE(edges_have_no_neighbour),
 	KUNIT_CASE(large_is_described),
 	KUNIT_CASE(others_are_not_described),
