@@ -98,9 +98,10 @@ static noinline void *alloc_here(struct pcslab_heap *heap)
 	return obj;
 }
 
+/* Another size of the class; otherwise gcc would make one function of both. */
 static noinline void *alloc_there(struct pcslab_heap *heap)
 {
-	void *obj = pcslab_alloc(heap, 64, GFP_KERNEL);
+	void *obj = pcslab_alloc(heap, 60, GFP_KERNEL);
 
 	barrier();	/* same */
 	return obj;
