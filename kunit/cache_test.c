@@ -125,7 +125,7 @@ static void size_and_alignment_are_exact(struct kunit *test)
 					   NULL);
 		KUNIT_ASSERT_NOT_NULL(test, theirs);
 		ours = new_cache(test, shapes[i].size, shapes[i].align, shapes[i].flags, NULL);
-		align = max_t(size_t, shapes[i].align, sizeof(void *));
+		align = max_t(size_t, shapes[i].align, ARCH_SLAB_MINALIGN);
 		if (shapes[i].flags & SLAB_HWCACHE_ALIGN)
 			align = max(align, line_align(shapes[i].size));
 		if (align <= PAGE_SIZE)
