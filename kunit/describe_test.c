@@ -82,7 +82,8 @@ static void small_is_described(struct kunit *test)
 	pcslab_free(obj[0]);
 	expect_says(test, obj[0], ", offset 0: free, in a magazine\n");
 	expect_says(test, obj[1], "before it: free, in a magazine; behind it: live\n");
-	KUNIT_EXPECT_EQ(test, !!strstr(text, "last call"), !!(api_heap(test)->flags & PCSLAB_SITED));
+	KUNIT_EXPECT_EQ(test, !!strstr(text, "last call"),
+			!!(api_heap(test)->flags & PCSLAB_SITED));
 	pcslab_free(obj[2]);
 	pcslab_heap_shrink(api_heap(test));
 	expect_says(test, obj[1], "before it: free; behind it: free\n");

@@ -31,7 +31,8 @@ static void choose(struct kunit *test, const char *names)
 /* Does this CPU's slot point to the cache, and not to @always_busy? */
 static bool is_fast(struct pcslab_heap *heap, size_t size)
 {
-	unsigned long slot = (unsigned long)raw_cpu_read(*(heap->caches + pcslab_class_index(size)));
+	struct pcslab_cpu * __percpu *slots = heap->caches + pcslab_class_index(size);
+	unsigned long slot = (unsigned long)raw_cpu_read(*slots);
 
 	return !(slot & (sizeof(struct pcslab_cpu) - 1));
 }

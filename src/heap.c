@@ -264,7 +264,7 @@ static struct pcslab_heap *heap_alloc(size_t bytes, unsigned int classes, u8 fla
 		return NULL;
 	}
 	heap->flags = flags;
-	heap->slots = flags & PCSLAB_HEAP_TRACK ? pcslab_held_slots : heap->caches;
+	heap->slots = flags & PCSLAB_HEAP_TRACK ? pcslab_held.slot : heap->caches;
 	pcslab_budget_init(heap, attr);
 	refcount_set(&heap->refs, 1);
 	raw_spin_lock_init(&heap->large_lock);

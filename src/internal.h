@@ -446,7 +446,7 @@ bool pcslab_rcu_throttle(struct pcslab_heap *heap, size_t size, gfp_t gfp);
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */
-DECLARE_PER_CPU(struct pcslab_cpu *[PCSLAB_NR_CLASSES], pcslab_held_slots);
+DECLARE_PER_CPU(struct pcslab_slots, pcslab_held);	/* their guard is held */
 DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
 struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n);
 void pcslab_slots_init(void);

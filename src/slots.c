@@ -69,7 +69,7 @@ struct cpumask pcslab_cpus;
 DEFINE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);
 /* Each CPU has a guard of its own, because a call that finds it held writes it. */
 static DEFINE_PER_CPU_ALIGNED(unsigned int, held_guard) = 1;
-DEFINE_PER_CPU(struct pcslab_cpu *[PCSLAB_NR_CLASSES], pcslab_held_slots);
+DEFINE_PER_CPU(struct pcslab_slots, pcslab_held);
 DEFINE_STATIC_KEY_FALSE(pcslab_many_nodes);
 static DEFINE_RAW_SPINLOCK(slots_lock);
 static unsigned long cpus_seq;		/* changes with pcslab_cpus */
@@ -84,7 +84,7 @@ void __init pcslab_slots_init(void)
 
 	for_each_possible_cpu(cpu) {
 		per_cpu(pcslab_no_slot, cpu) = NO_CACHE;
-		memset_p((void **)per_cpu(pcslab_held_slots, cpu), per_cpu_ptr(&held_guard, cpu),
+		memset_p((void **)per_cpu(pcslab_held, cpu).slot, per_cpu_ptr(&held_guard, cpu),
 			 PCSLAB_NR_CLASSES);
 	}
 	if (nr_node_ids > 1)

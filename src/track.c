@@ -37,14 +37,12 @@ static struct pcslab_site unknown = { .name = "unknown" };
 /**
  * pcslab_clock() - pcslab_now() without jiffies
  *
- * The kernel's clock for NMI is read while it is written, which the clock
- * itself finds out, but does not tell KCSAN.
- *
  * Context: any, including NMI.
  * Return: the seconds that the machine was awake.
  */
 u32 pcslab_clock(void)
 {
+	/* It may be written meanwhile, which the clock itself finds out. */
 	return div_u64(data_race(ktime_get_mono_fast_ns()), NSEC_PER_SEC);
 }
 

@@ -235,6 +235,14 @@ static_assert(SMP_CACHE_BYTES < 64 ||
 	      sizeof(struct pcslab_cpu) == 2 * SMP_CACHE_BYTES);
 
 /**
+ * struct pcslab_slots - what allocations of a heap go through on one CPU
+ * @slot: by class
+ */
+struct pcslab_slots {
+	struct pcslab_cpu *slot[PCSLAB_NR_CLASSES];
+};
+
+/**
  * struct pcslab_slab - a run of pages cut into objects of one class
  * @base: address of the first object
  * @recip: 2^BITS_PER_LONG / stride, rounded up
@@ -436,7 +444,7 @@ struct pcslab_budget {
  * @class: by index, the class of large objects last; NULL until used. First
  *	member, so that the fast path adds no offset
  * @slots: what allocations go through first: @caches or, with tracking,
- *	pcslab_held_slots
+ *	pcslab_held
  * @caches: for each class, including the large one, a pointer per possible CPU
  *	(slots.c)
  * @name: as given; of a fixed-size cache, HEAP/NAME
