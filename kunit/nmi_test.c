@@ -36,7 +36,7 @@ struct nmi_site {
 	/* Counted in NMI */
 	u64 nmi_allocs, nmi_fails, nmi_frees, nmi_large_frees, nmi_large_fails;
 	/* Counted by the task */
-	u64 allocs, frees, fails, large_allocs;
+	u64 allocs, frees, fails, large_allocs, large_fails;
 	struct actor actor;
 };
 
@@ -122,6 +122,7 @@ static void fill_large(struct nmi_site *site, void **box, size_t size)
 		return;
 	obj = pcslab_kvalloc(nmi.heap, size, GFP_KERNEL);
 	site->large_allocs += !!obj;
+	site->large_fails += !obj;	/* with 32 bits, vmalloc has little space */
 	WRITE_ONCE(*box, obj);
 }
 
@@ -280,7 +281,7 @@ static void expect_nmi_books(struct kunit *test)
 		fails += site->fails + site->nmi_fails;
 		large_allocs += site->large_allocs;
 		large_frees += site->nmi_large_frees + !!site->large + !!site->vast;
-		large_fails += site->nmi_large_fails;
+		large_fails += site->large_fails + site->nmi_large_fails;
 		pcslab_free(site->large);
 		pcslab_free(site->vast);
 	}
