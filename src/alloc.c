@@ -247,23 +247,12 @@ static __always_inline void *take_tracked(struct pcslab_heap *heap, unsigned lon
 	struct pcslab_class *class = pcslab_class_at(heap, index);
 	struct pcslab_site *site = NULL;
 	struct pcslab_slab *slab;
-	struct pcslab_cpu *c;
-	void *obj = NULL;
+	void *obj;
 	u8 *state;
 
 	if (!class || hooks_forbidden())
 		return NULL;
-	preempt_disable();
-	c = raw_cpu_read(*class->caches);
-	if (likely(guard_enter(c))) {
-		obj = cache_next(c);
-		if (likely(obj)) {
-			state = (c->top - 1)->state;
-			cache_pop(c);
-		}
-		guard_exit(c);
-	}
-	preempt_enable();
+	obj = cache_take(class->caches, &state);
 	if (unlikely(!obj))
 		return NULL;
 	if (likely(heap->callers == 1))

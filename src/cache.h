@@ -55,6 +55,29 @@ static __always_inline bool is_remote(const struct pcslab_slab *slab,
 }
 
 /*
+ * Hand out an object of the slot's CPU, which is this one. NULL if its loaded
+ * magazine is empty or the guard is held; otherwise @state is the object's.
+ */
+static __always_inline void *cache_take(struct pcslab_cpu * __percpu *slot, u8 **state)
+{
+	struct pcslab_cpu *c;
+	void *obj = NULL;
+
+	preempt_disable();
+	c = raw_cpu_read(*slot);
+	if (likely(guard_enter(c))) {
+		obj = cache_next(c);
+		if (likely(obj)) {
+			*state = (c->top - 1)->state;
+			cache_pop(c);
+		}
+		guard_exit(c);
+	}
+	preempt_enable();
+	return obj;
+}
+
+/*
  * True if an object can go into the loaded magazine: it is live, there is room,
  * and it is of the CPU's node.
  */

@@ -211,21 +211,11 @@ EXPORT_SYMBOL_NS_GPL(pcslab_cache_shrink, "PCSLAB");
  */
 static __always_inline void *take_fast(struct pcslab_cache *cache, gfp_t gfp)
 {
-	struct pcslab_cpu *c;
-	void *obj = NULL;
+	u8 *unused;
 
 	if (HOOKS_ENABLED || unlikely(gfp & PCSLAB_GFP_SPECIAL))
 		return NULL;
-	preempt_disable();
-	c = raw_cpu_read(*cache->heap.slots);
-	if (likely(guard_enter(c))) {
-		obj = cache_next(c);
-		if (likely(obj))
-			cache_pop(c);
-		guard_exit(c);
-	}
-	preempt_enable();
-	return obj;
+	return cache_take(cache->heap.slots, &unused);
 }
 
 /**

@@ -32,11 +32,6 @@ struct chunk {
 	struct live_object objects[];
 };
 
-static struct hlist_bl_head *bucket_of(struct live *t, const void *ptr)
-{
-	return &t->buckets[((unsigned long)ptr * GOLDEN_RATIO_64) >> t->shift];
-}
-
 /**
  * live_site_of() - find a site, or make it
  * @t: the table
@@ -81,7 +76,7 @@ static struct live_object *take_unused(struct live *t)
 
 static struct live_object *take_recorded(struct live *t, const void *ptr)
 {
-	struct hlist_bl_head *bucket = bucket_of(t, ptr);
+	struct hlist_bl_head *bucket = live_bucket_of(t, ptr);
 	struct hlist_bl_node *node;
 	struct live_object *obj;
 
@@ -111,7 +106,7 @@ bool live_is_recorded(struct live *t, const void *ptr)
 	local_irq_save(flags);
 	obj = take_recorded(t, ptr);
 	if (obj)
-		put(bucket_of(t, ptr), obj);
+		put(live_bucket_of(t, ptr), obj);
 	local_irq_restore(flags);
 	return obj;
 }
@@ -125,7 +120,7 @@ static void record_as(struct live *t, struct live_object *obj, struct live_site 
 	obj->site = site;
 	atomic_long_inc(&site->allocs);
 	atomic_long_add(bytes, &site->bytes);
-	put(bucket_of(t, ptr), obj);
+	put(live_bucket_of(t, ptr), obj);
 }
 
 /**

@@ -89,12 +89,15 @@ void live_forget(struct live *t, const void *ptr, bool seen);
 bool live_is_recorded(struct live *t, const void *ptr);
 int live_visit(struct live *t, void *arg, void (*fn)(const struct live_row *row, void *arg));
 
+static __always_inline struct hlist_bl_head *live_bucket_of(struct live *t, const void *ptr)
+{
+	return &t->buckets[((unsigned long)ptr * GOLDEN_RATIO_64) >> t->shift];
+}
+
 /* Of an address that is not in the table this is nearly always false. */
 static __always_inline bool live_may_be_recorded(struct live *t, const void *ptr)
 {
-	unsigned long nr = ((unsigned long)ptr * GOLDEN_RATIO_64) >> t->shift;
-
-	return unlikely(!hlist_bl_empty(&t->buckets[nr]));
+	return unlikely(!hlist_bl_empty(live_bucket_of(t, ptr)));
 }
 
 #endif /* _ADOPT_LIVE_H */
