@@ -41,20 +41,9 @@ struct freed_later {
 #define SITES		70
 #define MAX_HELD	(ARRAY_SIZE(sizes) + SITES)
 
+#include "held.h"
+
 static struct pcslab_heap *heap;
-static unsigned long held[MAX_HELD];
-static unsigned int nr_held;
-module_param_array(held, ulong, &nr_held, 0400);
-MODULE_PARM_DESC(held, "addresses of the objects");
-
-static unsigned long free[MAX_HELD];
-static unsigned int nr_free;
-module_param_array(free, ulong, &nr_free, 0400);
-MODULE_PARM_DESC(free, "objects of an earlier load to free");
-
-static bool leave;
-module_param(leave, bool, 0400);
-MODULE_PARM_DESC(leave, "do not free the objects when the module goes");
 
 static bool forget;
 module_param(forget, bool, 0400);
@@ -170,12 +159,10 @@ static void damage(void)
  */
 static noinline void fill(void)
 {
-	void *obj;
+	unsigned int i;
 
-	for (nr_held = 0; nr_held < ARRAY_SIZE(sizes); nr_held++) {
-		obj = pcslab_alloc(heap, sizes[nr_held], GFP_KERNEL | __GFP_NOFAIL);
-		held[nr_held] = (unsigned long)obj;
-	}
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		hold(pcslab_alloc(heap, sizes[i], GFP_KERNEL | __GFP_NOFAIL));
 	/*
 	 * Use one class that has nothing live afterwards, and free a large
 	 * object.
@@ -196,7 +183,7 @@ static noinline void fill_from_many_sites(void)
 #pragma GCC unroll 70
 	for (i = 0; i < SITES; i++) {
 		obj = pcslab_alloc(heap, i % 2 ? 384 : 192, GFP_KERNEL | __GFP_NOFAIL);
-		held[nr_held++] = (unsigned long)obj;
+		hold(obj);
 	}
 	obj = pcslab_realloc(heap, obj, 500, GFP_KERNEL | __GFP_NOFAIL);
 	held[nr_held - 1] = (unsigned long)obj;
@@ -207,14 +194,14 @@ static noinline void fill_with_copies(void)
 {
 	const char *s = "a copy";
 
-	held[nr_held++] = (unsigned long)pcslab_memdup(heap, s, 7, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_memdup_nul(heap, s, 6, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_strdup(heap, s, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_strndup(heap, s, 4, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_strdup_const(heap, s, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_asprintf(heap, GFP_KERNEL, "%s", s);
-	held[nr_held++] = (unsigned long)pcslab_kvmemdup(heap, s, 7, GFP_KERNEL);
-	held[nr_held++] = (unsigned long)pcslab_kvalloc(heap, TOO_LARGE, GFP_KERNEL);
+	hold(pcslab_memdup(heap, s, 7, GFP_KERNEL));
+	hold(pcslab_memdup_nul(heap, s, 6, GFP_KERNEL));
+	hold(pcslab_strdup(heap, s, GFP_KERNEL));
+	hold(pcslab_strndup(heap, s, 4, GFP_KERNEL));
+	hold(pcslab_strdup_const(heap, s, GFP_KERNEL));
+	hold(pcslab_asprintf(heap, GFP_KERNEL, "%s", s));
+	hold(pcslab_kvmemdup(heap, s, 7, GFP_KERNEL));
+	hold(pcslab_kvalloc(heap, TOO_LARGE, GFP_KERNEL));
 }
 
 /* Uses a class that the heap has, one that it has not, and a large object. */
@@ -243,10 +230,7 @@ static int refuse(void)
 
 static int __init hold_init(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr_free; i++)
-		pcslab_free((void *)free[i]);
+	free_all(free, nr_free);
 	if (use)
 		use_heap((struct pcslab_heap *)use);
 	if (nr_free || use)
@@ -275,12 +259,10 @@ static int __init hold_init(void)
 
 static void __exit hold_exit(void)
 {
-	unsigned int i;
-
 	if (forget)
 		return;
-	for (i = 0; i < nr_held && !leave; i++)
-		pcslab_free((void *)held[i]);
+	if (!leave)
+		free_all(held, nr_held);
 	current->make_it_fail = starve;
 	pcslab_heap_destroy(heap);
 	current->make_it_fail = 0;

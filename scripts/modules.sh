@@ -7,7 +7,7 @@
 # headers too.
 source_files()
 {
-	(cd "$TREE" && find Kbuild include src kunit/lib/{live,stay,test_compat}.h "$@" -type f \
+	(cd "$TREE" && find Kbuild include src kunit/lib/{held,live,stay,test_compat}.h "$@" -type f \
 		\( -name Kbuild -o -name '*.mk' -o -name '*.[chS]' \) ! -name '*.mod.c' 2>/dev/null |
 		LC_ALL=C sort -u)
 }

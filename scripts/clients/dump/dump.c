@@ -25,29 +25,11 @@ static struct pcslab_cache *cache;
 
 #define MAX_HELD	(SMALL + FIXED + 8)
 
-static unsigned long held[MAX_HELD];
-static unsigned int nr_held;
-module_param_array(held, ulong, &nr_held, 0400);
-MODULE_PARM_DESC(held, "addresses of the objects");
-
-static unsigned long free[MAX_HELD];
-static unsigned int nr_free;
-module_param_array(free, ulong, &nr_free, 0400);
-MODULE_PARM_DESC(free, "objects of an earlier load to free");
+#include "held.h"
 
 static int node = NUMA_NO_NODE;
 module_param(node, int, 0400);
 MODULE_PARM_DESC(node, "node of the object that is not on the first one");
-
-static bool leave;
-module_param(leave, bool, 0400);
-MODULE_PARM_DESC(leave, "do not free the objects when the module goes");
-
-static void hold(void *obj)
-{
-	if (obj)
-		held[nr_held++] = (unsigned long)obj;
-}
 
 /* Each call in this function is a site of its own. */
 static noinline void fill(void)
@@ -62,7 +44,8 @@ static noinline void fill(void)
 	if (obj)
 		node = page_to_nid(virt_to_page(obj));
 	hold(obj);
-	hold(pcslab_alloc(heap, 60, GFP_KERNEL | GFP_DMA32));	/* a page alone */
+	/* A page alone */
+	hold(pcslab_alloc(heap, 60, GFP_KERNEL | GFP_DMA32));
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	hold(pcslab_alloc(checked, 100, GFP_KERNEL));
 	for (i = 0; i < FIXED; i++)
@@ -74,14 +57,6 @@ static noinline void fill(void)
 	}
 	/* One class has nothing live. */
 	pcslab_free(pcslab_alloc(heap, 300, GFP_KERNEL));
-}
-
-static void free_all(const unsigned long *objs, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		pcslab_free((void *)objs[i]);
 }
 
 static int create(void)
