@@ -22,31 +22,33 @@ show()
 	sed 's/^/@out /' >&3
 }
 
+# request LINE: sends a line to the host, and prints its answer (one line).
+request()
+{
+	tell "$1"
+	read -r answer <&3
+	echo "$answer"
+}
+
 # monitor COMMAND...: makes the host give QEMU's monitor a command, and prints
 # its answer (one line). Returns when the command is done.
 monitor()
 {
-	tell "@monitor $*"
-	read -r answer <&3
-	echo "$answer"
+	request "@monitor $*"
 }
 
 # dump: makes the host write the guest's memory into files; prints what QEMU says
 # about it, which is nothing if all is well.
 dump()
 {
-	tell @dump
-	read -r answer <&3
-	echo "$answer"
+	request @dump
 }
 
 # debugger NAME WORD...: prints what a debugger says about the dump: kdump and elf are
 # pcslab-drgn with a dump of that format, gdb is gdb.
 debugger()
 {
-	tell "@debugger $*"
-	read -r answer <&3
-	echo "$answer" | base64 -d
+	request "@debugger $*" | base64 -d
 }
 
 # plug NUMBER: plugs 128 MiB of the run's hotmem into node 1.
