@@ -122,7 +122,8 @@ static void fill_large(struct nmi_site *site, void **box, size_t size)
 		return;
 	obj = pcslab_kvalloc(nmi.heap, size, GFP_KERNEL);
 	site->large_allocs += !!obj;
-	site->large_fails += !obj;	/* with 32 bits, vmalloc has little space */
+	/* With 32 bits, vmalloc has little space. */
+	site->large_fails += !obj;
 	WRITE_ONCE(*box, obj);
 }
 

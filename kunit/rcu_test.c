@@ -522,8 +522,9 @@ static void forget_waits(struct kunit *test)
 	reader_enters(test);
 	pcslab_free_rcu(thing, rcu);
 	expect_it_waits(test, &waiter);
+	/* A shell may take long to start and find the heap. */
 	for (tries = 0; tries < 500 && refcount_read(&heap->refs) < 2; tries++)
-		msleep(20);	/* a shell may take long to start and find the heap */
+		msleep(20);
 	reader_leaves();
 	waiter_ends(&waiter);
 	KUNIT_EXPECT_EQ(test, forgotten, 0);

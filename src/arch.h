@@ -181,8 +181,8 @@ static __always_inline bool flag_test_and_set(unsigned int *flag)
 }
 
 /*
- * The stack pointer of a task that does not run. The registers that a call keeps
- * are saved above it, or in the task_struct. NULL where it is not known.
+ * The stack pointer of a task that does not run. The registers that a call
+ * keeps are saved above it, or in the task_struct. NULL where it is not known.
  */
 static inline const void *saved_stack_pointer(const struct task_struct *task)
 {

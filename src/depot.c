@@ -680,11 +680,11 @@ static void *depot_grow(struct pcslab_class *class, gfp_t gfp, int node, unsigne
 }
 
 /*
- * One try of pcslab_depot_alloc(), in this order: free objects of the node, also
- * those that come back in a wait; a full-size slab, if the node has free pages;
- * free objects of other nodes; if @gfp or the task may use the reserves, free
- * objects of slabs made from them; a slab of the smallest order, with all the
- * effort that @gfp allows.
+ * One try of pcslab_depot_alloc(), in this order: free objects of the node,
+ * also those that come back in a wait; a full-size slab, if the node has free
+ * pages; free objects of other nodes; if @gfp or the task may use the reserves,
+ * free objects of slabs made from them; a slab of the smallest order, with all
+ * the effort that @gfp allows.
  */
 static void *depot_alloc(struct pcslab_class *class, gfp_t gfp, int node)
 {

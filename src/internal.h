@@ -156,11 +156,11 @@ static inline unsigned int pcslab_nr_states(const struct pcslab_class *class,
 }
 
 /*
- * In a heap with PCSLAB_SITED each object has a site: the call that allocated it
- * last or, with PCSLAB_CHECKED, that freed it since. The times of these calls,
- * in seconds, are in reverse order and end where the sites begin. The sizes that
- * were requested (check.c) follow the sites. Only the owner of the object may
- * write its site, its time and its size.
+ * In a heap with PCSLAB_SITED each object has a site: the call that allocated
+ * it last or, with PCSLAB_CHECKED, that freed it since. The times of these
+ * calls, in seconds, are in reverse order and end where the sites begin. The
+ * sizes that were requested (check.c) follow the sites. Only the owner of the
+ * object may write its site, its time and its size.
  */
 static inline struct pcslab_site **pcslab_sites(struct pcslab_slab *slab)
 {
@@ -446,7 +446,7 @@ bool pcslab_rcu_throttle(struct pcslab_heap *heap, size_t size, gfp_t gfp);
 /* slots.c: how a CPU finds its caches */
 extern struct cpumask pcslab_cpus;		/* CPUs that have caches */
 DECLARE_PER_CPU(struct pcslab_cpu *, pcslab_no_slot);	/* has no cache */
-DECLARE_PER_CPU(struct pcslab_slots, pcslab_held);	/* their guard is held */
+DECLARE_PER_CPU(struct pcslab_slots, pcslab_held);	/* its guard is held */
 DECLARE_STATIC_KEY_FALSE(pcslab_many_nodes);	/* more than one possible */
 struct pcslab_cpu * __percpu *pcslab_slots_create(unsigned int n);
 void pcslab_slots_init(void);

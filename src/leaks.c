@@ -452,8 +452,8 @@ static bool is_kmem_cache(const struct pcslab_scan *scan, const void *cache)
 }
 
 /*
- * Is the word left over in a sheaf that is an object of @bytes? The objects in a
- * sheaf are of its kmem_cache. An empty sheaf cannot be told from a caller's
+ * Is the word left over in a sheaf that is an object of @bytes? The objects in
+ * a sheaf are of its kmem_cache. An empty sheaf cannot be told from a caller's
  * structure in memory of SLUB that has a kmem_cache and a small number in front
  * of a pointer.
  */

@@ -8,13 +8,13 @@
  * @always_busy for a guard that is held, so they leave the cache alone without
  * another check. Clearing the low bits of a slot gives the cache in both cases.
  * In heaps with PCSLAB_CHECKED or with a reason to be watched, and everywhere
- * with init_on_free, slots always point to @always_busy: all calls take the slow
- * path, which checks @out instead. The slots of a class that is not made yet,
- * and of a CPU that has no cache, point to @always_busy of @nobody.
+ * with init_on_free, slots always point to @always_busy: all calls take the
+ * slow path, which checks @out instead. The slots of a class that is not made
+ * yet, and of a CPU that has no cache, point to @always_busy of @nobody.
  *
  * All allocations of a heap with tracking must record their caller. So they go
- * through slots that point to a guard that is always held, which all such heaps
- * share. Frees go through the heap's own.
+ * through slots that all such heaps share. These point to a guard of the CPU
+ * that is always held. Frees go through the heap's own slots.
  *
  * A task that needs exclusive use of another CPU's cache sets @out, points the
  * slot to @always_busy and waits for an RCU grace period. Calls read both, and

@@ -20,7 +20,8 @@
 #include "bystander.h"
 
 #define PAIRS		1000	/* of one address */
-#define APART		67	/* objects, so that the next address is in another page */
+/* Objects, so that the next address is in another page */
+#define APART		67
 #define BATCH		10000
 #define ROUNDS		5
 
@@ -103,8 +104,8 @@ static u64 least(u64 (*fn)(void))
 }
 
 /*
- * The mean of many addresses. A pair has the same one again and again, and costs
- * more if one of the attached module is in the same bucket of the table.
+ * The mean of many addresses. A pair has the same one again and again, and
+ * costs more if one of the attached module is in the same bucket of the table.
  */
 static u64 mean_of_pairs(void)
 {
